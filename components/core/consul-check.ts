@@ -1,0 +1,28 @@
+import { Checks } from "./errors";
+
+/** How Consul checks an instance. */
+export interface ConsulCheck {
+  /** Whether the port must accept a connection or an HTTP request must succeed. @default "tcp" */
+  readonly type?: "tcp" | "http";
+
+  /** Path of the request, for HTTP. @default "/health" */
+  readonly path?: string;
+
+  /** Seconds between two checks. @default 10 */
+  readonly intervalSeconds?: number;
+
+  /** Seconds that a check may take. @default 2 */
+  readonly timeoutSeconds?: number;
+}
+
+/** @throws {ConfigError} naming every fault. */
+export function normalizeConsulCheck(name: string, check: ConsulCheck = {}): Required<ConsulCheck> {
+  const { type = "tcp", path = "/health", intervalSeconds = 10, timeoutSeconds = 2 } = check;
+  new Checks(name)
+    .that(["tcp", "http"].includes(type), "check.type", type, 'must be "tcp" or "http"')
+    .that(path.startsWith("/"), "check.path", path, "must begin with /")
+    .that(intervalSeconds >= 1, "check.intervalSeconds", intervalSeconds, "must be 1 s or more")
+    .that(timeoutSeconds > 0 && timeoutSeconds <= intervalSeconds, "check.timeoutSeconds", timeoutSeconds, "must be more than 0 and no longer than the interval")
+    .done();
+  return { type, path, intervalSeconds, timeoutSeconds };
+}

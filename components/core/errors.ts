@@ -1,0 +1,34 @@
+/** One thing wrong with what a component was given. */
+export interface Fault {
+  /** Where: the component's name and the argument's path, `discovery.servers`. */
+  readonly path: string;
+  readonly value: unknown;
+  /** What is allowed and what to do: `must be 3, 5 or 7; an even number cannot hold a majority after a split`. */
+  readonly remedy: string;
+}
+
+/** Everything that is wrong with a component's arguments, found before anything is touched. */
+export class ConfigError extends Error {
+  constructor(readonly faults: readonly Fault[]) {
+    super(faults.map((fault) => `${fault.path}: ${fault.remedy}, got ${JSON.stringify(fault.value)}`).join("\n"));
+    this.name = "ConfigError";
+  }
+}
+
+/** Collects faults in the order of the checks, so that one run tells all of them. */
+export class Checks {
+  private readonly faults: Fault[] = [];
+
+  /** @param name Name of the component, the first part of every fault's path. */
+  constructor(private readonly name: string) {}
+
+  that(holds: boolean, argument: string, value: unknown, remedy: string): this {
+    if (!holds) this.faults.push({ path: `${this.name}.${argument}`, value, remedy });
+    return this;
+  }
+
+  /** @throws {ConfigError} when any check failed. */
+  done(): void {
+    if (this.faults.length > 0) throw new ConfigError(this.faults);
+  }
+}

@@ -1,0 +1,69 @@
+import type { Provider } from "@pulumi/docker/provider";
+import { stackId } from "./naming";
+import { HostInventory, readInventory } from "./host-inventory";
+
+export interface HostArgs {
+  /** Name in labels, tables and errors. */
+  name: string;
+
+  /** Address at which the host's published ports are reached. @default "127.0.0.1" */
+  address?: string;
+
+  /** Engine's address as in `DOCKER_HOST`: `ssh://deploy@10.0.0.2`. @default what the environment says, as the docker command itself does */
+  engine?: string;
+
+  /** Provider that talks to the same engine. @default Pulumi's default docker provider */
+  provider?: Provider;
+
+  /** What the host already has. @default asked of the engine at the first question */
+  inventory?: HostInventory;
+}
+
+/** A machine with a container engine. */
+export class Host {
+  readonly name: string;
+  readonly address: string;
+  readonly provider: Provider | undefined;
+  /** Argument array that begins every docker command for this host. */
+  readonly docker: readonly string[];
+  private readonly claimed = new Map<number, string>();
+  private known: HostInventory | undefined;
+
+  constructor({ name, address = "127.0.0.1", engine, provider, inventory }: HostArgs) {
+    this.name = name;
+    this.address = address;
+    this.provider = provider;
+    this.docker = engine === undefined ? ["docker"] : ["docker", "-H", engine];
+    this.known = inventory;
+  }
+
+  /** What the host had before this program; read once. */
+  get inventory(): HostInventory {
+    this.known ??= readInventory(this.docker, this.docker.length === 1);
+    return this.known;
+  }
+
+  /**
+   * Who holds a port already: a process, a container of another stack, or a node of this program; undefined where it is free.
+   *
+   * A port that this stack's own containers hold from the last `up` is free.
+   */
+  portHolder(port: number): string | undefined {
+    const own = stackId();
+    return this.claimed.get(port) ?? this.inventory.ports.find((held) => held.port === port && held.stack !== own)?.owner;
+  }
+
+  claimPort(port: number, node: string): void {
+    this.claimed.set(port, node);
+  }
+}
+
+/** Hosts that a component's nodes are spread over, in turn. */
+export class Placement {
+  constructor(readonly hosts: readonly [Host, ...Host[]]) {}
+
+  /** The host of the node with this 0-based index: neighbours never share one while there is another. */
+  hostFor(index: number): Host {
+    return this.hosts[index % this.hosts.length] ?? this.hosts[0];
+  }
+}

@@ -1,0 +1,39 @@
+import { join } from "node:path";
+import { folderDigest } from "./digest";
+
+/** How an image of the catalogue is made. */
+export interface ImageDefinition {
+  /** Version of the software inside, the readable part of the tag. */
+  readonly version: string;
+
+  /** Folders, relative to the project's root, whose files decide what the image holds; the first has the Dockerfile. */
+  readonly sources: readonly [string, ...string[]];
+
+  /** Files that are made, not kept in the tree, and copied beside the Dockerfile. */
+  readonly artifacts: readonly ("consul" | "shop.js")[];
+}
+
+/** Release of Debian that every image starts from. */
+export const DEBIAN_RELEASE = "trixie";
+
+/** Every image that Dockyard builds. */
+export const IMAGES = {
+  consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
+  nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
+  shop: { version: "0.1.0", sources: ["images/shop", "apps/shop"], artifacts: ["shop.js"] },
+} as const satisfies Record<string, ImageDefinition>;
+
+export type ImageName = keyof typeof IMAGES;
+
+const PROJECT_ROOT = join(__dirname, "..", "..");
+
+/**
+ * The reference of a catalogue image: `dockyard/consul:1.22.0-3f2a9c1b0d5e`.
+ *
+ * The tag's second part is a digest of all that the image is made from, so a changed Dockerfile is a changed image to preview, and an
+ * unchanged one is never rebuilt or replaced.
+ */
+export function imageReference(name: ImageName): string {
+  const { version, sources }: ImageDefinition = IMAGES[name];
+  return `dockyard/${name}:${version}-${folderDigest(PROJECT_ROOT, sources)}`;
+}

@@ -1,0 +1,115 @@
+import * as pulumi from "@pulumi/pulumi";
+import { createHash } from "node:crypto";
+import { Command } from "@pulumi/command/local/command";
+import { Volume } from "@pulumi/docker/volume";
+import { Host } from "./host";
+import { engineName, ownershipLabels, stackId } from "./naming";
+import { dependencies } from "./resource-options";
+import { heredoc, shellCommand, shellWord } from "./shell";
+
+/** One file of a configuration. */
+export interface ConfigFile {
+  /** Path below the configuration folder. */
+  readonly path: string;
+
+  /** Text; a secret makes the whole configuration secret in previews and the state. */
+  readonly content: pulumi.Input<string>;
+
+  /** Whether only the software itself may read it (mode 0400 instead of 0444). @default false */
+  readonly private?: boolean;
+}
+
+/** How a server takes its configuration. */
+export interface LiveConfigArgs {
+  /** Where the node's container mounts the configuration; the files are in `<mountPath>/current`. */
+  readonly mountPath: string;
+
+  readonly files: readonly ConfigFile[];
+
+  /** Argument array with which the software itself checks the configuration in a folder. */
+  readonly check: (folder: string) => readonly string[];
+
+  /** Argument array that makes the running software take `current` up; absent where it only reads it when it starts. */
+  readonly reload?: readonly string[];
+}
+
+interface LiveConfigNode {
+  readonly host: Host;
+  readonly component: string;
+  readonly image: string;
+  /** `uid:gid` that owns the files. */
+  readonly user: string;
+}
+
+/** A node's configuration: the volume to mount, and the command that a change runs. */
+export interface LiveConfig {
+  readonly volumeName: string;
+  readonly command: Command;
+}
+
+/**
+ * A configuration that changes in place, while its container runs.
+ *
+ * The files of one version are written to a folder of their own, checked there by the software itself — inside the running container, or
+ * in a throw-away one where the node does not run yet or is about to change its image — and only then does the link `current` move to them,
+ * in one rename, and the software reloads. What fails its check never replaces what runs: the update fails with the software's own words.
+ */
+export function createLiveConfig(name: string, node: LiveConfigNode, args: LiveConfigArgs, opts: pulumi.CustomResourceOptions): LiveConfig {
+  const volume = new Volume(`${name}-config`, {
+    name: engineName(`${name}-config`),
+    labels: ownershipLabels(node.component, name),
+  }, { ...opts, provider: node.host.provider });
+  const contents = pulumi.all(args.files.map(({ content }) => content));
+  const command = new Command(`${name}-config`, {
+    create: renderInstallCommand(engineName(name), engineName(`${name}-config`), node, args),
+    stdin: contents.apply((texts) => renderStageScript(node.user, args, texts)),
+  }, { ...opts, dependsOn: [volume, ...dependencies(opts)] });
+  return { volumeName: engineName(`${name}-config`), command };
+}
+
+/** The script, run as root in a throw-away container, that writes one version's files and prints its folder. */
+export function renderStageScript(user: string, { mountPath, files }: LiveConfigArgs, contents: readonly string[]): string {
+  const version = createHash("sha256").update(JSON.stringify([files.map(({ path }) => path), contents])).digest("hex").slice(0, 16);
+  const folder = `${mountPath}/${version}`;
+  return [
+    "set -eu",
+    `rm -rf ${folder}.part`,
+    `mkdir -p ${folder}.part`,
+    ...files.flatMap((file, index) => writeFile(`${folder}.part/${file.path}`, file, contents[index] ?? "")),
+    `chown -R ${user} ${folder}.part`,
+    // A version that is there already may be the one in use: it is the same to the byte, so it stays.
+    `if [ -d ${folder} ]; then rm -rf ${folder}.part; else mv ${folder}.part ${folder}; fi`,
+    `echo ${folder}`,
+    "",
+  ].join("\n");
+}
+
+function writeFile(path: string, file: ConfigFile, content: string): string[] {
+  const quoted = shellWord(path);
+  return [
+    ...(file.path.includes("/") ? [`mkdir -p ${shellWord(path.slice(0, path.lastIndexOf("/")))}`] : []),
+    `(umask 077; ${heredoc(`cat > ${quoted}`, content)}\n)`,
+    `chmod ${file.private ? "0400" : "0444"} ${quoted}`,
+  ];
+}
+
+/** The command on the program's machine: stage, check, swap, reload. */
+export function renderInstallCommand(container: string, volume: string, { host, image, user }: LiveConfigNode, { mountPath, check, reload }: LiveConfigArgs): string {
+  const docker = shellCommand(host.docker);
+  const mount = `--label dockyard.stack=${stackId()} --network none -v ${volume}:${mountPath} --security-opt no-new-privileges`;
+  const asRoot = `${docker} run --rm -i ${mount} --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER --entrypoint /bin/sh ${shellWord(image)}`;
+  const asItself = `${docker} run --rm ${mount} --user ${user} --cap-drop ALL --tmpfs /run:mode=1777 --tmpfs /tmp:mode=1777 --entrypoint`;
+  const [program = "", ...args] = check("FOLDER").map((word) => shellWord(word).replaceAll("FOLDER", '"$folder"'));
+  return [
+    "set -eu",
+    `folder=$(${asRoot} -s)`,
+    `running=$(${docker} inspect -f '{{if .State.Running}}{{.Config.Image}}{{end}}' ${container} 2>/dev/null || true)`,
+    `if [ "$running" = ${shellWord(image)} ]; then said=$(${docker} exec ${container} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
+    `else said=$(${asItself} ${program} ${shellWord(image)} ${args.join(" ")} 2>&1) || refused=1; fi`,
+    `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; exit 1; fi`,
+    // The link moves in one rename; the version before stays, for software that still has files of it open.
+    `${asRoot} -c 'cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,
+    ...(reload === undefined ? [] : [`if [ "$running" = ${shellWord(image)} ]; then ${docker} exec ${container} ${shellCommand(reload)} >&2; fi`]),
+    'echo "${folder##*/}"',
+  ].join("\n");
+}

@@ -1,0 +1,27 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** Value of the label `dockyard.stack`, and the first part of every name on an engine: two stacks never meet on one host. */
+export function stackId(): string {
+  return `${pulumi.getProject()}-${pulumi.getStack()}`;
+}
+
+/** Name on the engine of a container, volume or network that the program calls `logicalName`. */
+export function engineName(logicalName: string): string {
+  return `${stackId()}-${logicalName}`;
+}
+
+/** What every object on an engine says of itself; `node` is left out where the object belongs to a whole component. */
+export function ownershipLabels(component: string, node?: string): { label: string; value: string }[] {
+  return [
+    { label: "dockyard.stack", value: stackId() },
+    { label: "dockyard.component", value: component },
+    ...(node === undefined ? [] : [{ label: "dockyard.node", value: node }]),
+  ];
+}
+
+/**
+ * Names that become part of container names, DNS names and Consul keys.
+ *
+ * RFC 1123, section 2.1, in lower case: letters, digits and inner hyphens.
+ */
+export const NAME_PATTERN = /^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/;

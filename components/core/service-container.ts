@@ -1,0 +1,191 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Container, ContainerArgs } from "@pulumi/docker/container";
+import { Checks, ConfigError } from "./errors";
+import { Host } from "./host";
+import { engineName, ownershipLabels } from "./naming";
+import { ServiceNetwork } from "./service-network";
+
+/** A port of the container that the host publishes. */
+export interface PublishedPort {
+  /** Port inside the container, TCP. */
+  readonly internal: number;
+
+  /** Port on the host. */
+  readonly external: number;
+
+  /** Address of the host to listen on. @default "127.0.0.1" */
+  readonly address?: string;
+}
+
+/** A command that asks the software, inside its container, whether it does its job. */
+export interface HealthCheck {
+  readonly command: readonly string[];
+
+  /** Seconds between two checks. @default 5 */
+  readonly intervalSeconds?: number;
+
+  /** Seconds that a check may take. @default 3 */
+  readonly timeoutSeconds?: number;
+
+  /** Failed checks in a row that make the container unhealthy. @default 3 */
+  readonly retries?: number;
+
+  /** Seconds after the start in which failures do not count. @default 30 */
+  readonly startPeriodSeconds?: number;
+}
+
+/** A named volume inside the container. */
+export interface Mount {
+  /** Name of the volume on the engine. */
+  readonly volume: string;
+  readonly path: string;
+
+  /** @default false */
+  readonly readOnly?: boolean;
+}
+
+/** Escape hatch: gets the arguments as they would be used and returns what to add or change. */
+export type ContainerTransform = (args: Readonly<ContainerArgs>) => Partial<ContainerArgs>;
+
+export interface ServiceContainerArgs {
+  host: Host;
+  network: ServiceNetwork;
+
+  /** Component that the container belongs to, for the labels. */
+  component: string;
+
+  /** Static address on the network. */
+  address: string;
+
+  /** Reference of the image. */
+  image: string;
+
+  /** Argument array that the container runs. */
+  command: readonly string[];
+
+  /** `uid:gid` that it runs as; root is refused. */
+  user: string;
+
+  /** Environment; never a secret, since `docker inspect` shows it. @default none */
+  environment?: Readonly<Record<string, string>>;
+
+  /** @default none */
+  mounts?: readonly Mount[];
+
+  /** Folders in memory that the software may write, with their mount options. @default /tmp */
+  tmpfs?: Readonly<Record<string, string>>;
+
+  /** Linux capabilities that it keeps, each with the reason. @default none */
+  capabilities?: Readonly<Record<string, string>>;
+
+  /** Memory limit in MiB; swap is not added to it. */
+  memoryMiB: number;
+
+  /** CPUs that it may use. @default 1 */
+  cpus?: number;
+
+  /** @default none */
+  ports?: readonly PublishedPort[];
+
+  health: HealthCheck;
+
+  /** Signal that asks the software to leave cleanly. @default "SIGTERM" */
+  stopSignal?: string;
+
+  /** Seconds until a container that is asked to stop is killed. @default 30 */
+  stopGraceSeconds?: number;
+
+  transform?: ContainerTransform;
+}
+
+/** Arguments that a transform may not change: the network, the hardening and the identity are the component's own. */
+const OWNED = ["name", "networksAdvanced", "user", "readOnly", "privileged", "securityOpts", "healthcheck", "volumes", "mustRun", "start"] as const;
+
+/**
+ * One hardened container: unprivileged, nothing writable but what is named, limits on memory, CPU and log, published on loopback, and
+ * asked about its health by its own software.
+ *
+ * The limit on processes is set by the node's gate, since the provider has no argument for it.
+ *
+ * @throws {ConfigError} when a published port is taken, naming by whom, or the transform overrides what the component owns.
+ */
+export function createServiceContainer(name: string, args: ServiceContainerArgs, opts: pulumi.CustomResourceOptions): Container {
+  claimPorts(name, args);
+  const containerArgs = hardenedArgs(name, args);
+  return new Container(name, { ...containerArgs, ...transformed(name, containerArgs, args.transform) }, {
+    ...opts,
+    provider: args.host.provider,
+    // Two containers cannot share a name and an address.
+    deleteBeforeReplace: true,
+  });
+}
+
+function claimPorts(name: string, { host, ports = [] }: ServiceContainerArgs): void {
+  const checks = new Checks(name);
+  for (const { external } of ports) {
+    const holder = host.portHolder(external);
+    checks
+      .that(Number.isInteger(external) && external >= 1 && external <= 65_535, "ports", external, "must be a port from 1 to 65535")
+      .that(holder === undefined, "ports", external, `must be free on host ${host.name}, but ${holder} listens there; choose another port or stop it`);
+    host.claimPort(external, `node ${name}`);
+  }
+  checks.done();
+}
+
+function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
+  const { environment = {}, mounts = [], tmpfs = { "/tmp": "rw,noexec,nosuid,nodev,size=64m" }, capabilities = {}, ports = [] } = args;
+  const { intervalSeconds = 5, timeoutSeconds = 3, retries = 3, startPeriodSeconds = 30 } = args.health;
+  const stopGrace = args.stopGraceSeconds ?? 30;
+  return {
+    name: engineName(name),
+    hostname: name,
+    image: args.image,
+    command: [...args.command],
+    user: args.user,
+    envs: Object.entries(environment).map(([key, value]) => `${key}=${value}`).sort(),
+    labels: ownershipLabels(args.component, name),
+    networksAdvanced: [{ name: args.network.networkName, ipv4Address: args.address, aliases: [name] }],
+    ports: ports
+      .map(({ internal, external, address = "127.0.0.1" }) => ({ internal, external, ip: address, protocol: "tcp" }))
+      .sort((a, b) => a.internal - b.internal || a.external - b.external),
+    volumes: mounts.map(({ volume, path, readOnly = false }) => ({ volumeName: volume, containerPath: path, readOnly })),
+    tmpfs: { ...tmpfs },
+    readOnly: true,
+    capabilities: { drops: ["ALL"], adds: Object.keys(capabilities).sort() },
+    securityOpts: ["no-new-privileges:true"],
+    memory: args.memoryMiB,
+    // The limit counts memory and swap together: equal to memory means none.
+    memorySwap: args.memoryMiB,
+    // The provider reads it back with a decimal point, and a difference in writing alone would replace the container.
+    cpus: decimal(args.cpus ?? 1),
+    logDriver: "json-file",
+    logOpts: { "max-size": "10m", "max-file": "3" },
+    restart: "unless-stopped",
+    init: false,
+    healthcheck: {
+      tests: ["CMD", ...args.health.command],
+      interval: `${intervalSeconds}s`,
+      timeout: `${timeoutSeconds}s`,
+      retries,
+      startPeriod: `${startPeriodSeconds}s`,
+    },
+    stopSignal: args.stopSignal ?? "SIGTERM",
+    stopTimeout: stopGrace,
+    // Without it the provider stops with a timeout of 0, which is a kill.
+    destroyGraceSeconds: stopGrace,
+    mustRun: true,
+  };
+}
+
+function decimal(value: number): string {
+  return Number.isInteger(value) ? `${value}.0` : String(value);
+}
+
+function transformed(name: string, args: ContainerArgs, transform?: ContainerTransform): Partial<ContainerArgs> {
+  const changes = transform?.(args) ?? {};
+  const owned = OWNED.filter((key) => key in changes && changes[key] !== args[key]);
+  if (owned.length > 0) {
+    throw new ConfigError(owned.map((key) => ({ path: `${name}.transform.${key}`, value: changes[key], remedy: "must be left alone: the component owns it; use the component's own argument" })));
+  }
+  return changes;
+}

@@ -1,0 +1,113 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Network } from "@pulumi/docker/network";
+import { Subnet, addressAfter } from "./address";
+import { Checks } from "./errors";
+import { Placement } from "./host";
+import { engineName, ownershipLabels, stackId } from "./naming";
+
+export interface ServiceNetworkArgs {
+  /** Hosts that share the network; more than one makes it an attachable Swarm overlay, created on the first, which must be a manager. */
+  placement: Placement;
+
+  /** IPv4 subnet in CIDR notation, `10.89.0.0/24`; the first host address is the network's gateway. */
+  subnet: string;
+
+  /** First address of each component's nodes, by the component's name; node n has the address n − 1 behind it. */
+  addresses: Readonly<Record<string, string>>;
+}
+
+/**
+ * A network on which every node has a static address, so that nobody has to look up another's before it runs.
+ *
+ * @example
+ * const network = new ServiceNetwork("services", {
+ *   placement,
+ *   subnet: "10.89.0.0/24",
+ *   addresses: { discovery: "10.89.0.11", goods: "10.89.0.41" },
+ * });
+ * network.addressesOf("goods", 2); // ["10.89.0.41", "10.89.0.42"]
+ */
+export class ServiceNetwork extends pulumi.ComponentResource {
+  /** Name of the network on the engine. */
+  public readonly networkName: string;
+  public readonly subnet: string;
+  /** Address under which the host itself appears to the nodes. */
+  public readonly gatewayAddress: string;
+  public readonly placement: Placement;
+  /** What a container must depend on to find the network. */
+  public readonly network: Network;
+  private readonly name: string;
+  private readonly parsed: Subnet;
+  private readonly firstAddresses: Readonly<Record<string, string>>;
+  private readonly claims = new Map<string, string>();
+
+  constructor(name: string, args: ServiceNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:ServiceNetwork", name, {}, opts);
+    this.name = name;
+    this.parsed = validateSubnet(name, args);
+    this.placement = args.placement;
+    this.networkName = engineName(name);
+    this.subnet = args.subnet;
+    this.gatewayAddress = this.parsed.at(1);
+    this.firstAddresses = args.addresses;
+    this.network = this.createNetwork(name);
+    this.registerOutputs({ networkName: this.networkName, subnet: this.subnet });
+  }
+
+  /**
+   * Addresses of the first `count` nodes of a component, in order.
+   *
+   * @throws {ConfigError} when the component has no address, or one leaves the subnet or is another node's.
+   */
+  addressesOf(component: string, count: number): string[] {
+    const first = this.firstAddresses[component];
+    const checks = new Checks(this.name);
+    checks.that(first !== undefined, `addresses.${component}`, first, `must name the first address of ${component}'s nodes, inside ${this.subnet}`).done();
+    const addresses = Array.from({ length: count }, (_, index) => addressAfter(first ?? "", index));
+    addresses.forEach((address, index) => {
+      const node = `${component}-${index + 1}`;
+      const holder = this.claims.get(address) ?? node;
+      checks
+        .that(this.isHostAddress(address), `addresses.${node}`, address, `must be a host address of ${this.subnet} other than ${this.gatewayAddress}, the gateway's`)
+        .that(holder === node, `addresses.${node}`, address, `must be its own, but ${holder} has it; move the first address of one of them`);
+    });
+    checks.done();
+    addresses.forEach((address, index) => this.claims.set(address, `${component}-${index + 1}`));
+    return addresses;
+  }
+
+  private isHostAddress(address: string): boolean {
+    const reserved = [this.parsed.networkAddress, this.gatewayAddress, this.parsed.broadcastAddress];
+    return this.parsed.contains(address) && !reserved.includes(address);
+  }
+
+  private createNetwork(name: string): Network {
+    const { hosts } = this.placement;
+    return new Network(name, {
+      name: this.networkName,
+      driver: hosts.length > 1 ? "overlay" : "bridge",
+      attachable: hosts.length > 1,
+      ipamConfigs: [{ subnet: this.subnet, gateway: this.gatewayAddress }],
+      labels: ownershipLabels(name),
+    }, { parent: this, provider: hosts[0].provider });
+  }
+}
+
+function validateSubnet(name: string, { subnet, addresses, placement }: ServiceNetworkArgs): Subnet {
+  const parsed = Subnet.parse(subnet);
+  const checks = new Checks(name);
+  checks.that(parsed !== undefined, "subnet", subnet, "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24");
+  for (const [component, address] of Object.entries(addresses)) {
+    checks.that(parsed === undefined || parsed.contains(address), `addresses.${component}`, address, `must lie inside ${subnet}`);
+  }
+  const own = stackId();
+  for (const network of placement.hosts[0].inventory.networks.filter(({ stack }) => stack !== own)) {
+    for (const taken of network.subnets) {
+      const other = Subnet.parse(taken);
+      const overlaps = parsed !== undefined && other !== undefined && parsed.overlaps(other);
+      checks.that(!overlaps, "subnet", subnet, `must not overlap the Docker network "${network.name}" (${taken}); choose another or remove that network`);
+    }
+  }
+  checks.done();
+  return parsed as Subnet;
+}

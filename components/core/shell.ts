@@ -1,0 +1,21 @@
+/** Quotes one word for a POSIX shell. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A command line for a POSIX shell from an argument array. */
+export function shellCommand(argv: readonly string[]): string {
+  return argv.map(shellWord).join(" ");
+}
+
+/**
+ * A heredoc that hands `text` to `command` unchanged.
+ *
+ * The delimiter grows until no line of the text equals it, so no content can end the heredoc early.
+ */
+export function heredoc(command: string, text: string): string {
+  const lines = new Set(text.split("\n"));
+  let delimiter = "EOF";
+  while (lines.has(delimiter)) delimiter += "_";
+  return `${command} <<'${delimiter}'\n${text.endsWith("\n") ? text : `${text}\n`}${delimiter}`;
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { createServiceContainer } from "../../components/core/service-container";
+import { Host } from "../../components/core/host";
+import { emptyNetwork, recordResources, settled } from "../mocks";
+
+const registered = recordResources();
+const host = new Host({ name: "local", inventory: { networks: [], ports: [{ port: 8500, owner: "container old-consul", stack: "" }] } });
+const network = emptyNetwork({ thing: "10.89.0.9" });
+const args = { host, network, component: "thing", address: "10.89.0.9", image: "thing:1", command: ["thing"], user: "7:8", memoryMiB: 64, health: { command: ["thing", "ping"] } };
+
+describe("a service container", () => {
+  it("is hardened without being asked", async () => {
+    createServiceContainer("thing-1", { ...args, ports: [{ internal: 80, external: 18_080 }] }, {});
+    await settled(registered);
+    const { inputs } = registered.find(({ name }) => name === "thing-1") ?? { inputs: {} };
+    expect(inputs).toMatchObject({
+      name: "dockyard-unit-thing-1",
+      user: "7:8",
+      readOnly: true,
+      capabilities: { drops: ["ALL"], adds: [] },
+      securityOpts: ["no-new-privileges:true"],
+      memory: 64,
+      memorySwap: 64,
+      cpus: "1.0",
+      ports: [{ internal: 80, external: 18_080, ip: "127.0.0.1", protocol: "tcp" }],
+      restart: "unless-stopped",
+      destroyGraceSeconds: 30,
+      healthcheck: { tests: ["CMD", "thing", "ping"] },
+      logOpts: { "max-size": "10m", "max-file": "3" },
+    });
+  });
+
+  it("refuses a port that is taken, naming by whom, and one outside the range, at once", () => {
+    const ports = [{ internal: 80, external: 8500 }, { internal: 81, external: 70_000 }];
+    expect(() => createServiceContainer("thing-2", { ...args, ports }, {})).toThrow(
+      /thing-2\.ports: must be free on host local, but container old-consul listens there; choose another port or stop it, got 8500\nthing-2\.ports: must be a port from 1 to 65535, got 70000/,
+    );
+  });
+
+  it("refuses a port that another node of the program has", () => {
+    createServiceContainer("thing-3", { ...args, ports: [{ internal: 80, external: 18_090 }] }, {});
+    expect(() => createServiceContainer("thing-4", { ...args, ports: [{ internal: 80, external: 18_090 }] }, {})).toThrow("but node thing-3 listens there");
+  });
+
+  it("lets a transform have the last word, but not over what the component owns", () => {
+    expect(() => createServiceContainer("thing-5", { ...args, transform: () => ({ shmSize: 64 }) }, {})).not.toThrow();
+    expect(() => createServiceContainer("thing-6", { ...args, transform: () => ({ user: "root", readOnly: false }) }, {})).toThrow(
+      /thing-6\.transform\.user: must be left alone.*\nthing-6\.transform\.readOnly: must be left alone/,
+    );
+  });
+});

@@ -1,0 +1,35 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Host, Placement } from "../components/core/host";
+import { ServiceNetwork } from "../components/core/service-network";
+
+/** A resource as the program registered it. */
+export interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+}
+
+/** Has Pulumi register resources into the returned list instead of an engine. */
+export function recordResources(): Registered[] {
+  const registered: Registered[] = [];
+  void pulumi.runtime.setMocks({
+    newResource: ({ type, name, inputs }) => {
+      registered.push({ type, name, inputs: inputs as Record<string, unknown> });
+      return { id: `${name}-id`, state: { ...(inputs as object), stdout: "", stderr: "" } };
+    },
+    call: () => ({}),
+  }, "dockyard", "unit");
+  return registered;
+}
+
+/** What Pulumi has registered once nothing is on its way any more. */
+export async function settled(registered: Registered[]): Promise<Registered[]> {
+  await pulumi.runtime.disconnect();
+  return registered;
+}
+
+/** A network on a host that has nothing yet. */
+export function emptyNetwork(addresses: Record<string, string>, subnet = "10.89.0.0/24"): ServiceNetwork {
+  const placement = new Placement([new Host({ name: "local", inventory: { networks: [], ports: [] } })]);
+  return new ServiceNetwork("services", { placement, subnet, addresses });
+}
