@@ -1,3 +1,5 @@
+import { RunError } from "@pulumi/pulumi/errors";
+
 /** One thing wrong with what a component was given. */
 export interface Fault {
   /** Where: the component's name and the argument's path, `discovery.servers`. */
@@ -7,8 +9,12 @@ export interface Fault {
   readonly remedy: string;
 }
 
-/** Everything that is wrong with a component's arguments, found before anything is touched. */
-export class ConfigError extends Error {
+/**
+ * Everything that is wrong with a component's arguments, found before anything is touched.
+ *
+ * A `RunError` is the user's to mend, so Pulumi prints it without a stack trace.
+ */
+export class ConfigError extends RunError {
   constructor(readonly faults: readonly Fault[]) {
     super(faults.map((fault) => `${fault.path}: ${fault.remedy}, got ${JSON.stringify(fault.value)}`).join("\n"));
     this.name = "ConfigError";

@@ -1,4 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { shellCommand } from "./shell";
 
 /** What a host already has, so that preview can refuse what would collide. */
 export interface HostInventory {
@@ -15,19 +19,22 @@ export interface HostInventory {
  * @throws {Error} when the engine does not answer.
  */
 export function readInventory(docker: readonly string[], local: boolean): HostInventory {
-  const networkIds = run([...docker, "network", "ls", "--quiet"]).split("\n").filter(Boolean);
-  const networks = JSON.parse(run([...docker, "network", "inspect", ...networkIds])) as InspectedNetwork[];
-  const containers = run([...docker, "ps", "--format", '{{.Names}}\t{{.Label "dockyard.stack"}}\t{{.Ports}}']);
+  const answers = askAtOnce([
+    `${shellCommand(docker)} network inspect $(${shellCommand(docker)} network ls --quiet)`,
+    shellCommand([...docker, "ps", "--format", '{{.Names}}\t{{.Label "dockyard.stack"}}\t{{.Ports}}']),
+    // Where iproute2 is missing the engine itself still refuses a taken port, only later and with fewer words.
+    local ? "ss -Hltnp 2>/dev/null || true" : "true",
+  ]);
+  const [networks = "[]", containers = "", sockets = ""] = answers;
   const published = parsePublishedPorts(containers);
-  const listening = local ? parseListeners(listeningSockets()) : [];
   const byDocker = new Set(published.map(({ port }) => port));
   return {
-    networks: networks.map(({ Name, IPAM, Labels }) => ({
+    networks: (JSON.parse(networks) as InspectedNetwork[]).map(({ Name, IPAM, Labels }) => ({
       name: Name,
       subnets: (IPAM.Config ?? []).flatMap(({ Subnet }) => Subnet ?? []),
       stack: Labels?.["dockyard.stack"] ?? "",
     })),
-    ports: [...published, ...listening.filter(({ port }) => !byDocker.has(port))],
+    ports: [...published, ...parseListeners(sockets).filter(({ port }) => !byDocker.has(port))],
   };
 }
 
@@ -59,17 +66,18 @@ export function parseListeners(lines: string): HostInventory["ports"] {
   });
 }
 
-function listeningSockets(): string {
-  // Where iproute2 is missing the engine itself still refuses a taken port, only later and with fewer words.
-  const { status, stdout } = spawnSync("ss", ["-Hltnp"], { encoding: "utf8" });
-  return status === 0 ? stdout : "";
-}
-
-function run(argv: readonly string[]): string {
-  const [command = "", ...args] = argv;
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8" });
-  if (status !== 0) {
-    throw new Error(`the container engine does not answer: ${argv.join(" ")}: ${(stderr || error?.message || "").trim()}; run "npm run up" to have one installed and started`);
+/** Runs shell commands side by side, since preview waits for them, and returns what each printed. */
+function askAtOnce(commands: readonly string[]): string[] {
+  const folder = mkdtempSync(join(tmpdir(), "dockyard-"));
+  try {
+    const started = commands.map((command, index) => `{ ${command}; } >${folder}/${index} & p${index}=$!`);
+    const ended = commands.map((_, index) => `wait $p${index}`);
+    const { status, stderr } = spawnSync("sh", ["-c", `${started.join("\n")}\n${ended.join(" && ")}`], { encoding: "utf8" });
+    if (status !== 0) {
+      throw new Error(`the container engine does not answer: ${stderr.trim()}; run "npm run up" to have one installed and started`);
+    }
+    return commands.map((_, index) => readFileSync(join(folder, String(index)), "utf8"));
+  } finally {
+    rmSync(folder, { recursive: true });
   }
-  return stdout;
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { folderDigest } from "./digest";
 
 /** How an image of the catalogue is made. */
@@ -25,7 +25,8 @@ export const IMAGES = {
 
 export type ImageName = keyof typeof IMAGES;
 
-const PROJECT_ROOT = join(__dirname, "..", "..");
+// From the file's name: loaded as a module by the scripts, it has no folder of its own.
+const PROJECT_ROOT = join(dirname(__filename), "..", "..");
 
 /**
  * The reference of a catalogue image: `dockyard/consul:1.22.0-3f2a9c1b0d5e`.

@@ -1,0 +1,23 @@
+import { isRecord, RpcCode, RpcError } from "../rpc/message";
+import type { RpcMethods } from "../rpc/server-connection";
+import { findGoods, type Goods } from "./catalogue";
+
+export const GOODS_GET = "goods.get";
+
+/** Goods as an instance answers with them, named so that a caller can tell who did. */
+export interface GoodsAnswer extends Goods {
+  readonly instance: string;
+}
+
+/** `goods.get {"id": 1}`. */
+export function goodsMethods(instance: string): RpcMethods {
+  return {
+    [GOODS_GET]: (params): GoodsAnswer => {
+      const id = isRecord(params) ? params["id"] : undefined;
+      if (typeof id !== "number" || !Number.isInteger(id)) throw new RpcError(RpcCode.invalidParams, `${GOODS_GET} takes {"id": <whole number>}`);
+      const goods = findGoods(id);
+      if (goods === undefined) throw new RpcError(RpcCode.notFound, `there are no goods ${id}`);
+      return { ...goods, instance };
+    },
+  };
+}

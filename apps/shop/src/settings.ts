@@ -1,0 +1,137 @@
+import { isIPv4 } from "node:net";
+
+/** The services that this program can be. */
+export const SERVICES = ["goods", "order"] as const;
+export type ServiceName = (typeof SERVICES)[number];
+
+/** Where one instance listens: what it binds is what others reach it at. */
+export interface ListenAddress {
+  readonly address: string;
+  readonly httpPort: number;
+  readonly rpcPort: number;
+}
+
+/** What an instance that registers itself tells Consul beyond its address. */
+export interface SelfRegistrationSettings {
+  /** Share of the traffic relative to the service's other instances. */
+  readonly weight: number;
+  /** Time between two of Consul's checks, as Consul writes durations: `10s`. */
+  readonly checkInterval: string;
+  /** Time that a check may take, as Consul writes durations: `2s`. */
+  readonly checkTimeout: string;
+}
+
+export interface Settings {
+  readonly service: ServiceName;
+  /** Name of this instance, the same in logs, answers and Consul: `goods-1`. */
+  readonly instance: string;
+  readonly listen: ListenAddress;
+  /** Consul servers in the order in which they are tried. */
+  readonly consulUrls: readonly string[];
+  /** First part of every key below which instances are found. */
+  readonly upstreamPrefix: string;
+  /** Absent when the stack writes the instance's keys. */
+  readonly selfRegistration?: SelfRegistrationSettings;
+}
+
+/** Everything that is wrong with the environment, so that one start tells all of it. */
+export class SettingsError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super(`the environment cannot be used: ${faults.join("; ")}`);
+    this.name = "SettingsError";
+  }
+}
+
+/**
+ * Reads an instance's settings from its environment.
+ *
+ * @throws {SettingsError} naming every fault at once.
+ */
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const read = new EnvironmentReader(env);
+
+  const service = read.oneOf("SERVICE", SERVICES);
+  const instance = read.text("INSTANCE", /^[A-Za-z0-9][A-Za-z0-9._-]*$/, "a name of letters, digits, '.', '_' and '-', such as goods-1");
+  const address = read.ipv4("BIND_ADDRESS");
+  const httpPort = read.integer("HTTP_PORT", 1, 65_535);
+  const rpcPort = read.integer("RPC_PORT", 1, 65_535);
+  const registration = read.oneOf("REGISTRATION", ["stack", "self"]);
+  const upstreamPrefix = read.text("UPSTREAM_PREFIX", /^[\w.-]+(\/[\w.-]+)*$/, "a key prefix with no slash at its ends, such as upstreams", "upstreams");
+  const weight = read.integer("WEIGHT", 1, 65_535, "1");
+  const checkInterval = read.duration("CHECK_INTERVAL", "10s");
+  const checkTimeout = read.duration("CHECK_TIMEOUT", "2s");
+  // A goods instance that the stack registers never speaks to Consul.
+  const consulUrls = read.urls("CONSUL_URLS", service === "order" || registration === "self");
+
+  if (httpPort === rpcPort && httpPort !== 0) read.fault("RPC_PORT", "must differ from HTTP_PORT");
+  if (registration === "self" && address === "0.0.0.0") read.fault("BIND_ADDRESS", "must be the address that others reach: it becomes the instance's key");
+  read.done();
+
+  return {
+    service,
+    instance,
+    listen: { address, httpPort, rpcPort },
+    consulUrls,
+    upstreamPrefix,
+    selfRegistration: registration === "self" ? { weight, checkInterval, checkTimeout } : undefined,
+  };
+}
+
+/** Reads variables one by one and goes on after a fault; what a faulty one reads as is never used. */
+class EnvironmentReader {
+  private readonly faults: string[] = [];
+
+  constructor(private readonly env: NodeJS.ProcessEnv) {}
+
+  text(name: string, pattern: RegExp, allowed: string, fallback?: string): string {
+    const value = this.value(name, fallback);
+    if (!pattern.test(value)) this.fault(name, `must be ${allowed}`);
+    return value;
+  }
+
+  oneOf<T extends string>(name: string, allowed: readonly T[]): T {
+    const value = this.value(name);
+    if (!allowed.includes(value as T)) this.fault(name, `must be one of ${allowed.join(", ")}`);
+    return value as T;
+  }
+
+  ipv4(name: string): string {
+    const value = this.value(name);
+    if (!isIPv4(value)) this.fault(name, "must be an IPv4 address");
+    return value;
+  }
+
+  integer(name: string, least: number, most: number, fallback?: string): number {
+    const value = this.value(name, fallback);
+    const number = /^\d+$/.test(value) ? Number(value) : NaN;
+    if (number >= least && number <= most) return number;
+    this.fault(name, `must be a whole number from ${least} to ${most}`);
+    return 0;
+  }
+
+  duration(name: string, fallback: string): string {
+    return this.text(name, /^[1-9]\d*(ms|s|m)$/, "a duration with its unit (ms, s or m), such as 10s", fallback);
+  }
+
+  urls(name: string, required: boolean): readonly string[] {
+    const urls = this.value(name, "").split(",").map((url) => url.trim()).filter((url) => url !== "");
+    const allHttp = urls.every((url) => /^http:\/\/[^/?#\s]+\/?$/.test(url) && URL.canParse(url));
+    if (!allHttp || (required && urls.length === 0)) this.fault(name, "must be comma-separated addresses of Consul servers, such as http://10.0.0.1:8500");
+    return urls.map((url) => url.replace(/\/$/, ""));
+  }
+
+  fault(name: string, remedy: string): void {
+    const value = this.env[name];
+    this.faults.push(`${name} ${remedy}, ${value === undefined ? "but is not set" : `got ${JSON.stringify(value)}`}`);
+  }
+
+  /** @throws {SettingsError} when anything was wrong. */
+  done(): void {
+    if (this.faults.length > 0) throw new SettingsError(this.faults);
+  }
+
+  /** An empty variable counts as one that is not set: templates leave such behind. */
+  private value(name: string, fallback = ""): string {
+    return this.env[name] || fallback;
+  }
+}

@@ -1,0 +1,121 @@
+import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
+import type { ConsulClient } from "../core/consul-client";
+import type { GatewayFollower } from "../core/consul-registration";
+import { Checks } from "../core/errors";
+import type { Placement } from "../core/host";
+import { NAME_PATTERN } from "../core/naming";
+import type { ContainerTransform, HealthCheck } from "../core/service-container";
+import type { ServiceNetwork } from "../core/service-network";
+import { UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
+
+export interface AppServiceArgs {
+  /** Network that the instances join; their addresses come from it. */
+  network: ServiceNetwork;
+
+  /** Hosts to spread the instances over. @default the network's */
+  placement?: Placement;
+
+  /** Image of the service, the same for every instance. */
+  image: string;
+
+  /** Argument array that the image runs. */
+  command: readonly string[];
+
+  /** `uid:gid` that it runs as. */
+  user: string;
+
+  /** Instances, 1 or more. @default 1 */
+  instances?: number;
+
+  /**
+   * Ports that an instance listens on, by name; each instance is told them as `<NAME>_PORT`. The port `http` is found under the service's
+   * own name, any other under `<service>-<name>`.
+   */
+  ports: Readonly<Record<string, number>>;
+
+  /** Consul cluster that the instances are found through. */
+  consul: ConsulClient;
+
+  /** Gateways that follow the keys: an instance counts as served when they send to it, and stops only after they have stopped. @default none */
+  followers?: readonly GatewayFollower[];
+
+  /** Who writes an instance's keys: the stack, or the instance itself at its start and stop. @default "stack" */
+  registration?: "stack" | "self";
+
+  /** Prefix of the keys in Consul. @default "upstreams" */
+  kvPrefix?: string;
+
+  /** What gateways are told of every instance. @default weight 1, maxFails 2, failTimeoutSeconds 10 */
+  upstream?: UpstreamEntry;
+
+  /** Consul's check of every port. @default TCP, every 10 s, timeout 2 s */
+  check?: ConsulCheck;
+
+  /** Environment of an instance beside what it is told of itself. @default none */
+  environment?: Readonly<Record<string, string>>;
+
+  /** How the software is asked for its health; the command runs in the instance's own environment. */
+  health: HealthCheck;
+
+  /** Memory limit of an instance in MiB. @default 128 */
+  memoryMiB?: number;
+
+  /** CPUs that an instance may use. @default 1 */
+  cpus?: number;
+
+  /** Seconds that requests in flight get to end before an instance stops. @default 30 */
+  drainTimeoutSeconds?: number;
+
+  /** Last word on each instance's container. @default none */
+  transform?: ContainerTransform;
+}
+
+type Optional = "transform";
+export type NormalAppServiceArgs = Required<Omit<AppServiceArgs, Optional | "upstream" | "check">> & Pick<AppServiceArgs, Optional> & {
+  readonly upstream: Required<UpstreamEntry>;
+  readonly check: Required<ConsulCheck>;
+};
+
+/**
+ * Fills in the defaults and refuses what cannot work.
+ *
+ * @throws {ConfigError} naming every fault at once.
+ */
+export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): NormalAppServiceArgs {
+  const {
+    placement = args.network.placement,
+    instances = 1,
+    followers = [],
+    registration = "stack",
+    kvPrefix = "upstreams",
+    environment = {},
+    memoryMiB = 128,
+    cpus = 1,
+    drainTimeoutSeconds = 30,
+    upstream,
+    check,
+    ...given
+  } = args;
+  const ports = Object.entries(args.ports);
+
+  const checks = new Checks(name)
+    .that(NAME_PATTERN.test(name), "name", name, "must be lower-case letters, digits and inner hyphens, since keys and containers are called by it")
+    .that(Number.isInteger(instances) && instances >= 1, "instances", instances, "must be a whole number from 1; leave the component out to have none")
+    .that(ports.length > 0, "ports", args.ports, "must name at least one port, such as { http: 8000 }")
+    .that(new Set(ports.map(([, port]) => port)).size === ports.length, "ports", args.ports, "must be different from each other")
+    .that(["stack", "self"].includes(registration), "registration", registration, 'must be "stack" or "self"')
+    .that(memoryMiB >= 16, "memoryMiB", memoryMiB, "must be 16 or more")
+    .that(drainTimeoutSeconds >= 1, "drainTimeoutSeconds", drainTimeoutSeconds, "must be 1 s or more");
+  for (const [port, number] of ports) {
+    checks
+      .that(/^[a-z][a-z0-9]*$/.test(port), `ports.${port}`, port, "must be called by lower-case letters and digits, since it becomes a variable and a service name")
+      .that(Number.isInteger(number) && number >= 1024 && number <= 65_535, `ports.${port}`, number, "must be 1024 to 65535: an unprivileged process cannot listen below");
+  }
+  checks.done();
+
+  return {
+    ...given, placement, instances, followers, registration, kvPrefix, environment, memoryMiB, cpus, drainTimeoutSeconds,
+    upstream: normalizeUpstreamEntry(name, upstream),
+    check: normalizeConsulCheck(name, check),
+  };
+}

@@ -1,0 +1,32 @@
+import { SetupError } from "./setup/shell";
+
+/** What `npm run <name>` does; loaded only when asked for. */
+const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]) => Promise<number> }>> = {
+  up: () => import("./commands/up"),
+  preview: () => import("./commands/preview"),
+  down: () => import("./commands/down"),
+  status: () => import("./commands/status"),
+  picture: () => import("./commands/picture"),
+  env: () => import("./commands/env"),
+  lint: () => import("./commands/lint"),
+  test: () => import("./commands/test"),
+  bench: () => import("./commands/bench"),
+};
+
+async function main([name = "", ...args]: readonly string[]): Promise<number> {
+  const load = COMMANDS[name];
+  if (load === undefined) {
+    console.error(`There is no command "${name}"; there are ${Object.keys(COMMANDS).join(", ")}.`);
+    return 2;
+  }
+  return (await load()).default(args);
+}
+
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    // What the user can mend is one message; anything else is a fault of ours, with its trace.
+    console.error(error instanceof SetupError ? `\n${error.message}` : error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,83 @@
+import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { pulumiEnvironment } from "../setup/environment";
+import { PROJECT_ROOT } from "../setup/paths";
+import { buildPlugins, findPulumi } from "../setup/pulumi";
+import { setup } from "../setup/setup";
+import { SetupError } from "../setup/shell";
+
+/** What vitest's JSON report says of a run. */
+interface Report {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  success: boolean;
+}
+
+/**
+ * Runs the unit tier, then the stack tier on a real engine, and ends with a line `N passed, N failed`.
+ *
+ * `npm test -- unit` or `npm test -- stack` runs one tier; what follows goes to vitest, such as a part of a file's name.
+ */
+export default async function test(args: readonly string[]): Promise<number> {
+  const [tier, ...rest] = args;
+  const tiers = tier === "unit" || tier === "stack" ? [tier] : ["unit", "stack"];
+  const filters = tiers.length === 1 ? rest : args;
+  let [passed, failed, skipped] = [0, 0, 0];
+  for (const name of tiers) {
+    const report = await runTier(name, filters);
+    passed += report.numPassedTests;
+    skipped += report.numPendingTests;
+    // A run that fails without a failed test, by a set-up or a stray error, is a failure too.
+    failed += report.success ? 0 : Math.max(report.numFailedTests, 1);
+  }
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+}
+
+async function runTier(name: string, filters: readonly string[]): Promise<Report> {
+  const folder = await mkdtemp(join(tmpdir(), "dockyard-test-"));
+  try {
+    const env = name === "stack" ? await stackEnvironment(folder) : {};
+    const report = join(folder, "report.json");
+    await execa("vitest", ["run", "--project", name, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters], {
+      cwd: PROJECT_ROOT,
+      preferLocal: true,
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...env, VITE_CONFIG_NATIVE_IGNORE_WARNING: "true" },
+      reject: false,
+    });
+    return await readReport(report);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the stack tier needs of the machine, and a state of its own: the user's stacks are left alone. */
+async function stackEnvironment(folder: string): Promise<Record<string, string>> {
+  await setup(["engine", "pulumi", "images"]);
+  await toolchainFolder(folder);
+  return {
+    ...pulumiEnvironment(),
+    PULUMI_BACKEND_URL: `file://${folder}`,
+    PULUMI_CONFIG_PASSPHRASE: "test",
+    DOCKYARD_TOOLCHAIN_BIN: folder,
+  };
+}
+
+/** Puts the plugins from toolchain/ and the CLI in use side by side, built here also where the released ones are used otherwise. */
+async function toolchainFolder(folder: string): Promise<void> {
+  const bin = findPulumi()?.bin ?? (await execa("sh", ["-c", 'dirname "$(command -v pulumi)"'])).stdout;
+  for (const program of ["pulumi", "pulumi-language-nodejs"]) await symlink(join(bin, program), join(folder, program));
+  for (const [name, binary] of Object.entries(await buildPlugins(() => undefined))) await symlink(binary, join(folder, `pulumi-resource-${name}`));
+}
+
+async function readReport(file: string): Promise<Report> {
+  try {
+    return JSON.parse(await readFile(file, "utf8")) as Report;
+  } catch {
+    throw new SetupError("vitest ended without a report; what it printed above says why.");
+  }
+}

@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import { SetupError } from "./shell";
+
+/** How long a server may take to begin its answer, in ms: on a machine without a way out the next way is tried soon. */
+const PATIENCE = 10_000;
+
+/**
+ * Fetches a file and compares it with the checksum file published beside it.
+ *
+ * @returns the file's bytes, or undefined where the server cannot be reached.
+ * @throws {SetupError} when the file arrives but is not the one that the checksum names.
+ */
+export async function download(url: string, checksumsUrl: string): Promise<Uint8Array | undefined> {
+  const checksums = await fetchBytes(checksumsUrl);
+  const file = checksums && (await fetchBytes(url));
+  if (!checksums || !file) return undefined;
+  const name = url.slice(url.lastIndexOf("/") + 1);
+  const wanted = new TextDecoder().decode(checksums).split("\n").find((line) => line.endsWith(name))?.split(/\s+/)[0];
+  const found = createHash("sha256").update(file).digest("hex");
+  if (found !== wanted) {
+    throw new SetupError(`${url}: its SHA-256 is ${found}, but ${checksumsUrl} says ${wanted ?? "nothing of it"}; nothing was installed, try again later`);
+  }
+  return file;
+}
+
+async function fetchBytes(url: string): Promise<Uint8Array | undefined> {
+  const abort = new AbortController();
+  const timer = setTimeout(() => abort.abort(), PATIENCE);
+  try {
+    const response = await fetch(url, { signal: abort.signal });
+    clearTimeout(timer);
+    return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+  } catch {
+    // Unreachable is an ordinary answer here: the caller has another way.
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,33 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PRIVATE } from "./paths";
+import { PulumiInstallation, findPulumi, loggedInBackend, pulumiPath, userCredentials } from "./pulumi";
+import { SetupError } from "./shell";
+
+/**
+ * The environment in which Pulumi runs: its program and plugins, the backend and the passphrase.
+ *
+ * A backend that the user chose, by `PULUMI_BACKEND_URL` or by logging in, wins. Otherwise the state is in a private folder of the
+ * checkout, encrypted with a passphrase that is made on first use and stays there.
+ */
+export function pulumiEnvironment(): Record<string, string> {
+  const installation = findPulumi();
+  if (installation === undefined) throw new SetupError("Pulumi is not set up yet; `npm run up` or `npm run preview` does it.");
+  return { ...pulumiPath(installation), ...backend(installation) };
+}
+
+function backend({ home }: PulumiInstallation): Record<string, string> {
+  if (process.env.PULUMI_BACKEND_URL !== undefined) return {};
+  const chosen = loggedInBackend();
+  if (chosen !== undefined) return { PULUMI_BACKEND_URL: chosen, ...(home === userCredentials ? {} : { PULUMI_CREDENTIALS_PATH: userCredentials }) };
+  mkdirSync(PRIVATE, { recursive: true, mode: 0o700 });
+  return { PULUMI_BACKEND_URL: `file://${PRIVATE}`, ...passphrase() };
+}
+
+function passphrase(): Record<string, string> {
+  if (process.env.PULUMI_CONFIG_PASSPHRASE !== undefined || process.env.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined) return {};
+  const file = join(PRIVATE, "passphrase");
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
+  return { PULUMI_CONFIG_PASSPHRASE_FILE: file };
+}

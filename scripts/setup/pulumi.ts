@@ -1,0 +1,121 @@
+import { existsSync, readFileSync } from "node:fs";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { folderDigest } from "../../components/core/digest";
+import { download } from "./download";
+import { goBuild } from "./go-build";
+import { CACHE, PROJECT_ROOT } from "./paths";
+import { Report, run, succeeds } from "./shell";
+import { PLUGINS, PULUMI_VERSION } from "./versions";
+
+type Plugin = keyof typeof PLUGINS;
+const PLUGIN_NAMES = Object.keys(PLUGINS) as Plugin[];
+
+/** Folder of the CLI and language host that the set-up downloaded or built. */
+const OWN_BIN = join(CACHE, `pulumi-${PULUMI_VERSION}`);
+
+/** Pulumi's home for what the set-up installs, so that the user's own plugins are left alone. */
+const OWN_HOME = join(CACHE, "pulumi-home");
+
+const USER_HOME = process.env.PULUMI_HOME ?? join(homedir(), ".pulumi");
+
+/** Which CLI and which home a command uses. */
+export interface PulumiInstallation {
+  /** Folder to put first on the PATH; undefined where the CLI is there already. */
+  readonly bin: string | undefined;
+  readonly home: string;
+}
+
+/** The installation as it is now, or undefined where the CLI or a plugin is missing. Looks at files only, so it costs nothing. */
+export function findPulumi(): PulumiInstallation | undefined {
+  const bin = existsSync(join(OWN_BIN, "complete")) ? OWN_BIN : undefined;
+  if (bin === undefined && !onPath("pulumi")) return undefined;
+  const home = [...(bin === undefined ? [USER_HOME] : []), OWN_HOME].find((candidate) => missingPlugins(candidate).length === 0);
+  return home === undefined ? undefined : { bin, home };
+}
+
+/** Has the CLI: the one on the PATH if it is of this major version, else downloaded, else built. */
+export async function ensureCli(report: Report): Promise<void> {
+  if (existsSync(join(OWN_BIN, "complete"))) return;
+  if (onPath("pulumi") && (await run(["pulumi", "version"])).startsWith("v3.")) return;
+  const part = `${OWN_BIN}.${process.pid}`;
+  try {
+    await mkdir(part, { recursive: true });
+    report("asking for the released CLI");
+    if (!(await downloadCli(part))) {
+      await goBuild("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", join(part, "pulumi"), report);
+      await goBuild("language-host", "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs", join(part, "pulumi-language-nodejs"), report);
+    }
+    await writeFile(join(part, "complete"), PULUMI_VERSION);
+    await rm(OWN_BIN, { recursive: true, force: true });
+    await rename(part, OWN_BIN);
+  } finally {
+    await rm(part, { recursive: true, force: true });
+  }
+}
+
+async function downloadCli(folder: string): Promise<boolean> {
+  const base = "https://github.com/pulumi/pulumi/releases/download";
+  const architecture = process.arch === "arm64" ? "arm64" : "x64";
+  const name = `pulumi-v${PULUMI_VERSION}-${process.platform}-${architecture}.tar.gz`;
+  const archive = await download(`${base}/v${PULUMI_VERSION}/${name}`, `${base}/v${PULUMI_VERSION}/pulumi-${PULUMI_VERSION}-checksums.txt`);
+  if (archive === undefined) return false;
+  await writeFile(join(folder, name), archive);
+  await run(["tar", "--extract", "--gzip", "--strip-components=1", "--file", name], { cwd: folder });
+  await rm(join(folder, name));
+  return true;
+}
+
+/** Has the plugins that the program needs: those in the user's home, else Pulumi's own, else built from toolchain/. */
+export async function ensurePlugins(report: Report): Promise<void> {
+  if (findPulumi() !== undefined) return;
+  const bin = existsSync(join(OWN_BIN, "complete")) ? OWN_BIN : undefined;
+  const env = pulumiPath({ bin, home: OWN_HOME });
+  let released = true;
+  for (const plugin of missingPlugins(OWN_HOME)) {
+    const install = ["pulumi", "plugin", "install", "resource", plugin, PLUGINS[plugin], "--non-interactive"] as const;
+    report(`asking for the released ${plugin} plugin`);
+    // One refusal says that there is no way out; the next need not be asked.
+    released = released && (await succeeds([...install], { env, timeout: 120_000 }));
+    if (!released) await run([...install, "--reinstall", "--file", (await buildPlugins(report))[plugin]], { env });
+  }
+}
+
+/** Builds the plugins from toolchain/, once for each state of their sources; returns where they are. */
+export async function buildPlugins(report: Report): Promise<Record<Plugin, string>> {
+  const folder = join(CACHE, `plugins-${folderDigest(PROJECT_ROOT, ["toolchain/providers"])}`);
+  const built = {} as Record<Plugin, string>;
+  for (const plugin of PLUGIN_NAMES) {
+    built[plugin] = join(folder, `pulumi-resource-${plugin}`);
+    if (!existsSync(built[plugin])) await goBuild("providers", `./pulumi-resource-${plugin}`, built[plugin], report);
+  }
+  return built;
+}
+
+function missingPlugins(home: string): Plugin[] {
+  return PLUGIN_NAMES.filter((plugin) => !existsSync(join(home, "plugins", `resource-${plugin}-v${PLUGINS[plugin]}`)));
+}
+
+function onPath(program: string): boolean {
+  return (process.env.PATH ?? "").split(":").some((folder) => folder !== "" && existsSync(join(folder, program)));
+}
+
+/** What must be in the environment to use an installation. */
+export function pulumiPath({ bin, home }: PulumiInstallation): Record<string, string> {
+  return {
+    PULUMI_HOME: home,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...(bin === undefined ? {} : { PATH: `${bin}:${process.env.PATH}` }),
+  };
+}
+
+/** The backend that the user has logged in to, which wins over the state folder of the checkout. */
+export function loggedInBackend(): string | undefined {
+  const credentials = join(process.env.PULUMI_CREDENTIALS_PATH ?? USER_HOME, "credentials.json");
+  if (!existsSync(credentials)) return undefined;
+  const { current } = JSON.parse(readFileSync(credentials, "utf8")) as { current?: string };
+  return current || undefined;
+}
+
+export const userCredentials = USER_HOME;

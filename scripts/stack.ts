@@ -1,0 +1,80 @@
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { execa } from "execa";
+import { pulumiEnvironment } from "./setup/environment";
+import { PROJECT_ROOT } from "./setup/paths";
+import { SetupError } from "./setup/shell";
+
+/** The stack that a command is about. */
+export interface Target {
+  readonly stack: string;
+  /** Folder of its Pulumi.yaml. */
+  readonly cwd: string;
+  readonly project: string;
+  /** Value of the label `dockyard.stack` on all that the stack owns. */
+  readonly label: string;
+}
+
+/**
+ * Takes `--stack NAME` (`-s`, default dev) and `--cwd FOLDER` (`-C`, default this project) out of a command's arguments, as Pulumi calls them.
+ *
+ * @throws {SetupError} when an option has no value, or the folder holds no Pulumi project.
+ */
+export function parseTarget(args: readonly string[]): { target: Target; rest: string[] } {
+  const rest = [...args];
+  const stack = takeOption(rest, ["--stack", "-s"]) ?? "dev";
+  const cwd = resolve(takeOption(rest, ["--cwd", "-C"]) ?? PROJECT_ROOT);
+  const project = projectName(cwd);
+  return { target: { stack, cwd, project, label: `${project}-${stack}` }, rest };
+}
+
+function takeOption(args: string[], names: readonly string[]): string | undefined {
+  const at = args.findIndex((arg) => names.includes(arg));
+  if (at === -1) return undefined;
+  const [name, value] = args.splice(at, 2);
+  if (value === undefined) throw new SetupError(`${name} must be followed by its value.`);
+  return value;
+}
+
+function projectName(cwd: string): string {
+  try {
+    const name = /^name:\s*["']?([\w.-]+)/m.exec(readFileSync(join(cwd, "Pulumi.yaml"), "utf8"))?.[1];
+    if (name !== undefined) return name;
+  } catch {
+    // Said below: a missing file and one without a name have the same remedy.
+  }
+  throw new SetupError(`${cwd} has no Pulumi.yaml that names a project; give the folder of one with --cwd.`);
+}
+
+/** Runs Pulumi in front of the user, who may interrupt it; its exit code is returned. */
+export async function pulumi({ cwd }: Target, args: readonly string[], env: Record<string, string> = {}): Promise<number> {
+  // Pulumi gets a Ctrl-C by itself, from the terminal, and ends cleanly: this process must outlive it.
+  const ignore = () => undefined;
+  process.on("SIGINT", ignore);
+  try {
+    const { exitCode } = await execa("pulumi", args, { cwd, env: { ...pulumiEnvironment(), ...env }, stdio: "inherit", reject: false });
+    return exitCode ?? 1;
+  } finally {
+    process.off("SIGINT", ignore);
+  }
+}
+
+/** Runs Pulumi and returns what it prints. */
+export async function pulumiOutput({ cwd }: Target, args: readonly string[], input?: string): Promise<string> {
+  const { stdout } = await execa("pulumi", args, { cwd, env: pulumiEnvironment(), ...(input === undefined ? { stdin: "ignore" } : { input }) });
+  return stdout;
+}
+
+/**
+ * The state of the stack, made where the backend has none of that name.
+ *
+ * @returns what `pulumi stack export` prints.
+ */
+export async function exportedStack(target: Target): Promise<string> {
+  const { stack, cwd } = target;
+  const exported = await execa("pulumi", ["stack", "export", "--stack", stack], { cwd, env: pulumiEnvironment(), stdin: "ignore", reject: false });
+  if (!exported.failed) return exported.stdout;
+  if (!/no stack named/.test(exported.stderr)) throw new SetupError(`The state of the stack ${stack} cannot be read:\n${exported.stderr}`);
+  await pulumiOutput(target, ["stack", "init", stack, "--non-interactive"]);
+  return "{}";
+}

@@ -1,0 +1,73 @@
+import { createServer } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { docker, eventsDuring } from "./support/engine";
+import { sharedStack } from "./support/shared";
+import { Settings, freePorts } from "./support/test-stack";
+
+const { stack, settings } = sharedStack();
+
+/** What preview says when it refuses, after making sure that nothing was touched. */
+async function refusal(changed: Settings): Promise<string> {
+  let said = "";
+  const events = await eventsDuring(stack.label, async () => {
+    said = await stack.refusal(changed);
+  });
+  expect(events).toEqual([]);
+  expect(said).not.toContain("at Checks");
+  return said;
+}
+
+afterEach(async () => {
+  await stack.configure({ network: { subnet: "10.197.0.0/24" }, ...settings, goods: {}, order: {} });
+});
+
+describe("preview refuses", () => {
+  it.each([0, -1, 2, 4])("%s Consul servers", async (servers) => {
+    expect(await refusal({ consul: { ...settings.consul, servers } })).toContain(`discovery.servers: must be 1, 3, 5 or 7; an even number cannot hold a majority after a split, got ${servers}`);
+  });
+
+  it("a subnet that overlaps a network on the host, naming it", async () => {
+    await docker("network", "create", "--subnet", "10.196.0.0/24", "dockyard-test-other");
+    try {
+      expect(await refusal({ network: { subnet: "10.196.0.0/24" } })).toContain('services.subnet: must not overlap the Docker network "dockyard-test-other" (10.196.0.0/24)');
+    } finally {
+      await docker("network", "rm", "dockyard-test-other");
+    }
+  });
+
+  it("a port that a process on the host listens on, naming it", async () => {
+    const port = await freePorts(1);
+    const server = createServer().listen(port, "127.0.0.1");
+    try {
+      const said = await refusal({ gateway: { ...settings.gateway, publishedPort: port } });
+      expect(said).toMatch(new RegExp(`gateway-1\\.ports: must be free on host local, but process \\S+ \\(pid ${process.ppid}|${process.pid}\\) listens there`));
+    } finally {
+      server.close();
+    }
+  });
+
+  it("a port that another stack's container has, naming it", async () => {
+    const port = await freePorts(1);
+    const image = (await docker("inspect", "--format", "{{.Config.Image}}", stack.container("goods-1"))).trim();
+    await docker("run", "--detach", "--name", "dockyard-test-squatter", "--publish", `127.0.0.1:${port}:80`, image, "sleep", "600");
+    try {
+      expect(await refusal({ gateway: { ...settings.gateway, publishedPort: port } })).toContain("but container dockyard-test-squatter listens there");
+    } finally {
+      await docker("rm", "--force", "dockyard-test-squatter");
+    }
+  });
+
+  it("a setting that does not exist, or is of another type, all at once", async () => {
+    const said = await refusal({ consul: { ...settings.consul, server: 3 }, goods: { instances: "3" } });
+    expect(said).toContain("dockyard:consul.server: is not a setting; there are servers, apiPort, logLevel, environment, got 3");
+    expect(said).toContain('dockyard:goods.instances: must be a number, like 3, got "3"');
+  });
+
+  it("more instances than there are addresses before the next component's", async () => {
+    expect(await refusal({ goods: { instances: 45 } })).toContain("services.addresses.order-1: must be its own, but goods-41 has it");
+  });
+
+  it("what a subnet cannot hold", async () => {
+    expect(await refusal({ network: { subnet: "10.197.0.0/27" } })).toContain("services.addresses.order: must lie inside 10.197.0.0/27");
+  });
+});

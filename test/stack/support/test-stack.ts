@@ -1,0 +1,126 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { execa } from "execa";
+import { removeLeftovers } from "./engine";
+
+const PROJECT_ROOT = join(import.meta.dirname, "..", "..", "..");
+
+/** Settings of a stack, by section, as in Pulumi.dev.yaml without the project's name. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** One thing that a preview says it would do. */
+export interface PlannedStep {
+  readonly op: string;
+  readonly name: string;
+  readonly type: string;
+}
+
+/** A stack of the tests' own: its state and configuration are in a folder of its own, its names begin with the project and `test-`. */
+export class TestStack {
+  /** @param program Folder, from the project's root, whose program.cjs the stack runs. */
+  constructor(
+    readonly folder: string,
+    readonly name: string,
+    private settings: Settings,
+  ) {}
+
+  static async create(name: string, settings: Settings, program = "program.cjs"): Promise<TestStack> {
+    const folder = await mkdtemp(join(tmpdir(), `dockyard-${name}-`));
+    // Pulumi takes a program outside of its own folder only by a relative path.
+    const main = relative(folder, join(PROJECT_ROOT, program));
+    await writeFile(join(folder, "Pulumi.yaml"), `name: dockyard\nruntime:\n  name: nodejs\n  options:\n    typescript: false\nmain: ${main}\n`);
+    const stack = new TestStack(folder, name, settings);
+    await removeLeftovers(stack.label);
+    await stack.configure(settings);
+    await stack.pulumi("stack", "init", name);
+    return stack;
+  }
+
+  get label(): string {
+    return `dockyard-${this.name}`;
+  }
+
+  /** Name on the engine of a node's container. */
+  container(node: string): string {
+    return `${this.label}-${node}`;
+  }
+
+  /** Replaces sections of the settings. */
+  async configure(settings: Settings): Promise<void> {
+    this.settings = { ...this.settings, ...settings };
+    const config = Object.fromEntries(Object.entries(this.settings).map(([section, value]) => [`dockyard:${section}`, value]));
+    // JSON is YAML.
+    await writeFile(join(this.folder, `Pulumi.${this.name}.yaml`), JSON.stringify({ config }));
+  }
+
+  async up(settings: Settings = {}): Promise<string> {
+    await this.configure(settings);
+    return this.pulumi("up", "--yes", "--skip-preview", "--stack", this.name);
+  }
+
+  /** What `up` would do; empty where nothing changes. */
+  async preview(settings: Settings = {}): Promise<PlannedStep[]> {
+    await this.configure(settings);
+    const { steps } = JSON.parse(await this.pulumi("preview", "--json", "--stack", this.name)) as { steps: { op: string; urn: string }[] };
+    return steps
+      .filter(({ op }) => !["same", "read", "refresh"].includes(op))
+      .map(({ op, urn }) => ({ op, name: urn.split("::").pop() ?? "", type: urn.split("::")[2]?.split("$").pop() ?? "" }));
+  }
+
+  /** What preview says when it refuses the settings; fails where it does not refuse them. */
+  async refusal(settings: Settings): Promise<string> {
+    await this.configure(settings);
+    const { exitCode, stdout, stderr } = await execa("pulumi", ["preview", "--stack", this.name, "--non-interactive", "--color", "never"], { cwd: this.folder, stdin: "ignore", reject: false });
+    if (exitCode === 0) throw new Error(`preview refused nothing:\n${stdout}`);
+    return stdout + stderr;
+  }
+
+  async refresh(): Promise<void> {
+    await this.pulumi("refresh", "--yes", "--skip-preview", "--stack", this.name);
+  }
+
+  async outputs<T>(): Promise<T> {
+    return JSON.parse(await this.pulumi("stack", "output", "--json", "--stack", this.name)) as T;
+  }
+
+  /** Ends the stack, and removes what is meant to outlive others: its volumes and its state. */
+  async remove(): Promise<void> {
+    await removeLeftovers(this.label);
+    await rm(this.folder, { recursive: true, force: true });
+    await rm(await this.stateFile(), { force: true });
+  }
+
+  /** Runs Pulumi on this stack; what it prints is in the error where it fails. */
+  async pulumi(...args: string[]): Promise<string> {
+    const { stdout } = await execa("pulumi", [...args, "--non-interactive"], { cwd: this.folder, stdin: "ignore" });
+    return stdout;
+  }
+
+  private async stateFile(): Promise<string> {
+    const backend = new URL(process.env.PULUMI_BACKEND_URL ?? "");
+    return join(backend.pathname, ".pulumi", "stacks", "dockyard", `${this.name}.json`);
+  }
+
+  /** The stack's state as it is stored, secrets encrypted. */
+  async storedState(): Promise<string> {
+    return readFile(await this.stateFile(), "utf8");
+  }
+}
+
+/** A port of 127.0.0.1 that nobody listens on, with the next `count - 1` ones. */
+export async function freePorts(count: number): Promise<number> {
+  for (let port = 21_000 + Math.floor(Math.random() * 8000); ; port += count) {
+    const free = await Promise.all(Array.from({ length: count }, (_, index) => isFree(port + index)));
+    if (free.every(Boolean)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
+}
