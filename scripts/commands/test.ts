@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { pulumiEnvironment } from "../setup/environment";
+import { stateOfItsOwn } from "../setup/environment";
 import { PROJECT_ROOT } from "../setup/paths";
 import { buildPlugins, findPulumi } from "../setup/pulumi";
 import { setup } from "../setup/setup";
@@ -40,31 +40,25 @@ export default async function test(args: readonly string[]): Promise<number> {
 async function runTier(name: string, filters: readonly string[]): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "dockyard-test-"));
   try {
-    const env = name === "stack" ? await stackEnvironment(folder) : {};
-    const report = join(folder, "report.json");
-    await execa("vitest", ["run", "--project", name, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters], {
-      cwd: PROJECT_ROOT,
-      preferLocal: true,
-      stdio: ["ignore", "inherit", "inherit"],
-      env: { ...env, VITE_CONFIG_NATIVE_IGNORE_WARNING: "true" },
-      reject: false,
-    });
-    return await readReport(report);
+    const vitest = (env: Record<string, string>) => runVitest(name, filters, join(folder, "report.json"), env);
+    if (name === "unit") return await vitest({});
+    await setup(["engine", "pulumi", "images"]);
+    await toolchainFolder(folder);
+    return await stateOfItsOwn((env) => vitest({ ...env, DOCKYARD_TOOLCHAIN_BIN: folder }));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** What the stack tier needs of the machine, and a state of its own: the user's stacks are left alone. */
-async function stackEnvironment(folder: string): Promise<Record<string, string>> {
-  await setup(["engine", "pulumi", "images"]);
-  await toolchainFolder(folder);
-  return {
-    ...pulumiEnvironment(),
-    PULUMI_BACKEND_URL: `file://${folder}`,
-    PULUMI_CONFIG_PASSPHRASE: "test",
-    DOCKYARD_TOOLCHAIN_BIN: folder,
-  };
+async function runVitest(name: string, filters: readonly string[], report: string, env: Record<string, string>): Promise<Report> {
+  await execa("vitest", ["run", "--project", name, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...filters], {
+    cwd: PROJECT_ROOT,
+    preferLocal: true,
+    stdio: ["ignore", "inherit", "inherit"],
+    env,
+    reject: false,
+  });
+  return readReport(report);
 }
 
 /** Puts the plugins from toolchain/ and the CLI in use side by side, built here also where the released ones are used otherwise. */

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PRIVATE } from "./paths";
 import { PulumiInstallation, findPulumi, loggedInBackend, pulumiPath, userCredentials } from "./pulumi";
@@ -15,6 +17,16 @@ export function pulumiEnvironment(): Record<string, string> {
   const installation = findPulumi();
   if (installation === undefined) throw new SetupError("Pulumi is not set up yet; `npm run up` or `npm run preview` does it.");
   return { ...pulumiPath(installation), ...backend(installation) };
+}
+
+/** Runs `work` with the environment of a state that is made for it and removed after it: the user's stacks are left alone. */
+export async function stateOfItsOwn<T>(work: (env: Record<string, string>, folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "dockyard-state-"));
+  try {
+    return await work({ ...pulumiEnvironment(), PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex") }, folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function backend({ home }: PulumiInstallation): Record<string, string> {

@@ -1,4 +1,5 @@
 import { execa } from "execa";
+import { imageReference } from "../../../components/core/images";
 
 /** Runs docker and returns what it prints. */
 export async function docker(...args: string[]): Promise<string> {
@@ -45,15 +46,36 @@ export async function removeLeftovers(label: string): Promise<void> {
   }
 }
 
-/** What happened to containers of a stack, as `action node`, in order, while `work` ran. Throw-away containers without a node are left out. */
+/**
+ * What happened to the nodes of a stack, as `action node`, in order, while `work` ran.
+ *
+ * Read as it happens, since the engine keeps only its last 256 events and every health check makes three. A container made at the end marks
+ * that all before has been read.
+ */
 export async function eventsDuring(label: string, work: () => Promise<unknown>): Promise<string[]> {
-  const since = await engineTime();
-  await work();
-  const until = await engineTime();
-  const events = await docker("events", "--since", since, "--until", until, "--filter", `label=dockyard.stack=${label}`, "--filter", "type=container", "--format", '{{.Action}} {{index .Actor.Attributes "dockyard.node"}}');
-  return events.split("\n").filter((line) => /^(create|start|die|destroy) \S/.test(line));
+  const since = (await docker("info", "--format", "{{.SystemTime}}")).trim();
+  const watching = execa("docker", ["events", "--since", since, "--filter", `label=dockyard.stack=${label}`, "--filter", "type=container", "--format", '{{.Action}} {{index .Actor.Attributes "dockyard.node"}}'], { buffer: false, stdin: "ignore", reject: false });
+  const marker = `marker-${process.pid}-${Date.now()}`;
+  const read = (async () => {
+    const events: string[] = [];
+    for await (const line of watching) {
+      if (line === `create ${marker}`) break;
+      if (/^(create|start|die|destroy) \S/.test(line)) events.push(line);
+    }
+    return events;
+  })();
+  try {
+    await work();
+    await docker("create", "--name", marker, "--label", `dockyard.stack=${label}`, "--label", `dockyard.node=${marker}`, imageReference("shop"));
+    await docker("rm", marker);
+    return await read;
+  } finally {
+    watching.kill();
+  }
 }
 
-async function engineTime(): Promise<string> {
-  return (await docker("info", "--format", "{{.SystemTime}}")).trim();
+/** Inode and birth of each volume's folder: a volume that was made anew has others, whatever its name. */
+export async function volumeIdentities(names: readonly string[]): Promise<Record<string, string>> {
+  const identities = await Promise.all(names.map(async (name) => [name, await docker("run", "--rm", "--volume", `${name}:/volume:ro`, imageReference("shop"), "stat", "--format", "%i %W", "/volume")] as const));
+  return Object.fromEntries(identities);
 }

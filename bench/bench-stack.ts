@@ -1,0 +1,13 @@
+import { TestStack, freePorts } from "../test/stack/support/test-stack";
+
+/** A stack of the bench's own, with the addresses that the measurements need. */
+export async function benchStack(settings: Record<string, unknown> = {}) {
+  const port = await freePorts(10);
+  const stack = await TestStack.create("bench", {
+    network: { subnet: "10.198.0.0/24" },
+    gateway: { publishedPort: port, publishedAdminPort: port + 1 },
+    consul: { apiPort: port + 2 },
+    ...settings,
+  });
+  return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}` };
+}

@@ -1,0 +1,81 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { imageReference } from "../components/core/images";
+import { docker } from "../test/stack/support/engine";
+import { get, until } from "../test/stack/support/load";
+import type { Figure } from "./bench";
+import { benchStack } from "./bench-stack";
+import { median } from "./statistics";
+
+const ROUNDS = 7;
+const SECONDS = 6;
+const CONNECTIONS = 64;
+const BOUND = 0.95;
+const INSTANCES = ["10.198.0.201", "10.198.0.202", "10.198.0.203"];
+const PLAIN = "10.198.0.210";
+const GATEWAY = "10.198.0.10";
+
+/** Requests per second through the gateway, beside the same nginx with a plain upstream block, to the same three instances. */
+export async function gatewayThroughput(): Promise<Figure[]> {
+  const { stack, consul } = await benchStack({ goods: { instances: 1 }, order: { instances: 1 } });
+  const folder = await mkdtemp(join(tmpdir(), "dockyard-throughput-"));
+  const network = stack.container("services");
+  const container = (name: string, address: string, image: string, ...rest: string[]) =>
+    docker("run", "--detach", "--name", stack.container(name), "--label", `dockyard.stack=${stack.label}`, "--network", network, "--ip", address, "--volume", `${folder}:/bench:ro`, ...rest, image);
+  try {
+    await stack.up();
+    await writeFile(join(folder, "instance.conf"), nginxConf("server { listen 8000; keepalive_requests 1000000000; location / { return 200 ok; } }"));
+    await writeFile(join(folder, "plain.conf"), nginxConf(plainUpstream()));
+    const nginx = (conf: string) => [imageReference("nginx"), "nginx", "-e", "stderr", "-c", `/bench/${conf}`, "-g", "daemon off;"] as const;
+    for (const [index, address] of INSTANCES.entries()) await container(`instance-${index}`, address, ...(nginx("instance.conf") as unknown as [string]));
+    await container("plain", PLAIN, ...(nginx("plain.conf") as unknown as [string]), );
+    // wrk is a Debian package; it runs inside of the bench's own network.
+    const [debian = ""] = (await docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=*debian:trixie-slim", "--filter", "reference=debian:trixie-slim")).split("\n");
+    await docker("run", "--detach", "--name", stack.container("wrk"), "--label", `dockyard.stack=${stack.label}`, debian, "sleep", "3600");
+    await docker("exec", stack.container("wrk"), "sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk");
+    await docker("network", "connect", network, stack.container("wrk"));
+    for (const address of INSTANCES) await get(`${consul}/v1/kv/upstreams/goods/${address}:8000`, { method: "PUT", body: '{"weight":1}' });
+    await get(`${consul}/v1/kv/upstreams/goods/10.198.0.41:8000`, { method: "DELETE" });
+    const load = async (address: string, seconds: number) => requestsPerSecond(await docker("exec", stack.container("wrk"), "wrk", "--threads", "1", "--connections", String(CONNECTIONS), "--duration", `${seconds}s`, `http://${address}:8080/goods/1`));
+    await until("the gateway serves the bench's instances", async () => (await docker("exec", stack.container("gateway-1"), "curl", "-s", `http://${GATEWAY}:8080/goods/1`)) === "ok");
+    await load(GATEWAY, 2);
+    await load(PLAIN, 2);
+    const ratios: number[] = [];
+    const rates: Record<string, number[]> = { [GATEWAY]: [], [PLAIN]: [] };
+    for (let round = 0; round < ROUNDS; round++) {
+      // In turns, and each first as often as the other, so that a slow spell hits both.
+      const order = round % 2 === 0 ? [GATEWAY, PLAIN] : [PLAIN, GATEWAY];
+      for (const address of order) rates[address]?.push(await load(address, SECONDS));
+      ratios.push((rates[GATEWAY]?.[round] ?? NaN) / (rates[PLAIN]?.[round] ?? NaN));
+    }
+    const ratio = median(ratios);
+    return [{
+      what: `requests/s through the gateway, ${CONNECTIONS} connections, 3 instances`,
+      measured: `${median(rates[GATEWAY] ?? []).toFixed(0)}, ${ratio.toFixed(2)} ×`,
+      beside: `the same nginx with a plain upstream block and keep-alive: ${median(rates[PLAIN] ?? []).toFixed(0)}`,
+      bound: `≥ ${BOUND} ×`,
+      holds: ratio >= BOUND,
+      runs: `median of ${ROUNDS} rounds of ${SECONDS} s each, in turns`,
+    }];
+  } finally {
+    await stack.remove();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function nginxConf(http: string): string {
+  return `worker_processes 2;\npid /tmp/nginx.pid;\nevents { worker_connections 4096; }\nhttp { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;\n${http}\n}\n`;
+}
+
+/** What a user would write by hand: the gateway's own proxy settings over a list of servers that never changes. */
+function plainUpstream(): string {
+  const servers = INSTANCES.map((address) => `server ${address}:8000;`).join(" ");
+  return `upstream goods { ${servers} keepalive 64; }\nserver { listen 8080; location /goods/ { proxy_pass http://goods; proxy_http_version 1.1; proxy_set_header Connection ""; } }`;
+}
+
+function requestsPerSecond(wrk: string): number {
+  const errors = /Non-2xx.*|Socket errors.*/.exec(wrk)?.[0];
+  if (errors !== undefined) throw new Error(`the load was not answered cleanly: ${errors}`);
+  return Number(/Requests\/sec:\s+([\d.]+)/.exec(wrk)?.[1]);
+}

@@ -1,0 +1,72 @@
+import type { Placement } from "../core/host";
+import { imageReference } from "../core/images";
+import type { ContainerTransform } from "../core/service-container";
+import { Checks } from "../core/errors";
+import type { ServiceNetwork } from "../core/service-network";
+import { GatewaySettings, NormalGatewaySettings, normalizeGatewaySettings } from "./gateway-settings";
+
+export interface NginxUpsyncGatewayArgs extends GatewaySettings {
+  /** Network that the gateway joins; its address comes from it. */
+  network: ServiceNetwork;
+
+  /** Hosts to choose from. @default the network's */
+  placement?: Placement;
+
+  /** Image with nginx, its Lua module or upsync, curl and a shell, whose user may write /var/lib/gateway. @default Dockyard's own */
+  image?: string;
+
+  /** `uid:gid` that the image's software runs as. @default "101:101" */
+  user?: string;
+
+  /** Port on the host's loopback for clients. @default the same as port */
+  publishedPort?: number;
+
+  /** Port on the host's loopback for the admin pages. @default the same as adminPort */
+  publishedAdminPort?: number;
+
+  /** Memory limit in MiB. @default 256 */
+  memoryMiB?: number;
+
+  /** CPUs that the gateway may use. @default 2 */
+  cpus?: number;
+
+  /** Data volumes that may be deleted, by their name on the engine. @default none */
+  allowDataLoss?: readonly string[];
+
+  /** Last word on the container. @default none */
+  transform?: ContainerTransform;
+}
+
+type Optional = "transform";
+export type NormalNginxUpsyncGatewayArgs = NormalGatewaySettings &
+  Required<Omit<NginxUpsyncGatewayArgs, keyof GatewaySettings | Optional>> &
+  Pick<NginxUpsyncGatewayArgs, Optional>;
+
+/**
+ * Fills in the defaults and refuses what cannot work.
+ *
+ * @throws {ConfigError} naming every fault at once.
+ */
+export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncGatewayArgs): NormalNginxUpsyncGatewayArgs {
+  const settings = normalizeGatewaySettings(name, args);
+  const {
+    network,
+    placement = network.placement,
+    image = imageReference("nginx"),
+    user = "101:101",
+    publishedPort = settings.port,
+    publishedAdminPort = settings.adminPort,
+    memoryMiB = 256,
+    cpus = 2,
+    allowDataLoss = [],
+    transform,
+  } = args;
+
+  new Checks(name)
+    .that(memoryMiB >= 64, "memoryMiB", memoryMiB, "must be 64 or more")
+    .that(cpus > 0, "cpus", cpus, "must be more than 0")
+    .that(publishedPort !== publishedAdminPort, "publishedAdminPort", publishedAdminPort, "must differ from publishedPort")
+    .done();
+
+  return { ...settings, network, placement, image, user, publishedPort, publishedAdminPort, memoryMiB, cpus, allowDataLoss, transform };
+}

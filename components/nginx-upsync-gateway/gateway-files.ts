@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { GATEWAY_DATA, type GatewayConf, UNAVAILABLE_SOCKET, renderNginxConf } from "./nginx-conf";
+
+const LUA_FILES = [
+  "balancer.lua",
+  "consul.lua",
+  "dump.lua",
+  "entries.lua",
+  "follower.lua",
+  "json.lua",
+  "main.lua",
+  "memory.lua",
+  "roundrobin.lua",
+  "status.lua",
+  "upstreams.lua",
+  "workers.lua",
+] as const;
+
+/** The configuration folder. */
+export interface GatewayFolder {
+  /** Content of every file by its path in the folder. */
+  readonly files: Readonly<Record<string, string>>;
+
+  /** What `/__gateway/health` says once the folder is in use; undefined for `upsync`, which cannot say. */
+  readonly configuration: string | undefined;
+}
+
+export function gatewayFolder(conf: GatewayConf): GatewayFolder {
+  const nginxConf = { "nginx.conf": renderNginxConf(conf) };
+  if (conf.engine === "upsync") return { files: nginxConf, configuration: undefined };
+
+  const lua = LUA_FILES.map((file) => [`lua/gateway/${file}`, readFileSync(join(dirname(__filename), "lua", file), "utf8")]);
+  const files: Record<string, string> = { ...nginxConf, ...(Object.fromEntries(lua) as Record<string, string>) };
+  const configuration = configurationOf(conf, files);
+  return { files: { ...files, "gateway.json": renderSettings(conf, configuration) }, configuration };
+}
+
+/** What the Lua modules are told; `configuration` is what `/__gateway/health` shows once the folder is in use. */
+function renderSettings(conf: GatewayConf, configuration: string): string {
+  const services = Object.entries(conf.services)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { fallback, strongDependency, allowEmpty, maxTries }]) => [name, { fallback, strongDependency, allowEmpty, maxTries }]);
+  const settings = {
+    configuration,
+    prefix: conf.kvPrefix,
+    consul: conf.consul.servers.map(({ host, port }) => ({ host, port })),
+    intervalMs: conf.pull.intervalMs,
+    timeoutSeconds: conf.pull.timeoutSeconds,
+    dump: `${GATEWAY_DATA}/upstreams.json`,
+    unavailable: UNAVAILABLE_SOCKET,
+    services: Object.fromEntries(services) as Record<string, unknown>,
+  };
+  return `${JSON.stringify(settings, null, 2)}\n`;
+}
+
+/** A name for the folder's content, the same for the same content. */
+function configurationOf(conf: GatewayConf, files: Record<string, string>): string {
+  const content = [renderSettings(conf, ""), ...Object.entries(files).sort().flat()];
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 12);
+}

@@ -1,0 +1,62 @@
+-- What nginx.conf calls, phase by phase.
+
+local balancer = require "gateway.balancer"
+local dump = require "gateway.dump"
+local follower = require "gateway.follower"
+local json = require "gateway.json"
+local memory = require "gateway.memory"
+local status = require "gateway.status"
+local upstreams = require "gateway.upstreams"
+local workers = require "gateway.workers"
+
+local _M = { balance = balancer.balance, finish = balancer.finish, status = status }
+
+-- How often the counts of the admin pages are brought up to date, in seconds.
+local TICK = 0.5
+
+local settings
+local generation
+
+local function read_settings()
+  local path = ngx.config.prefix() .. "gateway.json"
+  local file = assert(io.open(path, "r"))
+  local text = file:read("*a")
+  file:close()
+  return assert(json.decode(text))
+end
+
+--- In the master, at the start and at each reload. Files are read here only: a worker that is started later
+-- gets what the master has, not what lies in the folder by then.
+function _M.init()
+  settings = read_settings()
+  memory.use_prefix(settings.prefix)
+  balancer.use_settings(settings)
+  dump.use_settings(settings)
+  status.use_settings(settings)
+  generation = memory.next_generation()
+  dump.load()
+end
+
+local function tick(premature)
+  if premature then
+    upstreams.leave()
+    return
+  end
+  upstreams.publish_counts()
+  follower.check_age(memory.last_confirmed_at())
+  dump.retry()
+end
+
+--- In each worker, before its first connection.
+function _M.init_worker()
+  upstreams.start(settings, generation)
+  assert(ngx.timer.every(TICK, tick))
+  assert(follower.start(settings))
+end
+
+--- In each worker that ends by itself.
+function _M.exit_worker()
+  workers.remove(ngx.worker.pid())
+end
+
+return _M

@@ -1,0 +1,26 @@
+/** Folder of the configuration's volume; `current` in it is the folder that nginx runs with. */
+export const GATEWAY_CONFIG = "/etc/gateway";
+
+const RUNNING = ["nginx", "-e", "stderr", "-p", `${GATEWAY_CONFIG}/current/`, "-c", "nginx.conf"];
+
+export function gatewayCommand(): string[] {
+  return [...RUNNING, "-g", "daemon off;"];
+}
+
+export function gatewayCheck(folder: string): string[] {
+  return ["nginx", "-e", "stderr", "-t", "-q", "-p", `${folder}/`, "-c", "nginx.conf"];
+}
+
+export function gatewayReload(): string[] {
+  return [...RUNNING, "-s", "reload"];
+}
+
+/**
+ * Asks nginx's workers over the admin listener whether they serve.
+ *
+ * @param configuration Name of the configuration that they must serve with. @default whichever they have
+ */
+export function gatewayProbe(adminPort: number, configuration?: string): string[] {
+  const url = `http://127.0.0.1:${adminPort}/__gateway/health`;
+  return ["curl", "-sS", "--fail-with-body", "--max-time", "2", configuration === undefined ? url : `${url}?configuration=${configuration}`];
+}

@@ -1,0 +1,210 @@
+import type { NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
+
+/** What the gateway's configuration depends on. */
+export interface GatewayConf extends Pick<
+  NormalGatewaySettings,
+  | "engine"
+  | "services"
+  | "consul"
+  | "kvPrefix"
+  | "pull"
+  | "port"
+  | "adminPort"
+  | "workers"
+  | "resolver"
+  | "shutdownTimeoutSeconds"
+  | "modules"
+> {
+  /** Addresses or networks, other than the container itself, that may read the admin pages: the network's own gateway address. */
+  readonly adminClients: readonly string[];
+}
+
+/** Where nginx keeps what was last seen, on a volume that it may write. */
+export const GATEWAY_DATA = "/var/lib/gateway";
+
+/** Where nginx answers, to itself, the requests that have no instance to go to. */
+export const UNAVAILABLE_SOCKET = "unix:/tmp/unavailable.sock";
+
+export function renderNginxConf(conf: GatewayConf): string {
+  return [
+    "# Written by Dockyard; a change made here is lost with the next one made there.",
+    ...conf.modules.map((module) => `load_module ${module};`),
+    `worker_processes ${conf.workers};`,
+    `worker_shutdown_timeout ${conf.shutdownTimeoutSeconds}s;`,
+    "pid /tmp/nginx.pid;",
+    "error_log stderr notice;",
+    "",
+    block("events", ["worker_connections 4096;"]),
+    "",
+    block("http", [
+      ...temporaryPaths(),
+      "",
+      ...accessLog(),
+      "",
+      ...(conf.engine === "lua" ? [...luaPhases(conf), ""] : []),
+      ...proxyDefaults(),
+      "",
+      ...services(conf).flatMap(([name, service]) => [upstream(conf, name, service), ""]),
+      publicServer(conf),
+      "",
+      ...(conf.engine === "lua" ? [unavailableServer(), ""] : []),
+      adminServer(conf),
+    ]),
+    "",
+  ].join("\n");
+}
+
+/** The root is read-only, and the paths that nginx was built with lie on it. */
+function temporaryPaths(): string[] {
+  return ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((user) => `${user}_temp_path /tmp/${user};`);
+}
+
+function accessLog(): string[] {
+  const fields = [
+    '"time":"$time_iso8601"',
+    '"requestId":"$request_id"',
+    '"client":"$remote_addr"',
+    '"method":"$request_method"',
+    '"uri":"$request_uri"',
+    '"status":$status_number',
+    '"bytes":$body_bytes_sent',
+    '"requestTime":$request_time',
+    '"service":"$proxy_host"',
+    '"upstreamAddr":"$upstream_addr"',
+    '"upstreamStatus":"$upstream_status"',
+    '"upstreamTime":"$upstream_response_time"',
+  ];
+  return [
+    "# 000 and 009 are no numbers in JSON.",
+    block("map $status $status_number", ["000 0;", "009 9;", "default $status;"]),
+    `log_format gateway escape=json '{${fields.join(",")}}';`,
+    "# A write of up to 4 KiB into a pipe is never torn apart by another worker's.",
+    "access_log /dev/stdout gateway buffer=4k flush=1s;",
+  ];
+}
+
+function luaPhases({ consul, resolver }: GatewayConf): string[] {
+  const named = consul.servers.some(({ host }) => !/^[\d.]+$/.test(host));
+  return [
+    'lua_package_path "${prefix}lua/?.lua;;";',
+    "lua_shared_dict gateway_memory 4m;",
+    "lua_shared_dict gateway_workers 1m;",
+    "lua_shared_dict gateway_states 8m;",
+    "lua_socket_log_errors off;",
+    ...(named ? [`resolver ${resolver} ipv6=off valid=5s;`, "resolver_timeout 1s;"] : []),
+    'init_by_lua_block { gateway = require "gateway.main"; gateway.init() }',
+    "init_worker_by_lua_block { gateway.init_worker() }",
+    "exit_worker_by_lua_block { gateway.exit_worker() }",
+  ];
+}
+
+function proxyDefaults(): string[] {
+  return [
+    "server_tokens off;",
+    "absolute_redirect off;",
+    "proxy_http_version 1.1;",
+    'proxy_set_header Connection "";',
+    "proxy_set_header Host $host;",
+    "proxy_set_header X-Request-Id $request_id;",
+    "proxy_set_header X-Real-IP $remote_addr;",
+    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    "proxy_set_header X-Forwarded-Host $host;",
+    "proxy_set_header X-Forwarded-Proto $scheme;",
+    "# A request that is not idempotent is tried again only if it was never sent.",
+    "proxy_next_upstream error timeout invalid_header;",
+    "# Answers that a slow client has not taken yet wait at the instance, not in /tmp, which is memory.",
+    "proxy_max_temp_file_size 0;",
+  ];
+}
+
+function upstream(conf: GatewayConf, name: string, service: NormalGatewayService): string {
+  return block(`upstream ${name}`, [
+    `server ${service.fallback};`,
+    ...(conf.engine === "lua" ? [`balancer_by_lua_block { gateway.balance("${name}") }`] : upsync(conf, name, service)),
+    `keepalive ${service.keepalive};`,
+    "keepalive_requests 10000;",
+    // Below the 5 s after which Node.js closes idle connections: a request must not meet the closing.
+    "keepalive_timeout 4s;",
+  ]);
+}
+
+/** The directives as the module's documentation has them; the slash keeps `goods` apart from `goods-old`. */
+function upsync({ consul, kvPrefix, pull }: GatewayConf, name: string, { strongDependency }: NormalGatewayService): string[] {
+  const server = consul.servers
+    .slice(0, 1)
+    .map(({ host, port }) => `${host}:${port}`)
+    .join();
+  const dump = `${GATEWAY_DATA}/servers_${name}.conf`;
+  return [
+    `upsync ${server}/v1/kv/${kvPrefix}/${name}/ upsync_timeout=${minutes(pull.timeoutSeconds)} upsync_interval=${pull.intervalMs}ms ` +
+      `upsync_type=consul strong_dependency=${strongDependency ? "on" : "off"};`,
+    `upsync_dump_path ${dump};`,
+    // The star lets the file be absent, as it is at the first start.
+    `include ${dump}*;`,
+  ];
+}
+
+function publicServer(conf: GatewayConf): string {
+  const claimsRoot = services(conf).some(([, { path }]) => path === "/");
+  return block("server", [
+    `listen ${conf.port};`,
+    ...(conf.engine === "lua" ? ["log_by_lua_block { gateway.finish() }"] : []),
+    "",
+    ...services(conf).flatMap(([name, service]) => [location(conf, name, service), ""]),
+    ...(claimsRoot ? [] : [block("location /", ["return 404;"])]),
+  ]);
+}
+
+function location({ engine }: GatewayConf, name: string, service: NormalGatewayService): string {
+  return block(`location ${service.path}`, [
+    `proxy_pass http://${name};`,
+    `proxy_connect_timeout ${service.connectTimeoutMs}ms;`,
+    `proxy_send_timeout ${service.readTimeoutMs}ms;`,
+    `proxy_read_timeout ${service.readTimeoutMs}ms;`,
+    `proxy_next_upstream_timeout ${service.readTimeoutMs}ms;`,
+    // The Lua balancer counts the tries itself, by the instances that there are.
+    ...(engine === "upsync" ? [`proxy_next_upstream_tries ${service.maxTries};`] : []),
+  ]);
+}
+
+/** A balancer cannot refuse a request with a status of its own, so it sends those that it must refuse here. */
+function unavailableServer(): string {
+  return block("server", [
+    `listen ${UNAVAILABLE_SOCKET};`,
+    "access_log off;",
+    "default_type application/json;",
+    "add_header Retry-After 1 always;",
+    `return 503 '{"error":"no instance of the service is available"}';`,
+  ]);
+}
+
+function adminServer({ engine, adminPort, adminClients }: GatewayConf): string {
+  const pages =
+    engine === "lua"
+      ? ["upstreams", "drained", "serving", "health"].map((page) =>
+          block(`location = /__gateway/${page}`, [`content_by_lua_block { gateway.status.${page}() }`]),
+        )
+      : [block("location = /upstream_show", ["upstream_show;"]), block("location = /__gateway/health", ["return 200;"])];
+  return block("server", [
+    `listen ${adminPort};`,
+    "access_log off;",
+    ...["127.0.0.1", ...adminClients].map((client) => `allow ${client};`),
+    "deny all;",
+    "",
+    ...pages,
+    block("location /", ["return 404;"]),
+  ]);
+}
+
+function services(conf: GatewayConf): [string, NormalGatewayService][] {
+  return Object.entries(conf.services).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function minutes(seconds: number): string {
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
+}
+
+function block(head: string, lines: readonly string[]): string {
+  const body = lines.filter((line, i) => !(line === "" && i === lines.length - 1)).join("\n");
+  return `${head} {\n${body.replace(/^(?=.)/gm, "    ")}\n}`;
+}

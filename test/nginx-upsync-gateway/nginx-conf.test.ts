@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type GatewaySettings, normalizeGatewaySettings } from "../../components/nginx-upsync-gateway/gateway-settings";
+import { gatewayFolder } from "../../components/nginx-upsync-gateway/gateway-files";
+import { type GatewayConf, renderNginxConf } from "../../components/nginx-upsync-gateway/nginx-conf";
+
+const consul = { servers: [{ host: "10.20.0.11", port: 8500 }] };
+const SHOP: GatewaySettings = {
+  consul: { servers: [...consul.servers, { host: "10.20.0.12", port: 8500 }] },
+  services: {
+    order: { path: "/order/", keepalive: 32, maxTries: 2, connectTimeoutMs: 250, readTimeoutMs: 5000, allowEmpty: true },
+    goods: { path: "/goods/", fallback: "10.20.0.99:8080", strongDependency: true },
+  },
+};
+
+function conf(args: GatewaySettings, adminClients: readonly string[] = ["10.20.0.1"]): GatewayConf {
+  return { ...normalizeGatewaySettings("edge", args), adminClients };
+}
+
+function golden(file: string): string {
+  return readFileSync(join(__dirname, "golden", file), "utf8");
+}
+
+describe("the gateway's nginx.conf", () => {
+  it("balances in Lua by default", () => {
+    expect(renderNginxConf(conf(SHOP))).toBe(golden("lua.conf"));
+  });
+
+  it("has the module's own directives with the engine upsync", () => {
+    expect(renderNginxConf(conf({ ...SHOP, engine: "upsync", modules: ["modules/ngx_http_upsync_module.so"] }))).toBe(
+      golden("upsync.conf"),
+    );
+  });
+
+  it("has row for row what the user's nginx had, with the defaults", () => {
+    const text = renderNginxConf(conf({ consul, engine: "upsync", services: { test: { path: "/" } } }));
+    expect(text).toContain("        server 127.0.0.1:11111;\n");
+    expect(text).toContain(
+      "upsync 10.20.0.11:8500/v1/kv/upstreams/test/ upsync_timeout=6m upsync_interval=500ms upsync_type=consul strong_dependency=off;\n",
+    );
+  });
+
+  it("is the same whatever the order of the services", () => {
+    const { order, goods } = SHOP.services;
+    if (!order || !goods) throw new Error("the sample has both");
+    expect(renderNginxConf(conf({ ...SHOP, services: { goods, order } }))).toBe(
+      renderNginxConf(conf({ ...SHOP, services: { order, goods } })),
+    );
+  });
+
+  it("answers 404 where no service is, and nowhere else", () => {
+    const notFound =
+      "    server {\n        listen 8080;\n        log_by_lua_block { gateway.finish() }\n\n        location / {\n            proxy_pass http://goods;";
+    expect(renderNginxConf(conf({ consul, services: { goods: { path: "/" } } }))).toContain(notFound);
+    expect(renderNginxConf(conf({ consul, services: { goods: { path: "/goods/" } } }))).toContain(
+      "        location / {\n            return 404;\n        }\n",
+    );
+  });
+
+  it("looks names up only where Consul's servers have names", () => {
+    expect(renderNginxConf(conf(SHOP))).not.toContain("resolver");
+    const named = conf({ ...SHOP, consul: { servers: [{ host: "consul-1", port: 8500 }] }, resolver: "10.0.0.53" });
+    expect(renderNginxConf(named)).toContain("    resolver 10.0.0.53 ipv6=off valid=5s;\n");
+  });
+
+  it("opens the admin pages to the container itself and to whom it is told", () => {
+    expect(renderNginxConf(conf(SHOP, ["10.20.0.1", "192.168.0.0/24"]))).toContain(
+      "        allow 127.0.0.1;\n        allow 10.20.0.1;\n        allow 192.168.0.0/24;\n        deny all;\n",
+    );
+  });
+});
+
+describe("the configuration folder", () => {
+  it("holds what the Lua modules are told", () => {
+    const settings = JSON.parse(gatewayFolder(conf(SHOP).files)["gateway.json"] ?? "") as Record<string, unknown>;
+    expect(settings).toEqual({
+      configuration: expect.stringMatching(/^[0-9a-f]{12}$/) as string,
+      prefix: "upstreams",
+      consul: [
+        { host: "10.20.0.11", port: 8500 },
+        { host: "10.20.0.12", port: 8500 },
+      ],
+      intervalMs: 500,
+      timeoutSeconds: 360,
+      dump: "/var/lib/gateway/upstreams.json",
+      unavailable: "unix:/tmp/unavailable.sock",
+      services: {
+        goods: { fallback: "10.20.0.99:8080", strongDependency: true, allowEmpty: false, maxTries: 3 },
+        order: { fallback: "127.0.0.1:11111", strongDependency: false, allowEmpty: true, maxTries: 2 },
+      },
+    });
+  });
+
+  it("holds every module that another one asks for", () => {
+    const files = gatewayFolder(conf(SHOP).files);
+    const asked = Object.values(files).flatMap((text) =>
+      [...text.matchAll(/require "gateway\.(\w+)"/g)].map(([, module]) => `lua/gateway/${module}.lua`),
+    );
+    const held = Object.keys(files).filter((path) => path.startsWith("lua/"));
+    expect([...new Set(asked)].sort()).toEqual(held.sort());
+  });
+
+  it("is known by a name that changes with its content only", () => {
+    const nameOf = (args: GatewaySettings): unknown =>
+      (JSON.parse(gatewayFolder(conf(args).files)["gateway.json"] ?? "") as { configuration: unknown }).configuration;
+    expect(nameOf(SHOP)).toBe(nameOf({ ...SHOP }));
+    expect(nameOf(SHOP)).not.toBe(nameOf({ ...SHOP, workers: 3 }));
+    expect(nameOf(SHOP)).not.toBe(nameOf({ ...SHOP, pull: { timeoutSeconds: 120 } }));
+  });
+
+  it("is nginx.conf alone with the engine upsync", () => {
+    expect(Object.keys(gatewayFolder(conf({ ...SHOP, engine: "upsync" }).files))).toEqual(["nginx.conf"]);
+  });
+});
