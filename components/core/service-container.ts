@@ -75,7 +75,7 @@ export interface ServiceContainerArgs {
   /** Folders in memory that the software may write, with their mount options. @default /tmp */
   tmpfs?: Readonly<Record<string, string>>;
 
-  /** Linux capabilities that it keeps, each with the reason. @default none */
+  /** Linux capabilities that it keeps, by their full names (`CAP_NET_ADMIN`), each with the reason. @default none */
   capabilities?: Readonly<Record<string, string>>;
 
   /** Memory limit in MiB; swap is not added to it. */

@@ -2,11 +2,12 @@ import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { aptInstall } from "../setup/engine";
 import { stateOfItsOwn } from "../setup/environment";
 import { PROJECT_ROOT } from "../setup/paths";
 import { buildPlugins, findPulumi } from "../setup/pulumi";
 import { setup } from "../setup/setup";
-import { SetupError } from "../setup/shell";
+import { SetupError, succeeds } from "../setup/shell";
 
 /** What vitest's JSON report says of a run. */
 interface Report {
@@ -43,6 +44,7 @@ async function runTier(name: string, filters: readonly string[]): Promise<Report
     const vitest = (env: Record<string, string>) => runVitest(name, filters, join(folder, "report.json"), env);
     if (name === "unit") return await vitest({});
     await setup(["engine", "pulumi", "images"]);
+    await ensureSshServer();
     await toolchainFolder(folder);
     return await stateOfItsOwn((env) => vitest({ ...env, DOCKYARD_TOOLCHAIN_BIN: folder }));
   } finally {
@@ -59,6 +61,13 @@ async function runVitest(name: string, filters: readonly string[], report: strin
     reject: false,
   });
   return readReport(report);
+}
+
+/** The remote commands are tested against a real server. */
+async function ensureSshServer(): Promise<void> {
+  if (await succeeds(["test", "-x", "/usr/sbin/sshd"])) return;
+  if (process.getuid?.() !== 0) throw new SetupError("The stack tier needs an SSH server's program; `sudo apt-get install openssh-server` has it. It need not run.");
+  await aptInstall(["openssh-server"], () => undefined);
 }
 
 /** Puts the plugins from toolchain/ and the CLI in use side by side, built here also where the released ones are used otherwise. */

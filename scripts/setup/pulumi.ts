@@ -44,7 +44,10 @@ export async function ensureCli(report: Report): Promise<void> {
     await mkdir(part, { recursive: true });
     report("asking for the released CLI");
     if (!(await downloadCli(part))) {
-      await goBuild("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", join(part, "pulumi"), report);
+      await goBuild("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", join(part, "pulumi"), report, {
+        // Without it `pulumi version` says nothing, and the Automation API refuses the CLI.
+        "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${PULUMI_VERSION}`,
+      });
       await goBuild("language-host", "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs", join(part, "pulumi-language-nodejs"), report);
     }
     await writeFile(join(part, "complete"), PULUMI_VERSION);

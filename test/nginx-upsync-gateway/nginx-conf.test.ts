@@ -73,7 +73,7 @@ describe("the gateway's nginx.conf", () => {
 
 describe("the configuration folder", () => {
   it("holds what the Lua modules are told", () => {
-    const settings = JSON.parse(gatewayFolder(conf(SHOP).files)["gateway.json"] ?? "") as Record<string, unknown>;
+    const settings = JSON.parse(gatewayFolder(conf(SHOP)).files["gateway.json"] ?? "") as Record<string, unknown>;
     expect(settings).toEqual({
       configuration: expect.stringMatching(/^[0-9a-f]{12}$/) as string,
       prefix: "upstreams",
@@ -93,7 +93,7 @@ describe("the configuration folder", () => {
   });
 
   it("holds every module that another one asks for", () => {
-    const files = gatewayFolder(conf(SHOP).files);
+    const files = gatewayFolder(conf(SHOP)).files;
     const asked = Object.values(files).flatMap((text) =>
       [...text.matchAll(/require "gateway\.(\w+)"/g)].map(([, module]) => `lua/gateway/${module}.lua`),
     );
@@ -103,13 +103,13 @@ describe("the configuration folder", () => {
 
   it("is known by a name that changes with its content only", () => {
     const nameOf = (args: GatewaySettings): unknown =>
-      (JSON.parse(gatewayFolder(conf(args).files)["gateway.json"] ?? "") as { configuration: unknown }).configuration;
+      (JSON.parse(gatewayFolder(conf(args)).files["gateway.json"] ?? "") as { configuration: unknown }).configuration;
     expect(nameOf(SHOP)).toBe(nameOf({ ...SHOP }));
     expect(nameOf(SHOP)).not.toBe(nameOf({ ...SHOP, workers: 3 }));
     expect(nameOf(SHOP)).not.toBe(nameOf({ ...SHOP, pull: { timeoutSeconds: 120 } }));
   });
 
   it("is nginx.conf alone with the engine upsync", () => {
-    expect(Object.keys(gatewayFolder(conf({ ...SHOP, engine: "upsync" }).files))).toEqual(["nginx.conf"]);
+    expect(Object.keys(gatewayFolder(conf({ ...SHOP, engine: "upsync" })).files)).toEqual(["nginx.conf"]);
   });
 });

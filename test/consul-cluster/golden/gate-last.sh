@@ -1,0 +1,1 @@
+peers=$($docker exec shop-dev-discovery-3 consul operator raft list-peers) && echo "$peers" && echo "$peers" | grep -Eq '^discovery-3 .* (leader|follower) +true .* (-|[0-9]{1,2} commits) *$' && state=$($docker exec shop-dev-discovery-3 consul operator autopilot state) && echo "$state" | grep -Eq '^Healthy: +true'
