@@ -50,12 +50,18 @@ function render(figures: readonly Figure[]): string {
     "",
     "| what | measured | beside it | bound | holds | runs |",
     "|---|---|---|---|---|---|",
-    ...figures.map(({ what, measured, beside, bound, holds, runs }) => `| ${what} | ${measured} | ${beside} | ${bound} | ${holds ? "yes" : "**no**"} | ${runs} |`),
+    ...figures.map(
+      ({ what, measured, beside, bound, holds, runs }) =>
+        `| ${what} | ${measured} | ${beside} | ${bound} | ${holds ? "yes" : "**no**"} | ${runs} |`,
+    ),
     "",
   ].join("\n");
 }
 
-main(process.argv.slice(2)).then((code) => process.exit(code), (error: unknown) => {
-  console.error(error);
-  process.exit(1);
-});
+main(process.argv.slice(2)).then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);

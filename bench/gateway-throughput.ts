@@ -22,23 +22,71 @@ export async function gatewayThroughput(): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), "dockyard-throughput-"));
   const network = stack.container("services");
   const container = (name: string, address: string, image: string, ...rest: string[]) =>
-    docker("run", "--detach", "--name", stack.container(name), "--label", `dockyard.stack=${stack.label}`, "--network", network, "--ip", address, "--volume", `${folder}:/bench:ro`, ...rest, image);
+    docker(
+      "run",
+      "--detach",
+      "--name",
+      stack.container(name),
+      "--label",
+      `dockyard.stack=${stack.label}`,
+      "--network",
+      network,
+      "--ip",
+      address,
+      "--volume",
+      `${folder}:/bench:ro`,
+      ...rest,
+      image,
+    );
   try {
     await stack.up();
-    await writeFile(join(folder, "instance.conf"), nginxConf("server { listen 8000; keepalive_requests 1000000000; location / { return 200 ok; } }"));
+    await writeFile(
+      join(folder, "instance.conf"),
+      nginxConf("server { listen 8000; keepalive_requests 1000000000; location / { return 200 ok; } }"),
+    );
     await writeFile(join(folder, "plain.conf"), nginxConf(plainUpstream()));
-    const nginx = (conf: string) => [imageReference("nginx"), "nginx", "-e", "stderr", "-c", `/bench/${conf}`, "-g", "daemon off;"] as const;
-    for (const [index, address] of INSTANCES.entries()) await container(`instance-${index}`, address, ...(nginx("instance.conf") as unknown as [string]));
-    await container("plain", PLAIN, ...(nginx("plain.conf") as unknown as [string]), );
+    const nginx = (conf: string) =>
+      [imageReference("nginx"), "nginx", "-e", "stderr", "-c", `/bench/${conf}`, "-g", "daemon off;"] as const;
+    for (const [index, address] of INSTANCES.entries())
+      await container(`instance-${index}`, address, ...(nginx("instance.conf") as unknown as [string]));
+    await container("plain", PLAIN, ...(nginx("plain.conf") as unknown as [string]));
     // wrk is a Debian package; it runs inside of the bench's own network.
-    const [debian = ""] = (await docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=*debian:trixie-slim", "--filter", "reference=debian:trixie-slim")).split("\n");
+    const [debian = ""] = (
+      await docker(
+        "image",
+        "ls",
+        "--format",
+        "{{.Repository}}:{{.Tag}}",
+        "--filter",
+        "reference=*debian:trixie-slim",
+        "--filter",
+        "reference=debian:trixie-slim",
+      )
+    ).split("\n");
     await docker("run", "--detach", "--name", stack.container("wrk"), "--label", `dockyard.stack=${stack.label}`, debian, "sleep", "3600");
     await docker("exec", stack.container("wrk"), "sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk");
     await docker("network", "connect", network, stack.container("wrk"));
     for (const address of INSTANCES) await get(`${consul}/v1/kv/upstreams/goods/${address}:8000`, { method: "PUT", body: '{"weight":1}' });
     await get(`${consul}/v1/kv/upstreams/goods/10.198.0.41:8000`, { method: "DELETE" });
-    const load = async (address: string, seconds: number) => requestsPerSecond(await docker("exec", stack.container("wrk"), "wrk", "--threads", "1", "--connections", String(CONNECTIONS), "--duration", `${seconds}s`, `http://${address}:8080/goods/1`));
-    await until("the gateway serves the bench's instances", async () => (await docker("exec", stack.container("gateway-1"), "curl", "-s", `http://${GATEWAY}:8080/goods/1`)) === "ok");
+    const load = async (address: string, seconds: number) =>
+      requestsPerSecond(
+        await docker(
+          "exec",
+          stack.container("wrk"),
+          "wrk",
+          "--threads",
+          "1",
+          "--connections",
+          String(CONNECTIONS),
+          "--duration",
+          `${seconds}s`,
+          `http://${address}:8080/goods/1`,
+        ),
+      );
+    await until(
+      "the gateway serves the bench's instances",
+      async () => (await docker("exec", stack.container("gateway-1"), "curl", "-s", `http://${GATEWAY}:8080/goods/1`)) === "ok",
+    );
     await load(GATEWAY, 2);
     await load(PLAIN, 2);
     const ratios: number[] = [];
@@ -50,14 +98,16 @@ export async function gatewayThroughput(): Promise<Figure[]> {
       ratios.push((rates[GATEWAY]?.[round] ?? NaN) / (rates[PLAIN]?.[round] ?? NaN));
     }
     const ratio = median(ratios);
-    return [{
-      what: `requests/s through the gateway, ${CONNECTIONS} connections, 3 instances`,
-      measured: `${median(rates[GATEWAY] ?? []).toFixed(0)}, ${ratio.toFixed(2)} ×`,
-      beside: `the same nginx with a plain upstream block and keep-alive: ${median(rates[PLAIN] ?? []).toFixed(0)}`,
-      bound: `≥ ${BOUND} ×`,
-      holds: ratio >= BOUND,
-      runs: `median of ${ROUNDS} rounds of ${SECONDS} s each, in turns`,
-    }];
+    return [
+      {
+        what: `requests/s through the gateway, ${CONNECTIONS} connections, 3 instances`,
+        measured: `${median(rates[GATEWAY] ?? []).toFixed(0)}, ${ratio.toFixed(2)} ×`,
+        beside: `the same nginx with a plain upstream block and keep-alive: ${median(rates[PLAIN] ?? []).toFixed(0)}`,
+        bound: `≥ ${BOUND} ×`,
+        holds: ratio >= BOUND,
+        runs: `median of ${ROUNDS} rounds of ${SECONDS} s each, in turns`,
+      },
+    ];
   } finally {
     await stack.remove();
     await rm(folder, { recursive: true, force: true });

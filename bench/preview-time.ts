@@ -15,7 +15,10 @@ export async function previewTime(): Promise<Figure[]> {
   const empty = await mkdtemp(join(tmpdir(), "dockyard-empty-"));
   try {
     await stack.up();
-    await writeFile(join(empty, "Pulumi.yaml"), "name: empty\nruntime:\n  name: nodejs\n  options:\n    typescript: false\nmain: index.js\n");
+    await writeFile(
+      join(empty, "Pulumi.yaml"),
+      "name: empty\nruntime:\n  name: nodejs\n  options:\n    typescript: false\nmain: index.js\n",
+    );
     await writeFile(join(empty, "package.json"), '{ "name": "empty" }');
     await writeFile(join(empty, "index.js"), "");
     // The host looks the SDK up from the program's folder.
@@ -26,16 +29,19 @@ export async function previewTime(): Promise<Figure[]> {
       times.full.push(await seconds(stack.folder, stack.name, "--expect-no-changes"));
       times.empty.push(await seconds(empty, "bench-empty"));
     }
-    const resources = (JSON.parse(await stack.pulumi("stack", "export", "--stack", stack.name)) as { deployment: { resources: unknown[] } }).deployment.resources.length;
+    const resources = (JSON.parse(await stack.pulumi("stack", "export", "--stack", stack.name)) as { deployment: { resources: unknown[] } })
+      .deployment.resources.length;
     const [full, bare] = [median(times.full), median(times.empty)];
-    return [{
-      what: `no-op \`pulumi preview\` of the dev stack, ${resources} resources`,
-      measured: `${full.toFixed(2)} s, ${(full / bare).toFixed(2)} ×`,
-      beside: `the same CLI on an empty program: ${bare.toFixed(2)} s`,
-      bound: `≤ ${BOUND} ×`,
-      holds: full / bare <= BOUND,
-      runs: `median of ${RUNS} each, in turns`,
-    }];
+    return [
+      {
+        what: `no-op \`pulumi preview\` of the dev stack, ${resources} resources`,
+        measured: `${full.toFixed(2)} s, ${(full / bare).toFixed(2)} ×`,
+        beside: `the same CLI on an empty program: ${bare.toFixed(2)} s`,
+        bound: `≤ ${BOUND} ×`,
+        holds: full / bare <= BOUND,
+        runs: `median of ${RUNS} each, in turns`,
+      },
+    ];
   } finally {
     await stack.remove();
     await rm(empty, { recursive: true, force: true });

@@ -13,17 +13,25 @@ if (Number(major) < 20) {
 }
 
 installPackages();
-const { status, signal } = spawnSync(process.execPath, ["--import", "tsx", join(root, "scripts", "cli.ts"), ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
+const { status, signal } = spawnSync(process.execPath, ["--import", "tsx", join(root, "scripts", "cli.ts"), ...process.argv.slice(2)], {
+  cwd: root,
+  stdio: "inherit",
+});
 process.exit(signal ? 130 : (status ?? 1));
 
 /** Runs `npm ci` where the installed packages are not those of the lock file; the marker says of which lock file they are. */
 function installPackages() {
-  const wanted = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const wanted = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
   const marker = join(root, "node_modules", ".dockyard-lock");
   if (existsSync(marker) && readFileSync(marker, "utf8") === wanted) return;
   const started = Date.now();
   console.log("Installing the node packages…");
-  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   if (npm.status !== 0) process.exit(npm.status ?? 1);
   writeFileSync(marker, wanted);
   console.log(`Installed the node packages in ${((Date.now() - started) / 1000).toFixed(0)} s.`);

@@ -37,12 +37,17 @@ export function renderArchitecture(resources: readonly StackResource[]): string 
 function findComponents(resources: readonly StackResource[]): Component[] {
   const containers = resources.filter(({ type }) => type === "docker:index/container:Container");
   return resources
-    .filter(({ type }) => type.startsWith("dockyard:index:") && type !== "dockyard:index:RollingSet" && type !== "dockyard:index:ServiceNetwork")
+    .filter(
+      ({ type }) => type.startsWith("dockyard:index:") && type !== "dockyard:index:RollingSet" && type !== "dockyard:index:ServiceNetwork",
+    )
     .map(({ urn, type }) => ({
       urn,
       name: urn.split("::").pop() ?? "",
       kind: type.split(":").pop() ?? "",
-      nodes: containers.filter((container) => ownerOf(container, resources) === urn).map(containerNode).sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true })),
+      nodes: containers
+        .filter((container) => ownerOf(container, resources) === urn)
+        .map(containerNode)
+        .sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true })),
     }))
     .sort((a, b) => a.name.localeCompare(b.name));
 }
@@ -57,7 +62,11 @@ function ownerOf({ parent }: StackResource, resources: readonly StackResource[])
 function containerNode({ urn, inputs = {} }: StackResource): Component["nodes"][number] {
   const networks = inputs.networksAdvanced as { ipv4Address: string }[] | undefined;
   const ports = inputs.ports as { ip: string; external: number }[] | undefined;
-  return { name: urn.split("::").pop() ?? "", address: networks?.[0]?.ipv4Address ?? "", ports: (ports ?? []).map(({ ip, external }) => `${ip}:${external}`) };
+  return {
+    name: urn.split("::").pop() ?? "",
+    address: networks?.[0]?.ipv4Address ?? "",
+    ports: (ports ?? []).map(({ ip, external }) => `${ip}:${external}`),
+  };
 }
 
 function renderComponent({ name, kind, nodes }: Component): string {
@@ -78,7 +87,13 @@ function requestEdges(resources: readonly StackResource[], components: readonly 
     .filter(({ urn }) => urn.endsWith("-registration"))
     .flatMap((registration) => {
       const to = components.find(({ urn }) => urn === ownerOf(registration, resources));
-      const from = components.filter(({ kind, urn }) => kind === "NginxUpsyncGateway" && registration.dependencies?.some((dependency) => ownerOf(resources.find((resource) => resource.urn === dependency) ?? registration, resources) === urn));
+      const from = components.filter(
+        ({ kind, urn }) =>
+          kind === "NginxUpsyncGateway" &&
+          registration.dependencies?.some(
+            (dependency) => ownerOf(resources.find((resource) => resource.urn === dependency) ?? registration, resources) === urn,
+          ),
+      );
       return to === undefined ? [] : from.map(({ name }) => `  "${name}" -> "${to.name}" [label="requests"]`);
     });
 }
@@ -87,7 +102,11 @@ function requestEdges(resources: readonly StackResource[], components: readonly 
 function addressEdges(resources: readonly StackResource[], components: readonly Component[]): string[] {
   return components.flatMap((component) => {
     const told = resources
-      .filter((resource) => ownerOf(resource, resources) === component.urn && (resource.type === "docker:index/container:Container" || resource.urn.endsWith("-config")))
+      .filter(
+        (resource) =>
+          ownerOf(resource, resources) === component.urn &&
+          (resource.type === "docker:index/container:Container" || resource.urn.endsWith("-config")),
+      )
       .map(({ inputs }) => JSON.stringify([inputs?.envs, inputs?.stdin]))
       .join();
     return components

@@ -26,7 +26,9 @@ export async function recover(target: Target): Promise<void> {
   await removeOrphans(target, checkpoint);
   const { pending_operations: pending = [], ...deployment } = checkpoint.deployment ?? {};
   if (pending.length === 0) return;
-  console.log(`The last run was interrupted; taking up again: ${pending.map(({ resource }) => resource.urn.split("::").pop()).join(", ")}.`);
+  console.log(
+    `The last run was interrupted; taking up again: ${pending.map(({ resource }) => resource.urn.split("::").pop()).join(", ")}.`,
+  );
   await pulumiOutput(target, ["stack", "import", "--stack", target.stack], JSON.stringify({ ...checkpoint, deployment }));
 }
 
@@ -52,5 +54,8 @@ async function removeOrphans({ label }: Target, { deployment }: Checkpoint): Pro
   const networks = unknown(await run(["docker", "network", "ls", ...filter]));
   if (networks.length > 0) await run(["docker", "network", "rm", ...networks]);
   const found = containers.length + networks.length;
-  if (found > 0) console.log(`Removed ${containers.length} containers and ${networks.length} networks that an interrupted run had made but not recorded.`);
+  if (found > 0)
+    console.log(
+      `Removed ${containers.length} containers and ${networks.length} networks that an interrupted run had made but not recorded.`,
+    );
 }

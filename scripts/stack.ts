@@ -61,7 +61,11 @@ export async function pulumi({ cwd }: Target, args: readonly string[], env: Reco
 
 /** Runs Pulumi and returns what it prints. */
 export async function pulumiOutput({ cwd }: Target, args: readonly string[], input?: string): Promise<string> {
-  const { stdout } = await execa("pulumi", args, { cwd, env: pulumiEnvironment(), ...(input === undefined ? { stdin: "ignore" } : { input }) });
+  const { stdout } = await execa("pulumi", args, {
+    cwd,
+    env: pulumiEnvironment(),
+    ...(input === undefined ? { stdin: "ignore" } : { input }),
+  });
   return stdout;
 }
 
@@ -72,9 +76,15 @@ export async function pulumiOutput({ cwd }: Target, args: readonly string[], inp
  */
 export async function exportedStack(target: Target): Promise<string> {
   const { stack, cwd } = target;
-  const exported = await execa("pulumi", ["stack", "export", "--stack", stack], { cwd, env: pulumiEnvironment(), stdin: "ignore", reject: false });
+  const exported = await execa("pulumi", ["stack", "export", "--stack", stack], {
+    cwd,
+    env: pulumiEnvironment(),
+    stdin: "ignore",
+    reject: false,
+  });
   if (!exported.failed) return exported.stdout;
-  if (!/no stack named/.test(exported.stderr)) throw new SetupError(`The state of the stack ${stack} cannot be read:\n${exported.stderr}`);
+  if (!exported.stderr.includes("no stack named"))
+    throw new SetupError(`The state of the stack ${stack} cannot be read:\n${exported.stderr}`);
   await pulumiOutput(target, ["stack", "init", stack, "--non-interactive"]);
   return "{}";
 }

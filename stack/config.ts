@@ -44,12 +44,21 @@ const FIRST_HOSTS = { gateway: 10, discovery: 21, goods: 41, order: 81 };
  */
 export function readStackConfig(config = new pulumi.Config("dockyard")): StackConfig {
   const faults: Fault[] = [];
-  const section = <K extends keyof typeof DEFAULTS>(name: K): (typeof DEFAULTS)[K] => readSection(name, DEFAULTS[name], config.getObject(name) ?? {}, faults);
+  const section = <K extends keyof typeof DEFAULTS>(name: K): (typeof DEFAULTS)[K] =>
+    readSection(name, DEFAULTS[name], config.getObject(name) ?? {}, faults);
   const { subnet } = section("network");
   const parsed = Subnet.parse(subnet);
-  if (parsed === undefined) faults.push({ path: "dockyard:network.subnet", value: subnet, remedy: "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24" });
+  if (parsed === undefined)
+    faults.push({
+      path: "dockyard:network.subnet",
+      value: subnet,
+      remedy: "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24",
+    });
   const read = {
-    network: { subnet, addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, parsed?.at(host) ?? ""])) },
+    network: {
+      subnet,
+      addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, parsed?.at(host) ?? ""])),
+    },
     consul: section("consul"),
     gateway: section("gateway"),
     goods: section("goods"),
@@ -66,7 +75,8 @@ function readSection<T extends object>(name: string, defaults: T, given: object,
     const path = `dockyard:${name}.${key}`;
     const standard: unknown = (defaults as Record<string, unknown>)[key];
     if (standard === undefined) faults.push({ path, value, remedy: `is not a setting; there are ${Object.keys(defaults).join(", ")}` });
-    else if (typeof value !== typeof standard) faults.push({ path, value, remedy: `must be a ${typeof standard}, like ${JSON.stringify(standard)}` });
+    else if (typeof value !== typeof standard)
+      faults.push({ path, value, remedy: `must be a ${typeof standard}, like ${JSON.stringify(standard)}` });
   }
   return { ...defaults, ...given };
 }

@@ -12,13 +12,17 @@ export interface Registered {
 /** Has Pulumi register resources into the returned list instead of an engine. */
 export function recordResources(): Registered[] {
   const registered: Registered[] = [];
-  void pulumi.runtime.setMocks({
-    newResource: ({ type, name, inputs }) => {
-      registered.push({ type, name, inputs: inputs as Record<string, unknown> });
-      return { id: `${name}-id`, state: { ...(inputs as object), stdout: "", stderr: "" } };
+  void pulumi.runtime.setMocks(
+    {
+      newResource: ({ type, name, inputs }) => {
+        registered.push({ type, name, inputs: inputs as Record<string, unknown> });
+        return { id: `${name}-id`, state: { ...(inputs as object), stdout: "", stderr: "" } };
+      },
+      call: () => ({}),
     },
-    call: () => ({}),
-  }, "dockyard", "unit");
+    "dockyard",
+    "unit",
+  );
   return registered;
 }
 

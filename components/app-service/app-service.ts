@@ -29,7 +29,9 @@ export class AppService extends pulumi.ComponentResource {
     super("dockyard:index:AppService", name, {}, opts);
     const service = normalizeAppServiceArgs(name, args);
 
-    const instances = service.network.addressesOf(name, service.instances).map((address, index): AppInstance => ({ name: `${name}-${index + 1}`, address }));
+    const instances = service.network
+      .addressesOf(name, service.instances)
+      .map((address, index): AppInstance => ({ name: `${name}-${index + 1}`, address }));
     this.endpoints = portEndpoints(instances, service);
     this.createNodes(name, instances, service);
 
@@ -48,35 +50,59 @@ interface AppInstance {
 }
 
 function portEndpoints(instances: readonly AppInstance[], { ports }: NormalAppServiceArgs): Record<string, Endpoint[]> {
-  return Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, instances.map(({ address }) => new Endpoint(address, port))]));
+  return Object.fromEntries(
+    Object.entries(ports).map(([name, port]) => [name, instances.map(({ address }) => new Endpoint(address, port))]),
+  );
 }
 
 function instanceNode(name: string, instance: AppInstance, index: number, service: NormalAppServiceArgs): RollingNode {
-  const { placement, network, image, command, user, health, environment, memoryMiB, cpus, drainTimeoutSeconds, transform, registration } = service;
+  const { placement, network, image, command, user, health, environment, memoryMiB, cpus, drainTimeoutSeconds, transform, registration } =
+    service;
   const registrations = instanceRegistrations(name, instance, service);
   const healthy = healthCondition(engineName(instance.name), health.command);
   return {
     name: instance.name,
     host: placement.hostFor(index),
     container: {
-      network, address: instance.address, image, command, user, memoryMiB, cpus, health, transform,
+      network,
+      address: instance.address,
+      image,
+      command,
+      user,
+      memoryMiB,
+      cpus,
+      health,
+      transform,
       environment: { ...identity(name, instance, service), ...environment },
       stopGraceSeconds: drainTimeoutSeconds,
     },
     whole: registration === "stack" ? healthy : `${healthy} && ${servingCondition(service.followers, registrations)}`,
     ...(registration === "stack" && {
       follow: (container, gate, opts) => [
-        createConsulRegistration(`${instance.name}-registration`, {
-          ...service, prefix: service.kvPrefix, instance: instance.name, index, registrations,
-          timeoutSeconds: drainTimeoutSeconds, triggers: [container.id],
-        }, { ...opts, dependsOn: [gate] }),
+        createConsulRegistration(
+          `${instance.name}-registration`,
+          {
+            ...service,
+            prefix: service.kvPrefix,
+            instance: instance.name,
+            index,
+            registrations,
+            timeoutSeconds: drainTimeoutSeconds,
+            triggers: [container.id],
+          },
+          { ...opts, dependsOn: [gate] },
+        ),
       ],
     }),
   };
 }
 
 /** What an instance learns at its start: one image serves under any name, address and port. */
-function identity(name: string, { name: instance, address }: AppInstance, { ports, registration, consul }: NormalAppServiceArgs): Record<string, string> {
+function identity(
+  name: string,
+  { name: instance, address }: AppInstance,
+  { ports, registration, consul }: NormalAppServiceArgs,
+): Record<string, string> {
   return {
     SERVICE: name,
     INSTANCE: instance,

@@ -71,10 +71,11 @@ export interface AppServiceArgs {
 }
 
 type Optional = "transform";
-export type NormalAppServiceArgs = Required<Omit<AppServiceArgs, Optional | "upstream" | "check">> & Pick<AppServiceArgs, Optional> & {
-  readonly upstream: Required<UpstreamEntry>;
-  readonly check: Required<ConsulCheck>;
-};
+export type NormalAppServiceArgs = Required<Omit<AppServiceArgs, Optional | "upstream" | "check">> &
+  Pick<AppServiceArgs, Optional> & {
+    readonly upstream: Required<UpstreamEntry>;
+    readonly check: Required<ConsulCheck>;
+  };
 
 /**
  * Fills in the defaults and refuses what cannot work.
@@ -99,8 +100,18 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
   const ports = Object.entries(args.ports);
 
   const checks = new Checks(name)
-    .that(NAME_PATTERN.test(name), "name", name, "must be lower-case letters, digits and inner hyphens, since keys and containers are called by it")
-    .that(Number.isInteger(instances) && instances >= 1, "instances", instances, "must be a whole number from 1; leave the component out to have none")
+    .that(
+      NAME_PATTERN.test(name),
+      "name",
+      name,
+      "must be lower-case letters, digits and inner hyphens, since keys and containers are called by it",
+    )
+    .that(
+      Number.isInteger(instances) && instances >= 1,
+      "instances",
+      instances,
+      "must be a whole number from 1; leave the component out to have none",
+    )
     .that(ports.length > 0, "ports", args.ports, "must name at least one port, such as { http: 8000 }")
     .that(new Set(ports.map(([, port]) => port)).size === ports.length, "ports", args.ports, "must be different from each other")
     .that(["stack", "self"].includes(registration), "registration", registration, 'must be "stack" or "self"')
@@ -108,13 +119,32 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     .that(drainTimeoutSeconds >= 1, "drainTimeoutSeconds", drainTimeoutSeconds, "must be 1 s or more");
   for (const [port, number] of ports) {
     checks
-      .that(/^[a-z][a-z0-9]*$/.test(port), `ports.${port}`, port, "must be called by lower-case letters and digits, since it becomes a variable and a service name")
-      .that(Number.isInteger(number) && number >= 1024 && number <= 65_535, `ports.${port}`, number, "must be 1024 to 65535: an unprivileged process cannot listen below");
+      .that(
+        /^[a-z][a-z0-9]*$/.test(port),
+        `ports.${port}`,
+        port,
+        "must be called by lower-case letters and digits, since it becomes a variable and a service name",
+      )
+      .that(
+        Number.isInteger(number) && number >= 1024 && number <= 65_535,
+        `ports.${port}`,
+        number,
+        "must be 1024 to 65535: an unprivileged process cannot listen below",
+      );
   }
   checks.done();
 
   return {
-    ...given, placement, instances, followers, registration, kvPrefix, environment, memoryMiB, cpus, drainTimeoutSeconds,
+    ...given,
+    placement,
+    instances,
+    followers,
+    registration,
+    kvPrefix,
+    environment,
+    memoryMiB,
+    cpus,
+    drainTimeoutSeconds,
     upstream: normalizeUpstreamEntry(name, upstream),
     check: normalizeConsulCheck(name, check),
   };

@@ -76,11 +76,34 @@ export function normalizeConsulClusterArgs(name: string, args: ConsulClusterArgs
     .that([1, 3, 5, 7].includes(servers), "servers", servers, "must be 1, 3, 5 or 7; an even number cannot hold a majority after a split")
     .that(NAME_PATTERN.test(name), "name", name, "must be lower-case letters, digits and inner hyphens, since the servers are called by it")
     .that(NAME_PATTERN.test(datacenter), "datacenter", datacenter, "must be lower-case letters, digits and inner hyphens")
-    .that(Number.isInteger(raftMultiplier) && raftMultiplier >= 1 && raftMultiplier <= 10, "raftMultiplier", raftMultiplier, "must be a whole number from 1 (fast elections) to 10 (slow machines)")
+    .that(
+      Number.isInteger(raftMultiplier) && raftMultiplier >= 1 && raftMultiplier <= 10,
+      "raftMultiplier",
+      raftMultiplier,
+      "must be a whole number from 1 (fast elections) to 10 (slow machines)",
+    )
     .that(LOG_LEVELS.includes(logLevel), "logLevel", logLevel, `must be one of ${LOG_LEVELS.join(", ")}`)
-    .that(apiPort === null || (Number.isInteger(apiPort) && apiPort >= 1 && apiPort + servers - 1 <= 65_535), "apiPort", apiPort, "must leave a port up to 65535 for every server, or be null to publish none")
+    .that(
+      apiPort === null || (Number.isInteger(apiPort) && apiPort >= 1 && apiPort + servers - 1 <= 65_535),
+      "apiPort",
+      apiPort,
+      "must leave a port up to 65535 for every server, or be null to publish none",
+    )
     .that(memoryMiB >= 128, "memoryMiB", memoryMiB, "must be 128 or more: a server holds all keys in memory")
     .done();
 
-  return { ...given, placement, servers, image, user, datacenter, raftMultiplier, logLevel, apiPort, memoryMiB, environment, allowDataLoss };
+  return {
+    ...given,
+    placement,
+    servers,
+    image,
+    user,
+    datacenter,
+    raftMultiplier,
+    logLevel,
+    apiPort,
+    memoryMiB,
+    environment,
+    allowDataLoss,
+  };
 }

@@ -7,8 +7,16 @@ import { RollingNode, RollingSet } from "../core/rolling-set";
 import { generatedKey } from "../core/secret";
 import { ConsulClusterArgs, NormalConsulClusterArgs, normalizeConsulClusterArgs } from "./args";
 import {
-  CONSUL_CONFIG_PATH, CONSUL_DATA_PATH, CONSUL_HTTP_PORT,
-  consulCheck, consulCommand, consulProbe, consulReload, renderConsulSettings, renderGossipKey, seedAddresses,
+  CONSUL_CONFIG_PATH,
+  CONSUL_DATA_PATH,
+  CONSUL_HTTP_PORT,
+  consulCheck,
+  consulCommand,
+  consulProbe,
+  consulReload,
+  renderConsulSettings,
+  renderGossipKey,
+  seedAddresses,
 } from "./consul-config";
 import { ConsulNode, consulLeaveCommand, consulWholeCondition } from "./consul-gate";
 
@@ -67,7 +75,14 @@ function consulNodes(name: string, { servers, placement }: NormalConsulClusterAr
   }));
 }
 
-function serverNode(node: ConsulNode, index: number, nodes: readonly ConsulNode[], endpoints: readonly Endpoint[], cluster: NormalConsulClusterArgs, gossipKey: pulumi.Output<string>): RollingNode {
+function serverNode(
+  node: ConsulNode,
+  index: number,
+  nodes: readonly ConsulNode[],
+  endpoints: readonly Endpoint[],
+  cluster: NormalConsulClusterArgs,
+  gossipKey: pulumi.Output<string>,
+): RollingNode {
   const { network, placement, image, user, memoryMiB, environment, apiPort, transform } = cluster;
   const address = endpoints[index]?.host ?? "";
   const seeds = seedAddresses(endpoints.map(({ host }) => host));
@@ -85,7 +100,13 @@ function serverNode(node: ConsulNode, index: number, nodes: readonly ConsulNode[
       reload: consulReload(),
     },
     container: {
-      network, address, image, user, memoryMiB, environment, transform,
+      network,
+      address,
+      image,
+      user,
+      memoryMiB,
+      environment,
+      transform,
       command: consulCommand({ ...cluster, node: node.name, address, seeds }),
       ports: apiPort === null ? [] : [{ internal: CONSUL_HTTP_PORT, external: apiPort + index }],
       health: { command: consulProbe() },
@@ -110,10 +131,17 @@ function publishedApi({ apiPort, servers, placement }: NormalConsulClusterArgs):
   return Array.from({ length: servers }, (_, index) => new Endpoint(placement.hostFor(index).address, apiPort + index));
 }
 
-function createClient(name: string, cluster: NormalConsulClusterArgs, endpoints: readonly Endpoint[], ready: readonly pulumi.Resource[]): ConsulClient {
-  const servers = consulNodes(name, cluster).slice(0, 3).flatMap(({ docker, container }, index): ConsulServer[] => {
-    const endpoint = endpoints[index];
-    return endpoint ? [{ docker, container, endpoint }] : [];
-  });
+function createClient(
+  name: string,
+  cluster: NormalConsulClusterArgs,
+  endpoints: readonly Endpoint[],
+  ready: readonly pulumi.Resource[],
+): ConsulClient {
+  const servers = consulNodes(name, cluster)
+    .slice(0, 3)
+    .flatMap(({ docker, container }, index): ConsulServer[] => {
+      const endpoint = endpoints[index];
+      return endpoint ? [{ docker, container, endpoint }] : [];
+    });
   return new ConsulClient(servers as [ConsulServer, ...ConsulServer[]], ready);
 }

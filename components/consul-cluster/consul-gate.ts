@@ -15,13 +15,15 @@ export interface ConsulNode {
  * are needed to elect a leader at all; behind the last seed it must form. A cluster that formed and lost a node is waited for.
  */
 export function consulWholeCondition(node: ConsulNode, ordinal: number, seeds: readonly ConsulNode[]): string {
-  const whole = `peers=$($docker exec ${node.container} ${shellCommand(consulProbe())}) && echo "$peers"`
-    + ` && echo "$peers" | grep -Eq '^${node.name} .* (leader|follower) +true .* (-|[0-9]{1,2} commits) *$'`
-    + ` && state=$($docker exec ${node.container} consul operator autopilot state) && echo "$state" | grep -Eq '^Healthy: +true'`;
+  const whole =
+    `peers=$($docker exec ${node.container} ${shellCommand(consulProbe())}) && echo "$peers"` +
+    ` && echo "$peers" | grep -Eq '^${node.name} .* (leader|follower) +true .* (-|[0-9]{1,2} commits) *$'` +
+    ` && state=$($docker exec ${node.container} consul operator autopilot state) && echo "$state" | grep -Eq '^Healthy: +true'`;
   if (ordinal >= seeds.length) return whole;
   // An agent that does not answer counts as formed: what cannot be seen is waited for.
   const unformed = [...new Set([node, ...seeds])].map(
-    (seed) => `{ ! ${shellCommand(seed.docker)} inspect ${seed.container} >/dev/null 2>&1 || ${shellCommand(seed.docker)} exec ${seed.container} consul info | grep -q 'latest_configuration = \\[\\]'; }`,
+    (seed) =>
+      `{ ! ${shellCommand(seed.docker)} inspect ${seed.container} >/dev/null 2>&1 || ${shellCommand(seed.docker)} exec ${seed.container} consul info | grep -q 'latest_configuration = \\[\\]'; }`,
   );
   return `{ $docker exec ${node.container} true && ${unformed.join(" && ")}; } || { ${whole}; }`;
 }
@@ -36,7 +38,10 @@ export function consulWholeCondition(node: ConsulNode, ordinal: number, seeds: r
 export function consulLeaveCommand(node: ConsulNode, others: readonly ConsulNode[]): string {
   const docker = shellCommand(node.docker);
   const exec = `${docker} exec ${node.container}`;
-  const gone = others.map((other) => `{ peers=$(${shellCommand(other.docker)} exec ${other.container} ${shellCommand(consulProbe())} 2>/dev/null) && ! echo "$peers" | grep -q '^${node.name} '; }`);
+  const gone = others.map(
+    (other) =>
+      `{ peers=$(${shellCommand(other.docker)} exec ${other.container} ${shellCommand(consulProbe())} 2>/dev/null) && ! echo "$peers" | grep -q '^${node.name} '; }`,
+  );
   return [
     "set -u",
     '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',

@@ -48,14 +48,7 @@ export type NormalConsulUpstreamArgs = Required<Omit<ConsulUpstreamArgs, "instan
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeConsulUpstreamArgs(name: string, args: ConsulUpstreamArgs): NormalConsulUpstreamArgs {
-  const {
-    service = name,
-    kvPrefix = "upstreams",
-    followers = [],
-    drainTimeoutSeconds = 30,
-    check,
-    ...given
-  } = args;
+  const { service = name, kvPrefix = "upstreams", followers = [], drainTimeoutSeconds = 30, check, ...given } = args;
   const places = args.instances.map(({ address, port }) => `${address}:${port}`);
 
   const checks = new Checks(name)
@@ -63,14 +56,27 @@ export function normalizeConsulUpstreamArgs(name: string, args: ConsulUpstreamAr
     .that(new Set(places).size === places.length, "instances", places, "must be different from each other: each owns its key");
   args.instances.forEach(({ address, port }, index) => {
     checks
-      .that(isIPv4(address), `instances[${index}].address`, address, "must be an IPv4 address: a gateway resolves no names while it balances")
+      .that(
+        isIPv4(address),
+        `instances[${index}].address`,
+        address,
+        "must be an IPv4 address: a gateway resolves no names while it balances",
+      )
       .that(Number.isInteger(port) && port >= 1 && port <= 65_535, `instances[${index}].port`, port, "must be a port from 1 to 65535");
   });
   checks.done();
 
   return {
-    ...given, service, kvPrefix, followers, drainTimeoutSeconds,
-    instances: args.instances.map(({ address, port, upstream }, index) => ({ address, port, upstream: normalizeUpstreamEntry(`${name}.instances[${index}]`, upstream) })),
+    ...given,
+    service,
+    kvPrefix,
+    followers,
+    drainTimeoutSeconds,
+    instances: args.instances.map(({ address, port, upstream }, index) => ({
+      address,
+      port,
+      upstream: normalizeUpstreamEntry(`${name}.instances[${index}]`, upstream),
+    })),
     check: normalizeConsulCheck(name, check),
   };
 }

@@ -26,15 +26,27 @@ export class ConsulUpstream extends pulumi.ComponentResource {
     this.registerOutputs({ endpoints: this.endpoints.map(String) });
   }
 
-  private createRegistrations(name: string, { consul, service, kvPrefix, instances, check, followers, drainTimeoutSeconds }: NormalConsulUpstreamArgs): void {
+  private createRegistrations(
+    name: string,
+    { consul, service, kvPrefix, instances, check, followers, drainTimeoutSeconds }: NormalConsulUpstreamArgs,
+  ): void {
     instances.forEach(({ address, port, upstream }, index) => {
       const endpoint = new Endpoint(address, port);
       // Called by its address, not its place: taking the first out leaves the others alone.
       const instance = `${name}-${endpoint.toString().replaceAll(/[.:]/g, "-")}`;
-      createConsulRegistration(instance, {
-        consul, prefix: kvPrefix, instance, index, followers, timeoutSeconds: drainTimeoutSeconds,
-        registrations: [{ service, endpoint, value: renderUpstreamValue(upstream), check }],
-      }, { parent: this });
+      createConsulRegistration(
+        instance,
+        {
+          consul,
+          prefix: kvPrefix,
+          instance,
+          index,
+          followers,
+          timeoutSeconds: drainTimeoutSeconds,
+          registrations: [{ service, endpoint, value: renderUpstreamValue(upstream), check }],
+        },
+        { parent: this },
+      );
     });
   }
 }

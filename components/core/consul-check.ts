@@ -22,7 +22,12 @@ export function normalizeConsulCheck(name: string, check: ConsulCheck = {}): Req
     .that(["tcp", "http"].includes(type), "check.type", type, 'must be "tcp" or "http"')
     .that(path.startsWith("/"), "check.path", path, "must begin with /")
     .that(intervalSeconds >= 1, "check.intervalSeconds", intervalSeconds, "must be 1 s or more")
-    .that(timeoutSeconds > 0 && timeoutSeconds <= intervalSeconds, "check.timeoutSeconds", timeoutSeconds, "must be more than 0 and no longer than the interval")
+    .that(
+      timeoutSeconds > 0 && timeoutSeconds <= intervalSeconds,
+      "check.timeoutSeconds",
+      timeoutSeconds,
+      "must be more than 0 and no longer than the interval",
+    )
     .done();
   return { type, path, intervalSeconds, timeoutSeconds };
 }

@@ -67,11 +67,19 @@ export interface ConsulRegistrationArgs {
  * that and the requests in flight have ended, and only then lets the container behind it stop.
  */
 export function createConsulRegistration(name: string, args: ConsulRegistrationArgs, opts: pulumi.CustomResourceOptions): Command {
-  return new Command(name, {
-    create: renderRegisterCommand(args),
-    delete: renderDeregisterCommand(args),
-    triggers: [...(args.triggers ?? [])],
-  }, { ...opts, deleteBeforeReplace: true, dependsOn: [...dependencies(opts), ...args.consul.ready, ...args.followers.flatMap(({ ready }) => ready)] });
+  return new Command(
+    name,
+    {
+      create: renderRegisterCommand(args),
+      delete: renderDeregisterCommand(args),
+      triggers: [...(args.triggers ?? [])],
+    },
+    {
+      ...opts,
+      deleteBeforeReplace: true,
+      dependsOn: [...dependencies(opts), ...args.consul.ready, ...args.followers.flatMap(({ ready }) => ready)],
+    },
+  );
 }
 
 /** The name under which a port of a service is found: HTTP under the service's own, any other behind it. */
@@ -90,7 +98,9 @@ export function renderRegisterCommand(args: ConsulRegistrationArgs): string {
     "set -u",
     consul.shellFunction,
     ...registrations.flatMap((registration) => (registration.check ? [registerService(args, registration)] : [])),
-    ...registrations.map((registration) => `consul kv put ${shellWord(upstreamKey(prefix, registration))} ${shellWord(registration.value)} || exit 1`),
+    ...registrations.map(
+      (registration) => `consul kv put ${shellWord(upstreamKey(prefix, registration))} ${shellWord(registration.value)} || exit 1`,
+    ),
     ...waitForFollowers(args, "serving", "does not send requests to"),
   ].join("\n");
 }
@@ -131,17 +141,24 @@ function registerService(args: ConsulRegistrationArgs, { service, endpoint, chec
   });
   const { servers } = args.consul;
   const fromHome = [...servers.slice(args.index % servers.length), ...servers.slice(0, args.index % servers.length)];
-  const attempts = fromHome.map(({ docker, container }) =>
-    `printf %s "$definition" | ${shellCommand(docker)} exec -i ${container} sh -c 'cat > /tmp/${id}.json && consul services register /tmp/${id}.json; code=$?; rm -f /tmp/${id}.json; exit $code'`);
+  const attempts = fromHome.map(
+    ({ docker, container }) =>
+      `printf %s "$definition" | ${shellCommand(docker)} exec -i ${container} sh -c 'cat > /tmp/${id}.json && consul services register /tmp/${id}.json; code=$?; rm -f /tmp/${id}.json; exit $code'`,
+  );
   return `${heredoc("definition=$(cat", definition)}\n)\n{ ${attempts.join(" || ")}; } || exit 1`;
 }
 
 /** Asks every server, since the home server may have been away when the instance was registered. */
 function deregisterService(args: ConsulRegistrationArgs, service: string): string {
-  return args.consul.servers
-    // A server that does not know the service says so and is not the one meant.
-    .map(({ docker, container }) => `${shellCommand(docker)} exec ${container} consul services deregister -id=${serviceId(args, service)} 2>&1 || true`)
-    .join("\n");
+  return (
+    args.consul.servers
+      // A server that does not know the service says so and is not the one meant.
+      .map(
+        ({ docker, container }) =>
+          `${shellCommand(docker)} exec ${container} consul services deregister -id=${serviceId(args, service)} 2>&1 || true`,
+      )
+      .join("\n")
+  );
 }
 
 type Question = "serving" | "drained";
@@ -153,8 +170,12 @@ function questions(followers: readonly GatewayFollower[], registrations: readonl
       .filter(({ service }) => follower.services.includes(service))
       .map(({ service, endpoint }) => {
         const url = `http://127.0.0.1:${follower.adminPort}/__gateway/${question}?service=${service}&peer=${endpoint}`;
-        return { follower, ask: `${shellCommand(follower.docker)} exec ${follower.container} curl -sS --fail-with-body --max-time 2 ${shellWord(url)}` };
-      }));
+        return {
+          follower,
+          ask: `${shellCommand(follower.docker)} exec ${follower.container} curl -sS --fail-with-body --max-time 2 ${shellWord(url)}`,
+        };
+      }),
+  );
 }
 
 /** Shell condition that every gateway sends requests to an instance which registers itself. */
@@ -162,7 +183,11 @@ export function servingCondition(followers: readonly GatewayFollower[], registra
   return ["true", ...questions(followers, registrations, "serving").map(({ ask }) => ask)].join(" && ");
 }
 
-function waitForFollowers({ followers, registrations, timeoutSeconds, instance }: ConsulRegistrationArgs, question: Question, complaint: string): string[] {
+function waitForFollowers(
+  { followers, registrations, timeoutSeconds, instance }: ConsulRegistrationArgs,
+  question: Question,
+  complaint: string,
+): string[] {
   const asked = questions(followers, registrations, question);
   if (asked.length === 0) return [];
   return [

@@ -22,11 +22,19 @@ export interface DataVolumeArgs {
  * It stays on the engine when its node leaves the program, at `npm run down` and at `pulumi destroy`, and is found again by its name. It
  * goes only with a destroy or scale-down after `allowDataLoss` named it in an `up`.
  */
-export function createDataVolume(name: string, { host, component, node, allowDataLoss = [] }: DataVolumeArgs, opts: pulumi.CustomResourceOptions): Volume {
+export function createDataVolume(
+  name: string,
+  { host, component, node, allowDataLoss = [] }: DataVolumeArgs,
+  opts: pulumi.CustomResourceOptions,
+): Volume {
   const volumeName = engineName(name);
-  return new Volume(name, { name: volumeName, labels: ownershipLabels(component, node) }, {
-    ...opts,
-    provider: host.provider,
-    retainOnDelete: !allowDataLoss.includes(volumeName),
-  });
+  return new Volume(
+    name,
+    { name: volumeName, labels: ownershipLabels(component, node) },
+    {
+      ...opts,
+      provider: host.provider,
+      retainOnDelete: !allowDataLoss.includes(volumeName),
+    },
+  );
 }

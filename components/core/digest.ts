@@ -10,7 +10,10 @@ import { join } from "node:path";
 export function folderDigest(root: string, folders: readonly string[]): string {
   const digest = createHash("sha256");
   for (const file of folders.flatMap((folder) => filesBelow(root, folder))) {
-    digest.update(`${file}\0`).update(readFileSync(join(root, file))).update("\0");
+    digest
+      .update(`${file}\0`)
+      .update(readFileSync(join(root, file)))
+      .update("\0");
   }
   return digest.digest("hex").slice(0, 12);
 }

@@ -30,10 +30,14 @@ export interface GateArgs {
  * A hook would only warn: what must stop a roll has to be a resource.
  */
 export function createGate(name: string, node: string, args: GateArgs, opts: pulumi.CustomResourceOptions): Command {
-  return new Command(name, {
-    create: renderGateCommand(engineName(node), args),
-    triggers: [args.container.id, ...(args.triggers ?? [])],
-  }, opts);
+  return new Command(
+    name,
+    {
+      create: renderGateCommand(engineName(node), args),
+      triggers: [args.container.id, ...(args.triggers ?? [])],
+    },
+    opts,
+  );
 }
 
 /** The condition that the container's own health command succeeds. */
@@ -41,7 +45,10 @@ export function healthCondition(container: string, command: readonly string[]): 
   return `$docker exec ${container} ${shellCommand(command)}`;
 }
 
-export function renderGateCommand(container: string, { host, condition, timeoutSeconds = 120, pids = 512 }: Omit<GateArgs, "container">): string {
+export function renderGateCommand(
+  container: string,
+  { host, condition, timeoutSeconds = 120, pids = 512 }: Omit<GateArgs, "container">,
+): string {
   return [
     "set -u",
     `docker=${shellWord(shellCommand(host.docker))}`,

@@ -46,14 +46,17 @@ interface InspectedNetwork {
 
 /** Lines of `docker ps`, `name <tab> stack <tab> 127.0.0.1:8500->8500/tcp, …`; ranges are written `8500-8502->8500-8502/tcp`. */
 export function parsePublishedPorts(lines: string): HostInventory["ports"] {
-  return lines.split("\n").filter(Boolean).flatMap((line) => {
-    const [name = "", stack = "", ports = ""] = line.split("\t");
-    const found = new Set<number>();
-    for (const [, first, last] of ports.matchAll(/:(\d+)(?:-(\d+))?->/g)) {
-      for (let port = Number(first); port <= Number(last ?? first); port++) found.add(port);
-    }
-    return [...found].map((port) => ({ port, owner: `container ${name}`, stack }));
-  });
+  return lines
+    .split("\n")
+    .filter(Boolean)
+    .flatMap((line) => {
+      const [name = "", stack = "", ports = ""] = line.split("\t");
+      const found = new Set<number>();
+      for (const [, first, last] of ports.matchAll(/:(\d+)(?:-(\d+))?->/g)) {
+        for (let port = Number(first); port <= Number(last ?? first); port++) found.add(port);
+      }
+      return [...found].map((port) => ({ port, owner: `container ${name}`, stack }));
+    });
 }
 
 /** Lines of `ss -Hltnp`: state, queues, local address, peer, `users:(("nginx",pid=7,fd=6))`. */

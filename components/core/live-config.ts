@@ -55,21 +55,32 @@ export interface LiveConfig {
  * in one rename, and the software reloads. What fails its check never replaces what runs: the update fails with the software's own words.
  */
 export function createLiveConfig(name: string, node: LiveConfigNode, args: LiveConfigArgs, opts: pulumi.CustomResourceOptions): LiveConfig {
-  const volume = new Volume(`${name}-config`, {
-    name: engineName(`${name}-config`),
-    labels: ownershipLabels(node.component, name),
-  }, { ...opts, provider: node.host.provider });
+  const volume = new Volume(
+    `${name}-config`,
+    {
+      name: engineName(`${name}-config`),
+      labels: ownershipLabels(node.component, name),
+    },
+    { ...opts, provider: node.host.provider },
+  );
   const contents = pulumi.all(args.files.map(({ content }) => content));
-  const command = new Command(`${name}-config`, {
-    create: renderInstallCommand(engineName(name), engineName(`${name}-config`), node, args),
-    stdin: contents.apply((texts) => renderStageScript(node.user, args, texts)),
-  }, { ...opts, dependsOn: [volume, ...dependencies(opts)] });
+  const command = new Command(
+    `${name}-config`,
+    {
+      create: renderInstallCommand(engineName(name), engineName(`${name}-config`), node, args),
+      stdin: contents.apply((texts) => renderStageScript(node.user, args, texts)),
+    },
+    { ...opts, dependsOn: [volume, ...dependencies(opts)] },
+  );
   return { volumeName: engineName(`${name}-config`), command };
 }
 
 /** The script, run as root in a throw-away container, that writes one version's files and prints its folder. */
 export function renderStageScript(user: string, { mountPath, files }: LiveConfigArgs, contents: readonly string[]): string {
-  const version = createHash("sha256").update(JSON.stringify([files.map(({ path }) => path), contents])).digest("hex").slice(0, 16);
+  const version = createHash("sha256")
+    .update(JSON.stringify([files.map(({ path }) => path), contents]))
+    .digest("hex")
+    .slice(0, 16);
   const folder = `${mountPath}/${version}`;
   return [
     "set -eu",
@@ -94,7 +105,12 @@ function writeFile(path: string, file: ConfigFile, content: string): string[] {
 }
 
 /** The command on the program's machine: stage, check, swap, reload. */
-export function renderInstallCommand(container: string, volume: string, { host, image, user }: LiveConfigNode, { mountPath, check, reload }: LiveConfigArgs): string {
+export function renderInstallCommand(
+  container: string,
+  volume: string,
+  { host, image, user }: LiveConfigNode,
+  { mountPath, check, reload }: LiveConfigArgs,
+): string {
   const docker = shellCommand(host.docker);
   const mount = `--label dockyard.stack=${stackId()} --network none -v ${volume}:${mountPath} --security-opt no-new-privileges`;
   const asRoot = `${docker} run --rm -i ${mount} --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER --entrypoint /bin/sh ${shellWord(image)}`;
@@ -109,7 +125,9 @@ export function renderInstallCommand(container: string, volume: string, { host, 
     `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; exit 1; fi`,
     // The link moves in one rename; the version before stays, for software that still has files of it open.
     `${asRoot} -c 'cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,
-    ...(reload === undefined ? [] : [`if [ "$running" = ${shellWord(image)} ]; then ${docker} exec ${container} ${shellCommand(reload)} >&2; fi`]),
+    ...(reload === undefined
+      ? []
+      : [`if [ "$running" = ${shellWord(image)} ]; then ${docker} exec ${container} ${shellCommand(reload)} >&2; fi`]),
     'echo "${folder##*/}"',
   ].join("\n");
 }

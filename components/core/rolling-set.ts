@@ -73,18 +73,30 @@ export class RollingSet extends pulumi.ComponentResource {
   }
 }
 
-function createNode(node: RollingNode, { component, allowDataLoss }: RollingSetArgs, opts: pulumi.CustomResourceOptions & { dependsOn: pulumi.Resource[] }) {
+function createNode(
+  node: RollingNode,
+  { component, allowDataLoss }: RollingSetArgs,
+  opts: Omit<pulumi.CustomResourceOptions, "dependsOn"> & { dependsOn: pulumi.Resource[] },
+) {
   const { name, host, container: args, config, dataPath, whole, gateTimeoutSeconds, pids } = node;
-  const data = dataPath === undefined ? undefined : createDataVolume(`${name}-data`, { host, component, node: name, allowDataLoss }, { parent: opts.parent });
+  const data =
+    dataPath === undefined
+      ? undefined
+      : createDataVolume(`${name}-data`, { host, component, node: name, allowDataLoss }, { parent: opts.parent });
   const live = config && createLiveConfig(name, { host, component, image: args.image, user: args.user }, config, opts);
   const mounts: Mount[] = [
     ...(args.mounts ?? []),
     ...(dataPath === undefined ? [] : [{ volume: engineName(`${name}-data`), path: dataPath }]),
-    ...(config && live ? [{ volume: live.volumeName, path: config.mountPath, readOnly: true }] : []),
+    ...(config !== undefined && live !== undefined ? [{ volume: live.volumeName, path: config.mountPath, readOnly: true }] : []),
   ];
   const needs: pulumi.Resource[] = [...opts.dependsOn, args.network.network, ...(data ? [data] : []), ...(live ? [live.command] : [])];
   const container = createServiceContainer(name, { ...args, host, component, mounts }, { ...opts, dependsOn: needs });
   const triggers = live ? [live.command.stdout] : [];
-  const gate = createGate(`${name}-gate`, name, { host, condition: whole, timeoutSeconds: gateTimeoutSeconds, pids, container, triggers }, opts);
+  const gate = createGate(
+    `${name}-gate`,
+    name,
+    { host, condition: whole, timeoutSeconds: gateTimeoutSeconds, pids, container, triggers },
+    opts,
+  );
   return { container, gates: [gate, ...(node.follow?.(container, gate, opts) ?? [])] };
 }

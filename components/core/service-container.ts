@@ -99,7 +99,18 @@ export interface ServiceContainerArgs {
 }
 
 /** Arguments that a transform may not change: the network, the hardening and the identity are the component's own. */
-const OWNED = ["name", "networksAdvanced", "user", "readOnly", "privileged", "securityOpts", "healthcheck", "volumes", "mustRun", "start"] as const;
+const OWNED = [
+  "name",
+  "networksAdvanced",
+  "user",
+  "readOnly",
+  "privileged",
+  "securityOpts",
+  "healthcheck",
+  "volumes",
+  "mustRun",
+  "start",
+] as const;
 
 /**
  * One hardened container: unprivileged, nothing writable but what is named, limits on memory, CPU and log, published on loopback, and
@@ -112,12 +123,16 @@ const OWNED = ["name", "networksAdvanced", "user", "readOnly", "privileged", "se
 export function createServiceContainer(name: string, args: ServiceContainerArgs, opts: pulumi.CustomResourceOptions): Container {
   claimPorts(name, args);
   const containerArgs = hardenedArgs(name, args);
-  return new Container(name, { ...containerArgs, ...transformed(name, containerArgs, args.transform) }, {
-    ...opts,
-    provider: args.host.provider,
-    // Two containers cannot share a name and an address.
-    deleteBeforeReplace: true,
-  });
+  return new Container(
+    name,
+    { ...containerArgs, ...transformed(name, containerArgs, args.transform) },
+    {
+      ...opts,
+      provider: args.host.provider,
+      // Two containers cannot share a name and an address.
+      deleteBeforeReplace: true,
+    },
+  );
 }
 
 function claimPorts(name: string, { host, ports = [] }: ServiceContainerArgs): void {
@@ -126,7 +141,12 @@ function claimPorts(name: string, { host, ports = [] }: ServiceContainerArgs): v
     const holder = host.portHolder(external);
     checks
       .that(Number.isInteger(external) && external >= 1 && external <= 65_535, "ports", external, "must be a port from 1 to 65535")
-      .that(holder === undefined, "ports", external, `must be free on host ${host.name}, but ${holder} listens there; choose another port or stop it`);
+      .that(
+        holder === undefined,
+        "ports",
+        external,
+        `must be free on host ${host.name}, but ${holder} listens there; choose another port or stop it`,
+      );
     host.claimPort(external, `node ${name}`);
   }
   checks.done();
@@ -142,7 +162,9 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     image: args.image,
     command: [...args.command],
     user: args.user,
-    envs: Object.entries(environment).map(([key, value]) => `${key}=${value}`).sort(),
+    envs: Object.entries(environment)
+      .map(([key, value]) => `${key}=${value}`)
+      .sort(),
     labels: ownershipLabels(args.component, name),
     networksAdvanced: [{ name: args.network.networkName, ipv4Address: args.address, aliases: [name] }],
     ports: ports
@@ -185,7 +207,13 @@ function transformed(name: string, args: ContainerArgs, transform?: ContainerTra
   const changes = transform?.(args) ?? {};
   const owned = OWNED.filter((key) => key in changes && changes[key] !== args[key]);
   if (owned.length > 0) {
-    throw new ConfigError(owned.map((key) => ({ path: `${name}.transform.${key}`, value: changes[key], remedy: "must be left alone: the component owns it; use the component's own argument" })));
+    throw new ConfigError(
+      owned.map((key) => ({
+        path: `${name}.transform.${key}`,
+        value: changes[key],
+        remedy: "must be left alone: the component owns it; use the component's own argument",
+      })),
+    );
   }
   return changes;
 }

@@ -62,14 +62,31 @@ export class ServiceNetwork extends pulumi.ComponentResource {
   addressesOf(component: string, count: number): string[] {
     const first = this.firstAddresses[component];
     const checks = new Checks(this.name);
-    checks.that(first !== undefined, `addresses.${component}`, first, `must name the first address of ${component}'s nodes, inside ${this.subnet}`).done();
+    checks
+      .that(
+        first !== undefined,
+        `addresses.${component}`,
+        first,
+        `must name the first address of ${component}'s nodes, inside ${this.subnet}`,
+      )
+      .done();
     const addresses = Array.from({ length: count }, (_, index) => addressAfter(first ?? "", index));
     addresses.forEach((address, index) => {
       const node = `${component}-${index + 1}`;
       const holder = this.claims.get(address) ?? node;
       checks
-        .that(this.isHostAddress(address), `addresses.${node}`, address, `must be a host address of ${this.subnet} other than ${this.gatewayAddress}, the gateway's`)
-        .that(holder === node, `addresses.${node}`, address, `must be its own, but ${holder} has it; move the first address of one of them`);
+        .that(
+          this.isHostAddress(address),
+          `addresses.${node}`,
+          address,
+          `must be a host address of ${this.subnet} other than ${this.gatewayAddress}, the gateway's`,
+        )
+        .that(
+          holder === node,
+          `addresses.${node}`,
+          address,
+          `must be its own, but ${holder} has it; move the first address of one of them`,
+        );
     });
     checks.done();
     addresses.forEach((address, index) => this.claims.set(address, `${component}-${index + 1}`));
@@ -83,20 +100,29 @@ export class ServiceNetwork extends pulumi.ComponentResource {
 
   private createNetwork(name: string): Network {
     const { hosts } = this.placement;
-    return new Network(name, {
-      name: this.networkName,
-      driver: hosts.length > 1 ? "overlay" : "bridge",
-      attachable: hosts.length > 1,
-      ipamConfigs: [{ subnet: this.subnet, gateway: this.gatewayAddress }],
-      labels: ownershipLabels(name),
-    }, { parent: this, provider: hosts[0].provider });
+    return new Network(
+      name,
+      {
+        name: this.networkName,
+        driver: hosts.length > 1 ? "overlay" : "bridge",
+        attachable: hosts.length > 1,
+        ipamConfigs: [{ subnet: this.subnet, gateway: this.gatewayAddress }],
+        labels: ownershipLabels(name),
+      },
+      { parent: this, provider: hosts[0].provider },
+    );
   }
 }
 
 function validateSubnet(name: string, { subnet, addresses, placement }: ServiceNetworkArgs): Subnet {
   const parsed = Subnet.parse(subnet);
   const checks = new Checks(name);
-  checks.that(parsed !== undefined, "subnet", subnet, "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24");
+  checks.that(
+    parsed !== undefined,
+    "subnet",
+    subnet,
+    "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24",
+  );
   for (const [component, address] of Object.entries(addresses)) {
     checks.that(parsed === undefined || parsed.contains(address), `addresses.${component}`, address, `must lie inside ${subnet}`);
   }
@@ -105,9 +131,14 @@ function validateSubnet(name: string, { subnet, addresses, placement }: ServiceN
     for (const taken of network.subnets) {
       const other = Subnet.parse(taken);
       const overlaps = parsed !== undefined && other !== undefined && parsed.overlaps(other);
-      checks.that(!overlaps, "subnet", subnet, `must not overlap the Docker network "${network.name}" (${taken}); choose another or remove that network`);
+      checks.that(
+        !overlaps,
+        "subnet",
+        subnet,
+        `must not overlap the Docker network "${network.name}" (${taken}); choose another or remove that network`,
+      );
     }
   }
   checks.done();
-  return parsed as Subnet;
+  return parsed!;
 }

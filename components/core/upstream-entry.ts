@@ -22,9 +22,24 @@ export interface UpstreamEntry {
 export function normalizeUpstreamEntry(name: string, entry: UpstreamEntry = {}): Required<UpstreamEntry> {
   const { weight = 1, maxFails = 2, failTimeoutSeconds = 10, down = false, backup = false } = entry;
   new Checks(name)
-    .that(Number.isInteger(weight) && weight >= 1 && weight <= 100, "upstream.weight", weight, "must be a whole number from 1 to 100; use down to send nothing")
-    .that(Number.isInteger(maxFails) && maxFails >= 0, "upstream.maxFails", maxFails, "must be a whole number from 0; 0 never passes the instance over")
-    .that(Number.isInteger(failTimeoutSeconds) && failTimeoutSeconds >= 1, "upstream.failTimeoutSeconds", failTimeoutSeconds, "must be a whole number of seconds from 1")
+    .that(
+      Number.isInteger(weight) && weight >= 1 && weight <= 100,
+      "upstream.weight",
+      weight,
+      "must be a whole number from 1 to 100; use down to send nothing",
+    )
+    .that(
+      Number.isInteger(maxFails) && maxFails >= 0,
+      "upstream.maxFails",
+      maxFails,
+      "must be a whole number from 0; 0 never passes the instance over",
+    )
+    .that(
+      Number.isInteger(failTimeoutSeconds) && failTimeoutSeconds >= 1,
+      "upstream.failTimeoutSeconds",
+      failTimeoutSeconds,
+      "must be a whole number of seconds from 1",
+    )
     .done();
   return { weight, maxFails, failTimeoutSeconds, down, backup };
 }

@@ -22,5 +22,12 @@ export function gatewayReload(): string[] {
  */
 export function gatewayProbe(adminPort: number, configuration?: string): string[] {
   const url = `http://127.0.0.1:${adminPort}/__gateway/health`;
-  return ["curl", "-sS", "--fail-with-body", "--max-time", "2", configuration === undefined ? url : `${url}?configuration=${configuration}`];
+  return [
+    "curl",
+    "-sS",
+    "--fail-with-body",
+    "--max-time",
+    "2",
+    configuration === undefined ? url : `${url}?configuration=${configuration}`,
+  ];
 }

@@ -47,39 +47,73 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
   }
 
   private createNodes(name: string, gateway: NormalNginxUpsyncGatewayArgs): RollingSet {
-    const { network, placement, image, user, memoryMiB, cpus, port, adminPort, publishedPort, publishedAdminPort, shutdownTimeoutSeconds, transform } = gateway;
+    const {
+      network,
+      placement,
+      image,
+      user,
+      memoryMiB,
+      cpus,
+      port,
+      adminPort,
+      publishedPort,
+      publishedAdminPort,
+      shutdownTimeoutSeconds,
+      transform,
+    } = gateway;
     const [address = ""] = network.addressesOf(name, 1);
     const node = `${name}-1`;
     const { files, configuration } = gatewayFolder({ ...gateway, adminClients: [network.gatewayAddress] });
-    return new RollingSet(`${name}-nodes`, {
-      component: name,
-      allowDataLoss: gateway.allowDataLoss,
-      nodes: [{
-        name: node,
-        host: placement.hostFor(0),
-        dataPath: GATEWAY_DATA,
-        config: {
-          mountPath: GATEWAY_CONFIG,
-          files: Object.entries(files).map(([path, content]) => ({ path, content })),
-          check: gatewayCheck,
-          reload: gatewayReload(),
-        },
-        container: {
-          network, address, image, user, memoryMiB, cpus, transform,
-          command: gatewayCommand(),
-          ports: [{ internal: port, external: publishedPort }, { internal: adminPort, external: publishedAdminPort }],
-          health: { command: gatewayProbe(adminPort) },
-          // Workers finish the requests that they have.
-          stopSignal: "SIGQUIT",
-          stopGraceSeconds: shutdownTimeoutSeconds,
-        },
-        whole: healthCondition(engineName(node), gatewayProbe(adminPort, configuration)),
-      }],
-    }, { parent: this });
+    return new RollingSet(
+      `${name}-nodes`,
+      {
+        component: name,
+        allowDataLoss: gateway.allowDataLoss,
+        nodes: [
+          {
+            name: node,
+            host: placement.hostFor(0),
+            dataPath: GATEWAY_DATA,
+            config: {
+              mountPath: GATEWAY_CONFIG,
+              files: Object.entries(files).map(([path, content]) => ({ path, content })),
+              check: gatewayCheck,
+              reload: gatewayReload(),
+            },
+            container: {
+              network,
+              address,
+              image,
+              user,
+              memoryMiB,
+              cpus,
+              transform,
+              command: gatewayCommand(),
+              ports: [
+                { internal: port, external: publishedPort },
+                { internal: adminPort, external: publishedAdminPort },
+              ],
+              health: { command: gatewayProbe(adminPort) },
+              // Workers finish the requests that they have.
+              stopSignal: "SIGQUIT",
+              stopGraceSeconds: shutdownTimeoutSeconds,
+            },
+            whole: healthCondition(engineName(node), gatewayProbe(adminPort, configuration)),
+          },
+        ],
+      },
+      { parent: this },
+    );
   }
 }
 
-function gatewayFollowers(name: string, { engine, placement, adminPort, services }: NormalNginxUpsyncGatewayArgs, { gates }: RollingSet): readonly GatewayFollower[] {
+function gatewayFollowers(
+  name: string,
+  { engine, placement, adminPort, services }: NormalNginxUpsyncGatewayArgs,
+  { gates }: RollingSet,
+): readonly GatewayFollower[] {
   if (engine === "upsync") return [];
-  return [{ docker: placement.hostFor(0).docker, container: engineName(`${name}-1`), adminPort, services: Object.keys(services), ready: gates }];
+  return [
+    { docker: placement.hostFor(0).docker, container: engineName(`${name}-1`), adminPort, services: Object.keys(services), ready: gates },
+  ];
 }

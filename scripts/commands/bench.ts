@@ -7,7 +7,13 @@ import { stateOfItsOwn } from "../setup/environment";
 export default async function bench(args: readonly string[]): Promise<number> {
   await setup(["engine", "pulumi", "images"]);
   return stateOfItsOwn(async (env) => {
-    const { exitCode } = await execa("tsx", ["bench/bench.ts", ...args], { cwd: PROJECT_ROOT, preferLocal: true, stdio: "inherit", env, reject: false });
+    const { exitCode } = await execa("tsx", ["bench/bench.ts", ...args], {
+      cwd: PROJECT_ROOT,
+      preferLocal: true,
+      stdio: "inherit",
+      env,
+      reject: false,
+    });
     return exitCode ?? 1;
   });
 }

@@ -38,22 +38,33 @@ export default async function status(args: readonly string[]): Promise<number> {
 
 /** Every host of the stack, from the stack's own outputs. */
 async function stackHosts(target: Target): Promise<readonly StackHost[]> {
-  const outputs = JSON.parse(await pulumiOutput(target, ["stack", "output", "--stack", target.stack, "--json"]).catch(() => "{}")) as { hosts?: readonly StackHost[] };
+  const outputs = JSON.parse(await pulumiOutput(target, ["stack", "output", "--stack", target.stack, "--json"]).catch(() => "{}")) as {
+    hosts?: readonly StackHost[];
+  };
   if (outputs.hosts === undefined) throw new SetupError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
   return outputs.hosts;
 }
 
 async function look(target: Target, hosts: readonly StackHost[]): Promise<{ table: string; healthy: boolean }> {
-  const rows = (await Promise.all(hosts.map((host) => hostRows(target, host)))).flat().sort((a, b) => a.sortKey.localeCompare(b.sortKey, "en", { numeric: true }));
+  const rows = (await Promise.all(hosts.map((host) => hostRows(target, host))))
+    .flat()
+    .sort((a, b) => a.sortKey.localeCompare(b.sortKey, "en", { numeric: true }));
   const header = ["COMPONENT", "NODE", "HOST", "HEALTH", "IMAGE", "ADDRESS", "UPTIME"];
   return {
-    table: rows.length === 0 ? `Nothing of the stack ${target.stack} runs; \`npm run up\` brings it up.` : columns([header, ...rows.map(({ cells }) => cells)]),
+    table:
+      rows.length === 0
+        ? `Nothing of the stack ${target.stack} runs; \`npm run up\` brings it up.`
+        : columns([header, ...rows.map(({ cells }) => cells)]),
     healthy: rows.length > 0 && rows.every(({ healthy }) => healthy),
   };
 }
 
 async function hostRows({ label }: Target, { name, docker }: StackHost) {
-  const ids = (await run([...docker, "ps", "--all", "--quiet", "--filter", `label=dockyard.stack=${label}`, "--filter", "label=dockyard.node"])).split("\n").filter(Boolean);
+  const ids = (
+    await run([...docker, "ps", "--all", "--quiet", "--filter", `label=dockyard.stack=${label}`, "--filter", "label=dockyard.node"])
+  )
+    .split("\n")
+    .filter(Boolean);
   if (ids.length === 0) return [];
   const containers = JSON.parse(await run([...docker, "inspect", ...ids])) as InspectedContainer[];
   return containers.map(({ Config, State, NetworkSettings }) => {
@@ -62,19 +73,39 @@ async function hostRows({ label }: Target, { name, docker }: StackHost) {
     const node = Config.Labels["dockyard.node"] ?? "";
     const address = Object.values(NetworkSettings.Networks)[0]?.IPAddress ?? "";
     const uptime = State.Status === "running" ? duration(Date.now() - Date.parse(State.StartedAt)) : "-";
-    return { sortKey: `${component} ${node}`, healthy: health === "healthy", cells: [component, node, name, health, Config.Image, address || "-", uptime] };
+    return {
+      sortKey: `${component} ${node}`,
+      healthy: health === "healthy",
+      cells: [component, node, name, health, Config.Image, address || "-", uptime],
+    };
   });
 }
 
 /** A span in its largest whole units: `3d 4h`, `12m 5s`. */
 function duration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  const units = [[Math.floor(seconds / 86_400), "d"], [Math.floor(seconds / 3600) % 24, "h"], [Math.floor(seconds / 60) % 60, "m"], [seconds % 60, "s"]] as const;
+  const units = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [seconds % 60, "s"],
+  ] as const;
   const first = units.findIndex(([count]) => count > 0);
-  return units.slice(first === -1 ? 3 : first).slice(0, 2).map(([count, unit]) => `${count}${unit}`).join(" ");
+  return units
+    .slice(first === -1 ? 3 : first)
+    .slice(0, 2)
+    .map(([count, unit]) => `${count}${unit}`)
+    .join(" ");
 }
 
 function columns(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()).join("\n");
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

@@ -66,7 +66,8 @@ async function runVitest(name: string, filters: readonly string[], report: strin
 /** The remote commands are tested against a real server. */
 async function ensureSshServer(): Promise<void> {
   if (await succeeds(["test", "-x", "/usr/sbin/sshd"])) return;
-  if (process.getuid?.() !== 0) throw new SetupError("The stack tier needs an SSH server's program; `sudo apt-get install openssh-server` has it. It need not run.");
+  if (process.getuid?.() !== 0)
+    throw new SetupError("The stack tier needs an SSH server's program; `sudo apt-get install openssh-server` has it. It need not run.");
   await aptInstall(["openssh-server"], () => undefined);
 }
 
@@ -74,7 +75,8 @@ async function ensureSshServer(): Promise<void> {
 async function toolchainFolder(folder: string): Promise<void> {
   const bin = findPulumi()?.bin ?? (await execa("sh", ["-c", 'dirname "$(command -v pulumi)"'])).stdout;
   for (const program of ["pulumi", "pulumi-language-nodejs"]) await symlink(join(bin, program), join(folder, program));
-  for (const [name, binary] of Object.entries(await buildPlugins(() => undefined))) await symlink(binary, join(folder, `pulumi-resource-${name}`));
+  for (const [name, binary] of Object.entries(await buildPlugins(() => undefined)))
+    await symlink(binary, join(folder, `pulumi-resource-${name}`));
 }
 
 async function readReport(file: string): Promise<Report> {

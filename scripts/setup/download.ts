@@ -15,10 +15,16 @@ export async function download(url: string, checksumsUrl: string): Promise<Uint8
   const file = checksums && (await fetchBytes(url));
   if (!checksums || !file) return undefined;
   const name = url.slice(url.lastIndexOf("/") + 1);
-  const wanted = new TextDecoder().decode(checksums).split("\n").find((line) => line.endsWith(name))?.split(/\s+/)[0];
+  const wanted = new TextDecoder()
+    .decode(checksums)
+    .split("\n")
+    .find((line) => line.endsWith(name))
+    ?.split(/\s+/)[0];
   const found = createHash("sha256").update(file).digest("hex");
   if (found !== wanted) {
-    throw new SetupError(`${url}: its SHA-256 is ${found}, but ${checksumsUrl} says ${wanted ?? "nothing of it"}; nothing was installed, try again later`);
+    throw new SetupError(
+      `${url}: its SHA-256 is ${found}, but ${checksumsUrl} says ${wanted ?? "nothing of it"}; nothing was installed, try again later`,
+    );
   }
   return file;
 }

@@ -20,7 +20,9 @@ export async function ensureEngine(report: Report): Promise<void> {
   if (await engineAnswers()) return;
   const asked = process.env.DOCKER_HOST ?? "the local socket";
   if (process.env.DOCKER_HOST !== undefined) {
-    throw new SetupError(`No container engine answers at DOCKER_HOST=${asked}. Start it, correct the variable, or unset it to use the local engine.`);
+    throw new SetupError(
+      `No container engine answers at DOCKER_HOST=${asked}. Start it, correct the variable, or unset it to use the local engine.`,
+    );
   }
   if (process.getuid?.() !== 0) {
     throw new SetupError(
@@ -36,7 +38,9 @@ export async function ensureEngine(report: Report): Promise<void> {
 
 async function installEngine(report: Report): Promise<void> {
   if (!(await succeeds(["sh", "-c", "command -v apt-get"]))) {
-    throw new SetupError("No container engine is installed, and this system has no apt-get. Install Docker by your system's own packages, start it, and run the command again.");
+    throw new SetupError(
+      "No container engine is installed, and this system has no apt-get. Install Docker by your system's own packages, start it, and run the command again.",
+    );
   }
   try {
     await aptInstall(PACKAGES, report);
@@ -65,5 +69,7 @@ async function startEngine(report: Report): Promise<void> {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; await wait(200)) {
     if (await engineAnswers()) return;
   }
-  throw new SetupError(`The container engine was started but does not answer after 60 s; ${managed ? "`journalctl -u docker`" : log} says why.`);
+  throw new SetupError(
+    `The container engine was started but does not answer after 60 s; ${managed ? "`journalctl -u docker`" : log} says why.`,
+  );
 }

@@ -23,7 +23,10 @@ export function pulumiEnvironment(): Record<string, string> {
 export async function stateOfItsOwn<T>(work: (env: Record<string, string>, folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "dockyard-state-"));
   try {
-    return await work({ ...pulumiEnvironment(), PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex") }, folder);
+    return await work(
+      { ...pulumiEnvironment(), PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex") },
+      folder,
+    );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -32,7 +35,8 @@ export async function stateOfItsOwn<T>(work: (env: Record<string, string>, folde
 function backend({ home }: PulumiInstallation): Record<string, string> {
   if (process.env.PULUMI_BACKEND_URL !== undefined) return {};
   const chosen = loggedInBackend();
-  if (chosen !== undefined) return { PULUMI_BACKEND_URL: chosen, ...(home === userCredentials ? {} : { PULUMI_CREDENTIALS_PATH: userCredentials }) };
+  if (chosen !== undefined)
+    return { PULUMI_BACKEND_URL: chosen, ...(home === userCredentials ? {} : { PULUMI_CREDENTIALS_PATH: userCredentials }) };
   mkdirSync(PRIVATE, { recursive: true, mode: 0o700 });
   return { PULUMI_BACKEND_URL: `file://${PRIVATE}`, ...passphrase() };
 }

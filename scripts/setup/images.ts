@@ -18,7 +18,9 @@ const OWN_BASE = `dockyard/debian:${DEBIAN_RELEASE}-slim`;
 
 export async function missingImages(): Promise<ImageName[]> {
   const names = Object.keys(IMAGES) as ImageName[];
-  const present = (await run(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=dockyard/*"])).split("\n");
+  const present = (await run(["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=dockyard/*"])).split(
+    "\n",
+  );
   return names.filter((name) => !present.includes(imageReference(name)));
 }
 
@@ -36,7 +38,10 @@ export async function ensureBase(report: Report): Promise<string> {
 }
 
 async function makeBaseArchive(archive: string, report: Report): Promise<void> {
-  if (process.getuid?.() !== 0) throw new SetupError(`${RELEASED_BASE} can neither be pulled nor made: debootstrap needs root. Run \`docker pull ${RELEASED_BASE}\` where a registry can be reached, or run this command as root.`);
+  if (process.getuid?.() !== 0)
+    throw new SetupError(
+      `${RELEASED_BASE} can neither be pulled nor made: debootstrap needs root. Run \`docker pull ${RELEASED_BASE}\` where a registry can be reached, or run this command as root.`,
+    );
   if (!(await succeeds(["sh", "-c", "command -v debootstrap"]))) await aptInstall(["debootstrap"], report);
   const folder = await mkdtemp(join(CACHE, "debootstrap-"));
   try {
@@ -84,7 +89,10 @@ export async function ensureConsul(report: Report): Promise<string> {
   const architecture = process.arch === "arm64" ? "arm64" : "amd64";
   const base = `https://releases.hashicorp.com/consul/${CONSUL_VERSION}`;
   report("asking for the released Consul");
-  const archive = await download(`${base}/consul_${CONSUL_VERSION}_linux_${architecture}.zip`, `${base}/consul_${CONSUL_VERSION}_SHA256SUMS`);
+  const archive = await download(
+    `${base}/consul_${CONSUL_VERSION}_linux_${architecture}.zip`,
+    `${base}/consul_${CONSUL_VERSION}_SHA256SUMS`,
+  );
   const released = archive && unzipSync(archive, { filter: ({ name }) => basename(name) === "consul" }).consul;
   if (released === undefined) {
     await goBuild("consul", "github.com/hashicorp/consul", program, report);

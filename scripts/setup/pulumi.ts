@@ -48,7 +48,12 @@ export async function ensureCli(report: Report): Promise<void> {
         // Without it `pulumi version` says nothing, and the Automation API refuses the CLI.
         "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${PULUMI_VERSION}`,
       });
-      await goBuild("language-host", "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs", join(part, "pulumi-language-nodejs"), report);
+      await goBuild(
+        "language-host",
+        "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
+        join(part, "pulumi-language-nodejs"),
+        report,
+      );
     }
     await writeFile(join(part, "complete"), PULUMI_VERSION);
     await rm(OWN_BIN, { recursive: true, force: true });
@@ -118,7 +123,7 @@ export function loggedInBackend(): string | undefined {
   const credentials = join(process.env.PULUMI_CREDENTIALS_PATH ?? USER_HOME, "credentials.json");
   if (!existsSync(credentials)) return undefined;
   const { current } = JSON.parse(readFileSync(credentials, "utf8")) as { current?: string };
-  return current || undefined;
+  return current === "" ? undefined : current;
 }
 
 export const userCredentials = USER_HOME;

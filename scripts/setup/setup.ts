@@ -19,7 +19,8 @@ type Step = ListrTask<unknown, typeof DefaultRenderer, typeof SimpleRenderer>;
  * @throws {SetupError} saying what could not be had and what to do.
  */
 export async function setup(needs: readonly Need[]): Promise<void> {
-  const [engine, pulumi] = await Promise.all([engineAnswers(), findPulumi()]);
+  const pulumi = findPulumi();
+  const engine = await engineAnswers();
   const missing = {
     engine: needs.includes("engine") && !engine,
     pulumi: needs.includes("pulumi") && pulumi === undefined,
@@ -28,16 +29,35 @@ export async function setup(needs: readonly Need[]): Promise<void> {
   if (!Object.values(missing).some(Boolean)) return;
   await mkdir(CACHE, { recursive: true });
   const { Listr, PRESET_TIMER } = await import("listr2");
-  const steps = new Listr([
+  const steps = new Listr(
+    [
+      {
+        title: "Tools and base",
+        task: (_, task) =>
+          task.newListr(
+            [
+              {
+                title: "Container engine and base image",
+                enabled: missing.engine || missing.images,
+                task: (_context, list) => list.newListr(engineSteps(missing.images), { concurrent: false }),
+              },
+              {
+                title: "Pulumi and Consul",
+                enabled: missing.pulumi || missing.images,
+                task: (_context, list) => list.newListr(toolSteps(missing), { concurrent: false }),
+              },
+            ],
+            { concurrent: true, rendererOptions: { collapseSubtasks: false } },
+          ),
+      },
+      { title: "Images", enabled: missing.images, task: async (_, task) => task.newListr(await imageSteps()) },
+    ],
     {
-      title: "Tools and base",
-      task: (_, task) => task.newListr([
-        { title: "Container engine and base image", enabled: missing.engine || missing.images, task: (_context, list) => list.newListr(engineSteps(missing.images), { concurrent: false }) },
-        { title: "Pulumi and Consul", enabled: missing.pulumi || missing.images, task: (_context, list) => list.newListr(toolSteps(missing), { concurrent: false }) },
-      ], { concurrent: true, rendererOptions: { collapseSubtasks: false } }),
+      rendererOptions: { timer: PRESET_TIMER, collapseSubtasks: false },
+      fallbackRendererOptions: { timer: PRESET_TIMER },
+      registerSignalListeners: false,
     },
-    { title: "Images", enabled: missing.images, task: async (_, task) => task.newListr(await imageSteps()) },
-  ], { rendererOptions: { timer: PRESET_TIMER, collapseSubtasks: false }, fallbackRendererOptions: { timer: PRESET_TIMER }, registerSignalListeners: false });
+  );
   await steps.run();
 }
 
@@ -46,7 +66,9 @@ function step(title: string, work: (report: Report) => Promise<unknown>): Step {
     title,
     task: async (_, task) => {
       // A log, unlike a terminal, keeps every line: only the title and the time go there.
-      await work((line) => { if (process.stdout.isTTY) task.output = line; });
+      await work((line) => {
+        if (process.stdout.isTTY) task.output = line;
+      });
     },
   };
 }

@@ -7,28 +7,58 @@ import { emptyNetwork, recordResources, settled } from "../mocks";
 
 const registered = recordResources();
 const network = emptyNetwork({ goods: "10.89.0.41", self: "10.89.0.61" });
-const consul = new ConsulClient([{ docker: ["docker"], container: "shop-dev-discovery-1", endpoint: new Endpoint("10.89.0.11", 8500) }, { docker: ["docker"], container: "shop-dev-discovery-2", endpoint: new Endpoint("10.89.0.12", 8500) }], []);
+const consul = new ConsulClient(
+  [
+    { docker: ["docker"], container: "shop-dev-discovery-1", endpoint: new Endpoint("10.89.0.11", 8500) },
+    { docker: ["docker"], container: "shop-dev-discovery-2", endpoint: new Endpoint("10.89.0.12", 8500) },
+  ],
+  [],
+);
 const followers = [{ docker: ["docker"], container: "shop-dev-gateway-1", adminPort: 8081, services: ["goods"], ready: [] }];
-const args: AppServiceArgs = { network, consul, followers, image: "goods:1", command: ["/goods"], user: "1000:1000", ports: { http: 8000, rpc: 9000 }, health: { command: ["/goods", "health"] } };
+const args: AppServiceArgs = {
+  network,
+  consul,
+  followers,
+  image: "goods:1",
+  command: ["/goods"],
+  user: "1000:1000",
+  ports: { http: 8000, rpc: 9000 },
+  health: { command: ["/goods", "health"] },
+};
 
 describe("an app service's arguments", () => {
   it("are one instance, registered by the stack and checked over TCP every 10 s with 2 s to answer", () => {
     expect(normalizeAppServiceArgs("goods", args)).toMatchObject({
-      instances: 1, registration: "stack", kvPrefix: "upstreams",
+      instances: 1,
+      registration: "stack",
+      kvPrefix: "upstreams",
       check: { type: "tcp", intervalSeconds: 10, timeoutSeconds: 2 },
       upstream: { weight: 1, maxFails: 2, failTimeoutSeconds: 10, down: false, backup: false },
     });
   });
 
   it("are refused all at once, each with what to do", () => {
-    expect(() => normalizeAppServiceArgs("Goods", { ...args, instances: 0, registration: "never" as "self", ports: { HTTP: 80, rpc: 80 }, memoryMiB: 1, drainTimeoutSeconds: 0 })).toThrow(
+    expect(() =>
+      normalizeAppServiceArgs("Goods", {
+        ...args,
+        instances: 0,
+        registration: "never" as "self",
+        ports: { HTTP: 80, rpc: 80 },
+        memoryMiB: 1,
+        drainTimeoutSeconds: 0,
+      }),
+    ).toThrow(
       /Goods\.name: .*\nGoods\.instances: .*\nGoods\.ports: must be different .*\nGoods\.registration: must be "stack" or "self", got "never"\nGoods\.memoryMiB: .*\nGoods\.drainTimeoutSeconds: .*\nGoods\.ports\.HTTP: .*\nGoods\.ports\.HTTP: must be 1024 to 65535/,
     );
   });
 
   it("refuse a weight and a check that cannot be", () => {
-    expect(() => normalizeAppServiceArgs("goods", { ...args, upstream: { weight: 101 } })).toThrow("goods.upstream.weight: must be a whole number from 1 to 100");
-    expect(() => normalizeAppServiceArgs("goods", { ...args, check: { intervalSeconds: 1, timeoutSeconds: 2 } })).toThrow("goods.check.timeoutSeconds: must be more than 0 and no longer than the interval");
+    expect(() => normalizeAppServiceArgs("goods", { ...args, upstream: { weight: 101 } })).toThrow(
+      "goods.upstream.weight: must be a whole number from 1 to 100",
+    );
+    expect(() => normalizeAppServiceArgs("goods", { ...args, check: { intervalSeconds: 1, timeoutSeconds: 2 } })).toThrow(
+      "goods.check.timeoutSeconds: must be more than 0 and no longer than the interval",
+    );
   });
 });
 

@@ -16,7 +16,10 @@ function rpcClient(times?: Partial<RpcClientTimes>): RpcClient {
 }
 
 async function failureOf(call: Promise<unknown>): Promise<NoAnswerError> {
-  const outcome = await call.then(() => undefined, (error: unknown) => error);
+  const outcome = await call.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   expect(outcome).toBeInstanceOf(NoAnswerError);
   return outcome as NoAnswerError;
 }

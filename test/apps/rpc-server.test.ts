@@ -34,7 +34,13 @@ describe("an RPC server", { timeout: 20_000 }, () => {
     ["is a batch", "[]", -32_600, "batches are not served: send one frame per request", null],
     ["has no version", '{"id":4,"method":"echo"}', -32_600, 'a request has "jsonrpc": "2.0"', 4],
     ["has no method", '{"jsonrpc":"2.0","id":4}', -32_600, "a request names its method", 4],
-    ["has params that are neither object nor array", '{"jsonrpc":"2.0","id":4,"method":"echo","params":1}', -32_600, "params are an object or an array", 4],
+    [
+      "has params that are neither object nor array",
+      '{"jsonrpc":"2.0","id":4,"method":"echo","params":1}',
+      -32_600,
+      "params are an object or an array",
+      4,
+    ],
     ["names a method that is not there", '{"jsonrpc":"2.0","id":4,"method":"toString"}', -32_601, 'there is no method "toString"', 4],
   ])("says what is wrong with a frame that %s, and goes on serving the connection", async (_, body, code, message, id) => {
     const { port } = await rpcServer(echo);
@@ -86,7 +92,10 @@ describe("an RPC server", { timeout: 20_000 }, () => {
     const { port } = await rpcServer({ huge: () => "x".repeat(MAX_FRAME_BYTES) });
     const client = await RawClient.open(port);
     client.send(call(1, "huge"));
-    expect(await client.next()).toMatchObject({ id: 1, error: { code: -32_603, message: expect.stringContaining("the answer does not fit") } });
+    expect(await client.next()).toMatchObject({
+      id: 1,
+      error: { code: -32_603, message: expect.stringContaining("the answer does not fit") },
+    });
   });
 
   it("takes no more calls than its limit at once and the others afterwards", async () => {
@@ -129,7 +138,9 @@ describe("an RPC server", { timeout: 20_000 }, () => {
 
   it("closes a connection that says nothing", async () => {
     const { port } = await rpcServer(echo, { idleMs: 50 });
-    await (await RawClient.open(port)).closed;
+    await (
+      await RawClient.open(port)
+    ).closed;
   });
 
   it("answers a client that has closed its sending half, then closes", async () => {

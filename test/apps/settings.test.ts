@@ -82,6 +82,8 @@ describe("an instance's settings", () => {
   it("refuse to register an address that leads nowhere", () => {
     const any = { ...goods, BIND_ADDRESS: "0.0.0.0" };
     expect(faultsOf(any)).toEqual([]);
-    expect(faultsOf({ ...any, REGISTRATION: "self" })).toEqual(['BIND_ADDRESS must be the address that others reach: it becomes the instance\'s key, got "0.0.0.0"']);
+    expect(faultsOf({ ...any, REGISTRATION: "self" })).toEqual([
+      'BIND_ADDRESS must be the address that others reach: it becomes the instance\'s key, got "0.0.0.0"',
+    ]);
   });
 });

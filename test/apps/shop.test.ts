@@ -75,7 +75,10 @@ describe("order", { timeout: 20_000 }, () => {
   it("lists its orders and is healthy without goods and without Consul", async () => {
     const { httpPort } = await startService("order", { consulUrls: [`http://${HOST}:${await freePort()}`] });
     expect((await getJson(httpPort, "/orders")).body.orders).toHaveLength(4);
-    expect(await getJson(httpPort, "/health")).toMatchObject({ status: 200, body: { status: "ok", service: "order", instance: "order-1" } });
+    expect(await getJson(httpPort, "/health")).toMatchObject({
+      status: 200,
+      body: { status: "ok", service: "order", instance: "order-1" },
+    });
     expect(await getJson(httpPort, "/orders/99")).toMatchObject({ status: 404 });
     expect(await getJson(httpPort, "/orders/x")).toMatchObject({ status: 400 });
   });

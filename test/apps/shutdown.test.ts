@@ -28,7 +28,12 @@ describe("a leaving service", { timeout: 20_000 }, () => {
     const inFlight = getJson(httpPort, "/orders/2", keepAlive());
     await asked.promise;
     const stopped = service.stop(9_000);
-    await eventually(() => getJson(httpPort, "/health").then(() => "", (error: Error) => error.message)).toContain("ECONNREFUSED");
+    await eventually(() =>
+      getJson(httpPort, "/health").then(
+        () => "",
+        (error: Error) => error.message,
+      ),
+    ).toContain("ECONNREFUSED");
     gate.resolve({ id: 5, name: "late", price: 1, instance: "goods-1" });
     const answer = await inFlight;
     expect(answer).toMatchObject({ status: 200, body: { total: 1 } });
@@ -71,7 +76,10 @@ describe("a leaving service", { timeout: 20_000 }, () => {
     consul.put(`upstreams/goods-rpc/${HOST}:${port}`);
     const { service, httpPort } = await startService("order", { consulUrls: [consul.url] });
     await eventually(() => consul.blockedQueries).toBe(1);
-    const outcome = getJson(httpPort, "/orders/2").then(() => "answered", (error: NodeJS.ErrnoException) => error.code);
+    const outcome = getJson(httpPort, "/orders/2").then(
+      () => "answered",
+      (error: NodeJS.ErrnoException) => error.code,
+    );
     await service.stop(300);
     expect(await outcome).toBe("ECONNRESET");
   });
@@ -106,7 +114,15 @@ describe("the program", { timeout: 20_000 }, () => {
   async function startProgram(env: Record<string, string> = {}): Promise<{ program: ChildProcess; port: number; log: string[] }> {
     const port = await freePort();
     const program = spawn(process.execPath, [join(folder, "shop.js")], {
-      env: { SERVICE: "goods", INSTANCE: "goods-1", BIND_ADDRESS: HOST, HTTP_PORT: String(port), RPC_PORT: String(await freePort()), REGISTRATION: "stack", ...env },
+      env: {
+        SERVICE: "goods",
+        INSTANCE: "goods-1",
+        BIND_ADDRESS: HOST,
+        HTTP_PORT: String(port),
+        RPC_PORT: String(await freePort()),
+        REGISTRATION: "stack",
+        ...env,
+      },
       stdio: ["ignore", "pipe", "inherit"],
     });
     onTestFinished(() => void program.kill("SIGKILL"));

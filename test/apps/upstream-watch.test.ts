@@ -133,7 +133,10 @@ describe("a watch on an upstream", { timeout: 20_000 }, () => {
 describe("a member's value", { timeout: 20_000 }, () => {
   const usual = { host: "10.0.0.1", port: 80, weight: 1, maxFails: 2, failTimeoutSeconds: 10, down: false, backup: false };
 
-  it.each(["", "{}", '{"weight":0,"max_fails":"many","fail_timeout":-1}'])("counts as the usual one where it says nothing sensible: %j", (value) => {
-    expect(parseMember("upstreams/goods/10.0.0.1:80", value)).toEqual(usual);
-  });
+  it.each(["", "{}", '{"weight":0,"max_fails":"many","fail_timeout":-1}'])(
+    "counts as the usual one where it says nothing sensible: %j",
+    (value) => {
+      expect(parseMember("upstreams/goods/10.0.0.1:80", value)).toEqual(usual);
+    },
+  );
 });

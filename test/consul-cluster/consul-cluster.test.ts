@@ -10,15 +10,33 @@ const network = emptyNetwork({ discovery: "10.89.0.11", small: "10.89.0.31" });
 
 describe("a Consul cluster's arguments", () => {
   it("are three fast servers by default", () => {
-    expect(normalizeConsulClusterArgs("discovery", { network })).toMatchObject({ servers: 3, raftMultiplier: 1, apiPort: 8500, logLevel: "info", datacenter: "dc1" });
+    expect(normalizeConsulClusterArgs("discovery", { network })).toMatchObject({
+      servers: 3,
+      raftMultiplier: 1,
+      apiPort: 8500,
+      logLevel: "info",
+      datacenter: "dc1",
+    });
   });
 
   it.each([0, 2, 4, -3, 9, 2.5])("refuse %s servers, with what to use", (servers) => {
-    expect(() => normalizeConsulClusterArgs("discovery", { network, servers })).toThrow("discovery.servers: must be 1, 3, 5 or 7; an even number cannot hold a majority after a split");
+    expect(() => normalizeConsulClusterArgs("discovery", { network, servers })).toThrow(
+      "discovery.servers: must be 1, 3, 5 or 7; an even number cannot hold a majority after a split",
+    );
   });
 
   it("are refused all at once", () => {
-    expect(() => normalizeConsulClusterArgs("Discovery", { network, servers: 2, raftMultiplier: 11, logLevel: "loud", apiPort: 65_535, memoryMiB: 1, datacenter: "DC 1" })).toThrow(
+    expect(() =>
+      normalizeConsulClusterArgs("Discovery", {
+        network,
+        servers: 2,
+        raftMultiplier: 11,
+        logLevel: "loud",
+        apiPort: 65_535,
+        memoryMiB: 1,
+        datacenter: "DC 1",
+      }),
+    ).toThrow(
       /Discovery\.servers: .*\nDiscovery\.name: .*\nDiscovery\.datacenter: .*\nDiscovery\.raftMultiplier: .*\nDiscovery\.logLevel: must be one of trace, debug, info, warn, error, got "loud"\nDiscovery\.apiPort: .*\nDiscovery\.memoryMiB: /,
     );
   });
@@ -27,13 +45,31 @@ describe("a Consul cluster's arguments", () => {
 describe("a Consul server's command line", () => {
   const addresses = ["10.89.0.11", "10.89.0.12", "10.89.0.13", "10.89.0.14", "10.89.0.15"];
   const command = (index: number, count: number) =>
-    consulCommand({ node: `discovery-${index + 1}`, address: addresses[index] ?? "", datacenter: "dc1", raftMultiplier: 1, seeds: seedAddresses(addresses.slice(0, count)) });
+    consulCommand({
+      node: `discovery-${index + 1}`,
+      address: addresses[index] ?? "",
+      datacenter: "dc1",
+      raftMultiplier: 1,
+      seeds: seedAddresses(addresses.slice(0, count)),
+    });
 
   it("is that of the requirements", () => {
     expect(command(0, 3)).toEqual([
-      "consul", "agent", "-server", "-bootstrap-expect=3", "-datacenter=dc1", "-node=discovery-1", "-bind=10.89.0.11", "-client=0.0.0.0", "-ui",
-      "-retry-join=10.89.0.11", "-retry-join=10.89.0.12", "-retry-join=10.89.0.13", "-retry-interval=1s",
-      "-hcl=performance { raft_multiplier = 1 }", "-config-dir=/consul/config/current",
+      "consul",
+      "agent",
+      "-server",
+      "-bootstrap-expect=3",
+      "-datacenter=dc1",
+      "-node=discovery-1",
+      "-bind=10.89.0.11",
+      "-client=0.0.0.0",
+      "-ui",
+      "-retry-join=10.89.0.11",
+      "-retry-join=10.89.0.12",
+      "-retry-join=10.89.0.13",
+      "-retry-interval=1s",
+      "-hcl=performance { raft_multiplier = 1 }",
+      "-config-dir=/consul/config/current",
     ]);
   });
 

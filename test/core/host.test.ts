@@ -5,7 +5,9 @@ import { Host, Placement } from "../../components/core/host";
 describe("a host's inventory", () => {
   it("reads every published port of a container, ranges and IPv6 twins included", () => {
     const lines = "web\tshop-dev\t0.0.0.0:8080->80/tcp, :::8080->80/tcp, 127.0.0.1:9000-9002->9000-9002/tcp, 5432/tcp\nidle\t\t\n";
-    expect(parsePublishedPorts(lines)).toEqual([8080, 9000, 9001, 9002].map((port) => ({ port, owner: "container web", stack: "shop-dev" })));
+    expect(parsePublishedPorts(lines)).toEqual(
+      [8080, 9000, 9001, 9002].map((port) => ({ port, owner: "container web", stack: "shop-dev" })),
+    );
   });
 
   it("names the process behind a listening socket, but not Docker's proxy, which stands for a container", () => {
@@ -22,7 +24,13 @@ describe("a host's inventory", () => {
 });
 
 describe("a host", () => {
-  const inventory = { networks: [], ports: [{ port: 8500, owner: "container old-consul", stack: "other-dev" }, { port: 8080, owner: "container gateway-1", stack: "project-stack" }] };
+  const inventory = {
+    networks: [],
+    ports: [
+      { port: 8500, owner: "container old-consul", stack: "other-dev" },
+      { port: 8080, owner: "container gateway-1", stack: "project-stack" },
+    ],
+  };
 
   it("says who holds a port, and counts what this stack holds from its last run as free", () => {
     const host = new Host({ name: "local", inventory });

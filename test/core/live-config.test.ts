@@ -7,7 +7,10 @@ recordResources();
 
 const config = {
   mountPath: "/etc/thing",
-  files: [{ path: "thing.conf", content: "" }, { path: "keys/it's.key", content: "", private: true }],
+  files: [
+    { path: "thing.conf", content: "" },
+    { path: "keys/it's.key", content: "", private: true },
+  ],
   check: (folder: string) => ["thing", "-t", `${folder}/thing.conf`],
   reload: ["thing", "reload"],
 };
@@ -25,6 +28,8 @@ describe("a live configuration", () => {
 
   it("checks before it swaps, swaps before it reloads, and reloads only what runs with this image", async () => {
     const node = { host: new Host({ name: "far", engine: "ssh://far" }), component: "thing", image: "thing:1", user: "7:8" };
-    await expect(renderInstallCommand("unit-thing-1", "unit-thing-1-config", node, config)).toMatchFileSnapshot("golden/live-config-install.sh");
+    await expect(renderInstallCommand("unit-thing-1", "unit-thing-1-config", node, config)).toMatchFileSnapshot(
+      "golden/live-config-install.sh",
+    );
   });
 });

@@ -6,7 +6,17 @@ import { emptyNetwork, recordResources, settled } from "../mocks";
 const registered = recordResources();
 const host = new Host({ name: "local", inventory: { networks: [], ports: [{ port: 8500, owner: "container old-consul", stack: "" }] } });
 const network = emptyNetwork({ thing: "10.89.0.9" });
-const args = { host, network, component: "thing", address: "10.89.0.9", image: "thing:1", command: ["thing"], user: "7:8", memoryMiB: 64, health: { command: ["thing", "ping"] } };
+const args = {
+  host,
+  network,
+  component: "thing",
+  address: "10.89.0.9",
+  image: "thing:1",
+  command: ["thing"],
+  user: "7:8",
+  memoryMiB: 64,
+  health: { command: ["thing", "ping"] },
+};
 
 describe("a service container", () => {
   it("is hardened without being asked", async () => {
@@ -31,7 +41,10 @@ describe("a service container", () => {
   });
 
   it("refuses a port that is taken, naming by whom, and one outside the range, at once", () => {
-    const ports = [{ internal: 80, external: 8500 }, { internal: 81, external: 70_000 }];
+    const ports = [
+      { internal: 80, external: 8500 },
+      { internal: 81, external: 70_000 },
+    ];
     expect(() => createServiceContainer("thing-2", { ...args, ports }, {})).toThrow(
       /thing-2\.ports: must be free on host local, but container old-consul listens there; choose another port or stop it, got 8500\nthing-2\.ports: must be a port from 1 to 65535, got 70000/,
     );
@@ -39,7 +52,9 @@ describe("a service container", () => {
 
   it("refuses a port that another node of the program has", () => {
     createServiceContainer("thing-3", { ...args, ports: [{ internal: 80, external: 18_090 }] }, {});
-    expect(() => createServiceContainer("thing-4", { ...args, ports: [{ internal: 80, external: 18_090 }] }, {})).toThrow("but node thing-3 listens there");
+    expect(() => createServiceContainer("thing-4", { ...args, ports: [{ internal: 80, external: 18_090 }] }, {})).toThrow(
+      "but node thing-3 listens there",
+    );
   });
 
   it("lets a transform have the last word, but not over what the component owns", () => {

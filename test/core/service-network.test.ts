@@ -23,21 +23,35 @@ describe("a service network", () => {
   });
 
   it("refuses the gateway's, the network's and the broadcast address, and what lies outside", () => {
-    expect(() => emptyNetwork({ a: "10.89.0.1" }).addressesOf("a", 1)).toThrow("services.addresses.a-1: must be a host address of 10.89.0.0/24 other than 10.89.0.1");
-    expect(() => emptyNetwork({ a: "10.89.0.254" }).addressesOf("a", 2)).toThrow('services.addresses.a-2: must be a host address of 10.89.0.0/24 other than 10.89.0.1, the gateway\'s, got "10.89.0.255"');
+    expect(() => emptyNetwork({ a: "10.89.0.1" }).addressesOf("a", 1)).toThrow(
+      "services.addresses.a-1: must be a host address of 10.89.0.0/24 other than 10.89.0.1",
+    );
+    expect(() => emptyNetwork({ a: "10.89.0.254" }).addressesOf("a", 2)).toThrow(
+      'services.addresses.a-2: must be a host address of 10.89.0.0/24 other than 10.89.0.1, the gateway\'s, got "10.89.0.255"',
+    );
     expect(() => emptyNetwork({ a: "10.90.0.7" })).toThrow('services.addresses.a: must lie inside 10.89.0.0/24, got "10.90.0.7"');
   });
 
   it("refuses a component without an address", () => {
-    expect(() => emptyNetwork({}).addressesOf("goods", 1)).toThrow("services.addresses.goods: must name the first address of goods's nodes");
+    expect(() => emptyNetwork({}).addressesOf("goods", 1)).toThrow(
+      "services.addresses.goods: must name the first address of goods's nodes",
+    );
   });
 
   it("refuses a subnet that overlaps a network on the host, naming it, and not its own from the last run", () => {
     const args = { subnet: "10.89.0.0/24", addresses: {} };
-    expect(() => new ServiceNetwork("services", { ...args, placement: placementWith({ name: "legacy", subnets: ["10.88.0.0/15"], stack: "" }) })).toThrow(
+    expect(
+      () => new ServiceNetwork("services", { ...args, placement: placementWith({ name: "legacy", subnets: ["10.88.0.0/15"], stack: "" }) }),
+    ).toThrow(
       'services.subnet: must not overlap the Docker network "legacy" (10.88.0.0/15); choose another or remove that network, got "10.89.0.0/24"',
     );
-    expect(() => new ServiceNetwork("own", { ...args, placement: placementWith({ name: "dockyard-unit-own", subnets: ["10.89.0.0/24"], stack: "dockyard-unit" }) })).not.toThrow();
+    expect(
+      () =>
+        new ServiceNetwork("own", {
+          ...args,
+          placement: placementWith({ name: "dockyard-unit-own", subnets: ["10.89.0.0/24"], stack: "dockyard-unit" }),
+        }),
+    ).not.toThrow();
   });
 
   it("tells every fault at once", () => {
@@ -47,9 +61,14 @@ describe("a service network", () => {
   it("is a bridge on one host and an attachable overlay on several", async () => {
     const hosts = ["a", "b"].map((name) => new Host({ name, inventory: { networks: [], ports: [] } })) as [Host, Host];
     new ServiceNetwork("wide", { placement: new Placement(hosts), subnet: "10.92.0.0/24", addresses: {} });
-    const network = (name: string) => registered.find((resource) => resource.type === "docker:index/network:Network" && resource.name === name)?.inputs;
+    const network = (name: string) =>
+      registered.find((resource) => resource.type === "docker:index/network:Network" && resource.name === name)?.inputs;
     await settled(registered);
-    expect(network("services")).toMatchObject({ name: "dockyard-unit-services", driver: "bridge", ipamConfigs: [{ subnet: "10.89.0.0/24", gateway: "10.89.0.1" }] });
+    expect(network("services")).toMatchObject({
+      name: "dockyard-unit-services",
+      driver: "bridge",
+      ipamConfigs: [{ subnet: "10.89.0.0/24", gateway: "10.89.0.1" }],
+    });
     expect(network("wide")).toMatchObject({ driver: "overlay", attachable: true });
   });
 });

@@ -19,14 +19,25 @@ describe("an app service", () => {
   it("rolls a changed environment instance by instance, under load, without a failed request", async () => {
     const changed = { goods: { environment: { ROLL: "1" } } };
     const planned = await stack.preview(changed);
-    expect(planned.filter(({ type }) => type === "docker:index/container:Container").map(({ op, name }) => `${op} ${name}`).filter((step) => step.startsWith("replace")).sort()).toEqual(["replace goods-1", "replace goods-2", "replace goods-3"]);
+    expect(
+      planned
+        .filter(({ type }) => type === "docker:index/container:Container")
+        .map(({ op, name }) => `${op} ${name}`)
+        .filter((step) => step.startsWith("replace"))
+        .sort(),
+    ).toEqual(["replace goods-1", "replace goods-2", "replace goods-3"]);
     let events: string[] = [];
     const { sent, failures } = await underLoad(URLS, 50, async () => {
       events = await eventsDuring(stack.label, () => stack.up(changed));
     });
     expect(sent).toBeGreaterThan(100);
     expect(failures).toEqual([]);
-    const [first, second, third] = ["goods-1", "goods-2", "goods-3"].map((node) => [`die ${node}`, `destroy ${node}`, `create ${node}`, `start ${node}`]);
+    const [first, second, third] = ["goods-1", "goods-2", "goods-3"].map((node) => [
+      `die ${node}`,
+      `destroy ${node}`,
+      `create ${node}`,
+      `start ${node}`,
+    ]);
     expect(events).toEqual([...(first ?? []), ...(second ?? []), ...(third ?? [])]);
     expect(await stack.preview()).toEqual([]);
   });
@@ -37,7 +48,9 @@ describe("an app service", () => {
     const grown = await underLoad(URLS, 50, () => stack.up({ goods: { instances: 4 } }));
     expect(await keys("upstreams/goods-rpc/")).toHaveLength(4);
     expect([shrunk.failures, grown.failures]).toEqual([[], []]);
-    expect(Object.keys((await underLoad([URLS[0] ?? ""], 50, () => new Promise((resolve) => setTimeout(resolve, 1000)))).byInstance)).toHaveLength(4);
+    expect(
+      Object.keys((await underLoad([URLS[0] ?? ""], 50, () => new Promise((resolve) => setTimeout(resolve, 1000)))).byInstance),
+    ).toHaveLength(4);
   });
 
   it("lets instances write their own keys, and rolls them without a failed request too", async () => {

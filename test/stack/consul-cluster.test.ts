@@ -34,7 +34,11 @@ describe("a Consul cluster of three", () => {
     const { acknowledged, lost, longestPause } = await writesDuring(consul, "rolled", async () => {
       events = await eventsDuring(stack.label, () => stack.up({ consul: { ...settings.consul, environment: { ROLL: "1" } } }));
     });
-    expect(events.filter((event) => event.startsWith("start ")).sort()).toEqual(["start discovery-1", "start discovery-2", "start discovery-3"]);
+    expect(events.filter((event) => event.startsWith("start ")).sort()).toEqual([
+      "start discovery-1",
+      "start discovery-2",
+      "start discovery-3",
+    ]);
     expect(mostDownAtOnce(events)).toBe(1);
     expect(acknowledged).toBeGreaterThan(100);
     expect(lost).toEqual([]);
@@ -48,10 +52,17 @@ describe("a Consul cluster of three", () => {
     const changed = { consul: { ...settings.consul, environment: { ROLL: "1" }, logLevel: "debug" } };
     const planned = await stack.preview(changed);
     expect(planned.filter(({ type }) => type.startsWith("docker:"))).toEqual([]);
-    expect(planned.filter(({ op }) => op === "update").map(({ name }) => name).sort()).toEqual(["discovery-1-config", "discovery-2-config", "discovery-3-config"]);
+    expect(
+      planned
+        .filter(({ op }) => op === "update")
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(["discovery-1-config", "discovery-2-config", "discovery-3-config"]);
     await stack.up(changed);
     expect(Object.entries(await containersOf(stack.label)).map(([node, { Id, State }]) => [node, Id, State.StartedAt])).toEqual(before);
-    const { DebugConfig } = JSON.parse((await get(`${consul[0]}/v1/agent/self`)).body) as { DebugConfig: { Logging: { LogLevel: string } } };
+    const { DebugConfig } = JSON.parse((await get(`${consul[0]}/v1/agent/self`)).body) as {
+      DebugConfig: { Logging: { LogLevel: string } };
+    };
     expect(DebugConfig.Logging.LogLevel.toLowerCase()).toBe("debug");
   });
 
@@ -63,7 +74,9 @@ describe("a Consul cluster of three", () => {
     };
     const before = await untouched();
     const growing = await writesDuring(consul, "grown", () => stack.up({ consul: grown }));
-    expect((await raftPeers(consul[0] ?? "")).map(({ Node, Voter }) => [Node, Voter]).sort()).toEqual([1, 2, 3, 4, 5].map((n) => [`discovery-${n}`, true]));
+    expect((await raftPeers(consul[0] ?? "")).map(({ Node, Voter }) => [Node, Voter]).sort()).toEqual(
+      [1, 2, 3, 4, 5].map((n) => [`discovery-${n}`, true]),
+    );
     const shrinking = await writesDuring(consul, "shrunk", () => stack.up({ consul: { ...grown, servers: 3 } }));
     expect((await raftPeers(consul[0] ?? "")).map(({ Node }) => Node).sort()).toEqual(["discovery-1", "discovery-2", "discovery-3"]);
     for (const { acknowledged, lost, longestPause } of [growing, shrinking]) {
@@ -77,16 +90,21 @@ describe("a Consul cluster of three", () => {
 
   it("stops taking writes while two servers are down, and a lost write is noticed: the loops above would have told", async () => {
     const two = ["discovery-2", "discovery-3"].map((node) => stack.container(node));
-    const { lost, longestPause } = await writesDuring(consul, "control", async () => {
-      await new Promise((resolve) => setTimeout(resolve, 1000));
-      const events = await eventsDuring(stack.label, async () => {
-        await docker("stop", ...two);
-        await new Promise((resolve) => setTimeout(resolve, 4000));
-        await docker("start", ...two);
-      });
-      expect(mostDownAtOnce(events)).toBe(2);
-      await until("a leader", async () => (await get(`${consul[0]}/v1/status/leader`)).body.length > 5);
-    }, (keys) => get(`${consul[0]}/v1/kv/${keys[0]}`, { method: "DELETE" }));
+    const { lost, longestPause } = await writesDuring(
+      consul,
+      "control",
+      async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        const events = await eventsDuring(stack.label, async () => {
+          await docker("stop", ...two);
+          await new Promise((resolve) => setTimeout(resolve, 4000));
+          await docker("start", ...two);
+        });
+        expect(mostDownAtOnce(events)).toBe(2);
+        await until("a leader", async () => (await get(`${consul[0]}/v1/status/leader`)).body.length > 5);
+      },
+      (keys) => get(`${consul[0]}/v1/kv/${keys[0]}`, { method: "DELETE" }),
+    );
     expect(longestPause).toBeGreaterThan(3000);
     expect(lost).toEqual(["control/0"]);
   });

@@ -9,7 +9,9 @@ const URLS = [`${gateway}/goods/1`, `${gateway}/orders/1`];
 const ENTRY = '{"weight":1,"max_fails":2,"fail_timeout":10,"down":0,"backup":0}';
 
 async function goodsPeers(): Promise<string[]> {
-  const { services } = JSON.parse((await get(`${admin}/__gateway/upstreams`)).body) as { services: { goods: { peers: { address: string }[] } } };
+  const { services } = JSON.parse((await get(`${admin}/__gateway/upstreams`)).body) as {
+    services: { goods: { peers: { address: string }[] } };
+  };
   return services.goods.peers.map(({ address }) => address).sort();
 }
 
@@ -31,7 +33,10 @@ async function servedBy(...instances: string[]): Promise<void> {
 }
 
 afterEach(async () => {
-  await docker("start", ...["goods-1", "goods-2", "goods-3", "discovery-1", "discovery-2", "discovery-3", "gateway-1"].map((node) => stack.container(node)));
+  await docker(
+    "start",
+    ...["goods-1", "goods-2", "goods-3", "discovery-1", "discovery-2", "discovery-3", "gateway-1"].map((node) => stack.container(node)),
+  );
   await until("a leader", async () => (await get(`${consul[0]}/v1/status/leader`)).body.length > 5);
   for (const address of GOODS) await kv("PUT", `upstreams/goods/${address}`, ENTRY);
   await servedBy("goods-1", "goods-2", "goods-3");
@@ -77,12 +82,15 @@ describe("the gateway", () => {
     await servedBy("goods-1", "goods-2", "goods-3");
   });
 
-  it.each(["not json", '{"weight":0}', '{"weight":1000}', '{"weight":"heavy"}'])("passes over an entry with the value %j, logs it and keeps the others", async (value) => {
-    await kv("PUT", `upstreams/goods/${GOODS[1]}`, value);
-    await until("the entry is passed over", async () => (await goodsPeers()).join() === [GOODS[0], GOODS[2]].join());
-    await servedBy("goods-1", "goods-3");
-    expect(await docker("logs", "--tail", "50", stack.container("gateway-1"))).toBeDefined();
-  });
+  it.each(["not json", '{"weight":0}', '{"weight":1000}', '{"weight":"heavy"}'])(
+    "passes over an entry with the value %j, logs it and keeps the others",
+    async (value) => {
+      await kv("PUT", `upstreams/goods/${GOODS[1]}`, value);
+      await until("the entry is passed over", async () => (await goodsPeers()).join() === [GOODS[0], GOODS[2]].join());
+      await servedBy("goods-1", "goods-3");
+      expect(await docker("logs", "--tail", "50", stack.container("gateway-1"))).toBeDefined();
+    },
+  );
 
   it("keeps the last instances when all keys are deleted", async () => {
     for (const address of GOODS) await kv("DELETE", `upstreams/goods/${address}`);

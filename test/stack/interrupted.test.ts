@@ -26,7 +26,11 @@ afterAll(() => stack.remove());
 
 /** `npm run up` as a process group of its own, as a terminal would start it. */
 function startUp() {
-  return execa(process.execPath, [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), "up", "--cwd", stack.folder, "--stack", stack.name, "--non-interactive"], { detached: true, all: true, stdin: "ignore", reject: false });
+  return execa(
+    process.execPath,
+    [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), "up", "--cwd", stack.folder, "--stack", stack.name, "--non-interactive"],
+    { detached: true, all: true, stdin: "ignore", reject: false },
+  );
 }
 
 /** Counts what the stack has on the engine. */
@@ -63,7 +67,11 @@ describe("npm run up", () => {
     await up;
     // An earlier cut may have come after this moment: then the run went through, which is as good a state to go on from.
     expect(reached || output.includes("Resources:"), output).toBe(true);
-    await until("no process of it is left", async () => (await execa("pgrep", ["-f", stack.folder], { reject: false })).exitCode !== 0 || undefined, 30_000);
+    await until(
+      "no process of it is left",
+      async () => (await execa("pgrep", ["-f", stack.folder], { reject: false })).exitCode !== 0 || undefined,
+      30_000,
+    );
   });
 
   it("ends, run once more, as if nothing had happened", async () => {
@@ -91,9 +99,17 @@ describe("npm run up", () => {
   it("keeps the data over npm run down, and finds it again", async () => {
     const api = (await stack.outputs<{ endpoints: { consul: string } }>()).endpoints.consul;
     await get(`${api}/v1/kv/kept`, { method: "PUT", body: "over the down" });
-    const down = await execa(process.execPath, [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), "down", "--cwd", stack.folder, "--stack", stack.name, "--non-interactive"], { stdin: "ignore" });
+    const down = await execa(
+      process.execPath,
+      [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), "down", "--cwd", stack.folder, "--stack", stack.name, "--non-interactive"],
+      { stdin: "ignore" },
+    );
     expect(down.stdout).toContain(stack.container("discovery-1-data"));
-    expect(await found()).toEqual({ containers: [], networks: [], volumes: ["discovery-1-data", "gateway-1-data"].map((volume) => stack.container(volume)) });
+    expect(await found()).toEqual({
+      containers: [],
+      networks: [],
+      volumes: ["discovery-1-data", "gateway-1-data"].map((volume) => stack.container(volume)),
+    });
     const { exitCode, all } = await startUp();
     expect(exitCode, all).toBe(0);
     expect((await get(`${api}/v1/kv/kept?raw`)).body).toBe("over the down");

@@ -26,13 +26,24 @@ describe("the stack, once it is up", () => {
   it("tells which instances the gateway uses, from Consul", async () => {
     const { services } = JSON.parse((await get(`${admin}/__gateway/upstreams`)).body) as GatewayStatus;
     expect(services.goods).toMatchObject({ source: "consul" });
-    expect(services.goods?.peers.map(({ address }) => address).sort()).toEqual(["10.197.0.41:8000", "10.197.0.42:8000", "10.197.0.43:8000"]);
+    expect(services.goods?.peers.map(({ address }) => address).sort()).toEqual([
+      "10.197.0.41:8000",
+      "10.197.0.42:8000",
+      "10.197.0.43:8000",
+    ]);
     expect(services.order?.peers).toHaveLength(2);
   });
 
   it("has every port of every instance checked by Consul, and serves the UI", async () => {
-    for (const [service, instances] of [["goods", 3], ["goods-rpc", 3], ["order", 2], ["order-rpc", 2]] as const) {
-      const entries = JSON.parse((await get(`${consul[0]}/v1/health/service/${service}`)).body) as { Checks: { Type: string; Interval: string; Timeout: string }[] }[];
+    for (const [service, instances] of [
+      ["goods", 3],
+      ["goods-rpc", 3],
+      ["order", 2],
+      ["order-rpc", 2],
+    ] as const) {
+      const entries = JSON.parse((await get(`${consul[0]}/v1/health/service/${service}`)).body) as {
+        Checks: { Type: string; Interval: string; Timeout: string }[];
+      }[];
       expect(entries).toHaveLength(instances);
       expect(entries[0]?.Checks).toContainEqual(expect.objectContaining({ Type: "tcp", Interval: "10s", Timeout: "2s" }));
     }
@@ -52,11 +63,23 @@ describe("the stack, once it is up", () => {
     expect(containers).toHaveLength(9);
     for (const [node, { Config, HostConfig }] of containers) {
       expect.soft(Config.User, node).toMatch(/^[1-9]\d*:[1-9]\d*$/);
-      expect.soft(HostConfig, node).toMatchObject({ ReadonlyRootfs: true, CapDrop: ["ALL"], SecurityOpt: ["no-new-privileges:true"], PidsLimit: 512, LogConfig: { Config: { "max-size": "10m", "max-file": "3" } } });
+      expect.soft(HostConfig, node).toMatchObject({
+        ReadonlyRootfs: true,
+        CapDrop: ["ALL"],
+        SecurityOpt: ["no-new-privileges:true"],
+        PidsLimit: 512,
+        LogConfig: { Config: { "max-size": "10m", "max-file": "3" } },
+      });
       expect.soft(HostConfig.CapAdd ?? [], node).toEqual([]);
       expect.soft(HostConfig.Memory, node).toBeGreaterThan(0);
       expect.soft(HostConfig.NanoCpus, node).toBeGreaterThan(0);
-      for (const bindings of Object.values(HostConfig.PortBindings ?? {})) expect.soft(bindings.map(({ HostIp }) => HostIp), node).toEqual(["127.0.0.1"]);
+      for (const bindings of Object.values(HostConfig.PortBindings ?? {}))
+        expect
+          .soft(
+            bindings.map(({ HostIp }) => HostIp),
+            node,
+          )
+          .toEqual(["127.0.0.1"]);
     }
   });
 

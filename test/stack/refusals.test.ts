@@ -23,13 +23,17 @@ afterEach(async () => {
 
 describe("preview refuses", () => {
   it.each([0, -1, 2, 4])("%s Consul servers", async (servers) => {
-    expect(await refusal({ consul: { ...settings.consul, servers } })).toContain(`discovery.servers: must be 1, 3, 5 or 7; an even number cannot hold a majority after a split, got ${servers}`);
+    expect(await refusal({ consul: { ...settings.consul, servers } })).toContain(
+      `discovery.servers: must be 1, 3, 5 or 7; an even number cannot hold a majority after a split, got ${servers}`,
+    );
   });
 
   it("a subnet that overlaps a network on the host, naming it", async () => {
     await docker("network", "create", "--subnet", "10.196.0.0/24", "dockyard-test-other");
     try {
-      expect(await refusal({ network: { subnet: "10.196.0.0/24" } })).toContain('services.subnet: must not overlap the Docker network "dockyard-test-other" (10.196.0.0/24)');
+      expect(await refusal({ network: { subnet: "10.196.0.0/24" } })).toContain(
+        'services.subnet: must not overlap the Docker network "dockyard-test-other" (10.196.0.0/24)',
+      );
     } finally {
       await docker("network", "rm", "dockyard-test-other");
     }
@@ -40,7 +44,11 @@ describe("preview refuses", () => {
     const server = createServer().listen(port, "127.0.0.1");
     try {
       const said = await refusal({ gateway: { ...settings.gateway, publishedPort: port } });
-      expect(said).toMatch(new RegExp(`gateway-1\\.ports: must be free on host local, but process \\S+ \\(pid ${process.ppid}|${process.pid}\\) listens there`));
+      expect(said).toMatch(
+        new RegExp(
+          `gateway-1\\.ports: must be free on host local, but process \\S+ \\(pid ${process.ppid}|${process.pid}\\) listens there`,
+        ),
+      );
     } finally {
       server.close();
     }
@@ -51,7 +59,9 @@ describe("preview refuses", () => {
     const image = (await docker("inspect", "--format", "{{.Config.Image}}", stack.container("goods-1"))).trim();
     await docker("run", "--detach", "--name", "dockyard-test-squatter", "--publish", `127.0.0.1:${port}:80`, image, "sleep", "600");
     try {
-      expect(await refusal({ gateway: { ...settings.gateway, publishedPort: port } })).toContain("but container dockyard-test-squatter listens there");
+      expect(await refusal({ gateway: { ...settings.gateway, publishedPort: port } })).toContain(
+        "but container dockyard-test-squatter listens there",
+      );
     } finally {
       await docker("rm", "--force", "dockyard-test-squatter");
     }

@@ -130,7 +130,7 @@ describe("remote.CopyToRemote and remote.CopyFile", () => {
       copy("file-into-directory", "existing", new pulumi.asset.FileAsset("one.txt"));
       copy("directory", "there/directory", new pulumi.asset.FileArchive("source/inner"));
       copy("entries", "there/entries", new pulumi.asset.FileArchive("source/"));
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- served as long as the SDK has it
+       
       new remote.CopyFile("old", { connection, localPath: "one.txt", remotePath: file("old.txt") });
     };
     await engine.up(program("1"));

@@ -30,7 +30,7 @@ function readSettingsOrExit(): Settings {
     return readSettings(process.env);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
-    createLog(process.env["SERVICE"], process.env["INSTANCE"]).fatal({ faults: error.faults }, error.message);
+    createLog(process.env.SERVICE, process.env.INSTANCE).fatal({ faults: error.faults }, error.message);
     process.exit(1);
   }
 }

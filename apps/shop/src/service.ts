@@ -21,7 +21,10 @@ export class Service {
   private readonly rpc: RpcServer;
   private readonly registration: SelfRegistration | undefined;
 
-  constructor(private readonly settings: Settings, private readonly log: Log) {
+  constructor(
+    private readonly settings: Settings,
+    private readonly log: Log,
+  ) {
     const { service, instance, consulUrls, selfRegistration } = settings;
     const consul = new ConsulClient(consulUrls);
     this.part = startPart(settings, consul, log);

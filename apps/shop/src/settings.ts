@@ -56,7 +56,12 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const httpPort = read.integer("HTTP_PORT", 1, 65_535);
   const rpcPort = read.integer("RPC_PORT", 1, 65_535);
   const registration = read.oneOf("REGISTRATION", ["stack", "self"]);
-  const upstreamPrefix = read.text("UPSTREAM_PREFIX", /^[\w.-]+(\/[\w.-]+)*$/, "a key prefix with no slash at its ends, such as upstreams", "upstreams");
+  const upstreamPrefix = read.text(
+    "UPSTREAM_PREFIX",
+    /^[\w.-]+(\/[\w.-]+)*$/,
+    "a key prefix with no slash at its ends, such as upstreams",
+    "upstreams",
+  );
   const weight = read.integer("WEIGHT", 1, 65_535, "1");
   const checkInterval = read.duration("CHECK_INTERVAL", "10s");
   const checkTimeout = read.duration("CHECK_TIMEOUT", "2s");
@@ -64,7 +69,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const consulUrls = read.urls("CONSUL_URLS", service === "order" || registration === "self");
 
   if (httpPort === rpcPort && httpPort !== 0) read.fault("RPC_PORT", "must differ from HTTP_PORT");
-  if (registration === "self" && address === "0.0.0.0") read.fault("BIND_ADDRESS", "must be the address that others reach: it becomes the instance's key");
+  if (registration === "self" && address === "0.0.0.0")
+    read.fault("BIND_ADDRESS", "must be the address that others reach: it becomes the instance's key");
   read.done();
 
   return {
@@ -114,9 +120,13 @@ class EnvironmentReader {
   }
 
   urls(name: string, required: boolean): readonly string[] {
-    const urls = this.value(name, "").split(",").map((url) => url.trim()).filter((url) => url !== "");
+    const urls = this.value(name, "")
+      .split(",")
+      .map((url) => url.trim())
+      .filter((url) => url !== "");
     const allHttp = urls.every((url) => /^http:\/\/[^/?#\s]+\/?$/.test(url) && URL.canParse(url));
-    if (!allHttp || (required && urls.length === 0)) this.fault(name, "must be comma-separated addresses of Consul servers, such as http://10.0.0.1:8500");
+    if (!allHttp || (required && urls.length === 0))
+      this.fault(name, "must be comma-separated addresses of Consul servers, such as http://10.0.0.1:8500");
     return urls.map((url) => url.replace(/\/$/, ""));
   }
 
@@ -132,6 +142,7 @@ class EnvironmentReader {
 
   /** An empty variable counts as one that is not set: templates leave such behind. */
   private value(name: string, fallback = ""): string {
-    return this.env[name] || fallback;
+    const given = this.env[name];
+    return given === undefined || given === "" ? fallback : given;
   }
 }

@@ -101,7 +101,7 @@ export class FakeConsul {
   private answerAgent(url: URL, body: string, res: ServerResponse): void {
     if (url.pathname.endsWith("/register")) {
       const service = JSON.parse(body) as Record<string, unknown>;
-      this.services.set(String(service["ID"]), service);
+      this.services.set(String(service.ID), service);
     } else {
       this.services.delete(url.pathname.split("/").at(-1)!);
     }

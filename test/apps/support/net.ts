@@ -34,7 +34,10 @@ export async function freePort(): Promise<number> {
 }
 
 /** A real RPC server that lives as long as the test. */
-export async function rpcServer(methods: RpcMethods, limits?: Partial<ServerConnectionLimits>): Promise<{ server: RpcServer; port: number }> {
+export async function rpcServer(
+  methods: RpcMethods,
+  limits?: Partial<ServerConnectionLimits>,
+): Promise<{ server: RpcServer; port: number }> {
   const server = new RpcServer(methods, silentLog, limits);
   const { port } = await server.listen(HOST, 0);
   onTestFinished(() => server.destroy());

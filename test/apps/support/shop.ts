@@ -30,11 +30,21 @@ export function keepAlive(): Agent {
 }
 
 /** A service in this process; it is stopped when the test ends. */
-export async function startService(service: ServiceName, settings: Partial<Settings> = {}): Promise<{ service: Service; httpPort: number; rpcPort: number }> {
+export async function startService(
+  service: ServiceName,
+  settings: Partial<Settings> = {},
+): Promise<{ service: Service; httpPort: number; rpcPort: number }> {
   const httpPort = await freePort();
   const rpcPort = await freePort();
   const running = new Service(
-    { service, instance: `${service}-1`, listen: { address: HOST, httpPort, rpcPort }, consulUrls: [], upstreamPrefix: "upstreams", ...settings },
+    {
+      service,
+      instance: `${service}-1`,
+      listen: { address: HOST, httpPort, rpcPort },
+      consulUrls: [],
+      upstreamPrefix: "upstreams",
+      ...settings,
+    },
     silentLog,
   );
   await running.start();

@@ -25,7 +25,12 @@ export interface WriteLoopResult {
  *
  * @param spoil Called before reading back, to show that a loss would be seen.
  */
-export async function writesDuring(apis: readonly string[], prefix: string, work: () => Promise<unknown>, spoil?: (keys: readonly string[]) => Promise<unknown>): Promise<WriteLoopResult> {
+export async function writesDuring(
+  apis: readonly string[],
+  prefix: string,
+  work: () => Promise<unknown>,
+  spoil?: (keys: readonly string[]) => Promise<unknown>,
+): Promise<WriteLoopResult> {
   const acknowledged: string[] = [];
   let longestPause = 0;
   let lastAcknowledged = performance.now();

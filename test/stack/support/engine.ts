@@ -27,7 +27,9 @@ export interface InspectedContainer {
 
 /** The containers of a stack, by the name of their node. */
 export async function containersOf(label: string): Promise<Record<string, InspectedContainer>> {
-  const ids = (await docker("ps", "--all", "--quiet", "--filter", `label=dockyard.stack=${label}`, "--filter", "label=dockyard.node")).split("\n").filter(Boolean);
+  const ids = (await docker("ps", "--all", "--quiet", "--filter", `label=dockyard.stack=${label}`, "--filter", "label=dockyard.node"))
+    .split("\n")
+    .filter(Boolean);
   if (ids.length === 0) return {};
   const containers = JSON.parse(await docker("inspect", ...ids)) as InspectedContainer[];
   return Object.fromEntries(containers.map((container) => [container.Config.Labels["dockyard.node"] ?? "", container]));
@@ -37,9 +39,18 @@ export async function containersOf(label: string): Promise<Record<string, Inspec
 export async function removeLeftovers(label: string): Promise<void> {
   const filter = `label=dockyard.stack=${label}`;
   for (const [list, remove] of [
-    [["ps", "--all", "--quiet"], ["rm", "--force", "--volumes"]],
-    [["network", "ls", "--quiet"], ["network", "rm"]],
-    [["volume", "ls", "--quiet"], ["volume", "rm", "--force"]],
+    [
+      ["ps", "--all", "--quiet"],
+      ["rm", "--force", "--volumes"],
+    ],
+    [
+      ["network", "ls", "--quiet"],
+      ["network", "rm"],
+    ],
+    [
+      ["volume", "ls", "--quiet"],
+      ["volume", "rm", "--force"],
+    ],
   ] as const) {
     const ids = (await docker(...list, "--filter", filter)).split("\n").filter(Boolean);
     if (ids.length > 0) await docker(...remove, ...ids);
@@ -54,7 +65,21 @@ export async function removeLeftovers(label: string): Promise<void> {
  */
 export async function eventsDuring(label: string, work: () => Promise<unknown>): Promise<string[]> {
   const since = (await docker("info", "--format", "{{.SystemTime}}")).trim();
-  const watching = execa("docker", ["events", "--since", since, "--filter", `label=dockyard.stack=${label}`, "--filter", "type=container", "--format", '{{.Action}} {{index .Actor.Attributes "dockyard.node"}}'], { buffer: false, stdin: "ignore", reject: false });
+  const watching = execa(
+    "docker",
+    [
+      "events",
+      "--since",
+      since,
+      "--filter",
+      `label=dockyard.stack=${label}`,
+      "--filter",
+      "type=container",
+      "--format",
+      '{{.Action}} {{index .Actor.Attributes "dockyard.node"}}',
+    ],
+    { buffer: false, stdin: "ignore", reject: false },
+  );
   const marker = `marker-${process.pid}-${Date.now()}`;
   const read = (async () => {
     const events: string[] = [];
@@ -66,7 +91,16 @@ export async function eventsDuring(label: string, work: () => Promise<unknown>):
   })();
   try {
     await work();
-    await docker("create", "--name", marker, "--label", `dockyard.stack=${label}`, "--label", `dockyard.node=${marker}`, imageReference("shop"));
+    await docker(
+      "create",
+      "--name",
+      marker,
+      "--label",
+      `dockyard.stack=${label}`,
+      "--label",
+      `dockyard.node=${marker}`,
+      imageReference("shop"),
+    );
     await docker("rm", marker);
     return await read;
   } finally {
@@ -76,6 +110,14 @@ export async function eventsDuring(label: string, work: () => Promise<unknown>):
 
 /** Inode and birth of each volume's folder: a volume that was made anew has others, whatever its name. */
 export async function volumeIdentities(names: readonly string[]): Promise<Record<string, string>> {
-  const identities = await Promise.all(names.map(async (name) => [name, await docker("run", "--rm", "--volume", `${name}:/volume:ro`, imageReference("shop"), "stat", "--format", "%i %W", "/volume")] as const));
+  const identities = await Promise.all(
+    names.map(
+      async (name) =>
+        [
+          name,
+          await docker("run", "--rm", "--volume", `${name}:/volume:ro`, imageReference("shop"), "stat", "--format", "%i %W", "/volume"),
+        ] as const,
+    ),
+  );
   return Object.fromEntries(identities);
 }

@@ -7,12 +7,17 @@ export interface Answer {
 }
 
 /** One request over a connection of its own or of `agent`. */
-export function get(url: string, { agent, method = "GET", body, timeoutMs = 10_000 }: { agent?: Agent; method?: string; body?: string; timeoutMs?: number } = {}): Promise<Answer> {
+export function get(
+  url: string,
+  { agent, method = "GET", body, timeoutMs = 10_000 }: { agent?: Agent; method?: string; body?: string; timeoutMs?: number } = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { agent, method, timeout: timeoutMs }, (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
-      incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString(), headers: incoming.headers }));
+      incoming.on("end", () =>
+        resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString(), headers: incoming.headers }),
+      );
       incoming.on("error", reject);
     });
     outgoing.on("timeout", () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)));

@@ -30,7 +30,10 @@ export class TestStack {
     const folder = await mkdtemp(join(tmpdir(), `dockyard-${name}-`));
     // Pulumi takes a program outside of its own folder only by a relative path.
     const main = relative(folder, join(PROJECT_ROOT, program));
-    await writeFile(join(folder, "Pulumi.yaml"), `name: dockyard\nruntime:\n  name: nodejs\n  options:\n    typescript: false\nmain: ${main}\n`);
+    await writeFile(
+      join(folder, "Pulumi.yaml"),
+      `name: dockyard\nruntime:\n  name: nodejs\n  options:\n    typescript: false\nmain: ${main}\n`,
+    );
     const stack = new TestStack(folder, name, settings);
     await removeLeftovers(stack.label);
     await stack.configure(settings);
@@ -72,7 +75,11 @@ export class TestStack {
   /** What preview says when it refuses the settings; fails where it does not refuse them. */
   async refusal(settings: Settings): Promise<string> {
     await this.configure(settings);
-    const { exitCode, stdout, stderr } = await execa("pulumi", ["preview", "--stack", this.name, "--non-interactive", "--color", "never"], { cwd: this.folder, stdin: "ignore", reject: false });
+    const { exitCode, stdout, stderr } = await execa("pulumi", ["preview", "--stack", this.name, "--non-interactive", "--color", "never"], {
+      cwd: this.folder,
+      stdin: "ignore",
+      reject: false,
+    });
     if (exitCode === 0) throw new Error(`preview refused nothing:\n${stdout}`);
     return stdout + stderr;
   }

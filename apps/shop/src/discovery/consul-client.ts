@@ -94,7 +94,10 @@ export class ConsulClient {
   }
 }
 
-function send(server: string, { method = "GET", path, body, timeoutMs = DEFAULT_TIMEOUT_MS, signal }: ConsulRequest): Promise<ConsulResponse> {
+function send(
+  server: string,
+  { method = "GET", path, body, timeoutMs = DEFAULT_TIMEOUT_MS, signal }: ConsulRequest,
+): Promise<ConsulResponse> {
   return new Promise((resolve, reject) => {
     // A connection of its own per request: queries are minutes apart, and a pooled one may have died unnoticed since.
     const req = request(`${server}/v1${path}`, { method, signal, agent: false, headers: { connection: "close" } });
@@ -115,7 +118,9 @@ function send(server: string, { method = "GET", path, body, timeoutMs = DEFAULT_
       const chunks: Buffer[] = [];
       res.on("data", (chunk: Buffer) => chunks.push(chunk));
       res.once("error", reject);
-      res.once("end", () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: Buffer.concat(chunks).toString("utf8"), server }));
+      res.once("end", () =>
+        resolve({ status: res.statusCode ?? 0, headers: res.headers, body: Buffer.concat(chunks).toString("utf8"), server }),
+      );
     });
     req.end(body === undefined || typeof body === "string" ? body : JSON.stringify(body));
   });

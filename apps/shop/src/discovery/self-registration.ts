@@ -60,7 +60,11 @@ export class SelfRegistration {
 
   private async register(signal: AbortSignal): Promise<void> {
     // The service goes first, so that nothing is routed to an instance that Consul does not watch.
-    const { server } = await this.consul.askAny({ method: "PUT", path: "/agent/service/register?replace-existing-checks=true", body: this.service() });
+    const { server } = await this.consul.askAny({
+      method: "PUT",
+      path: "/agent/service/register?replace-existing-checks=true",
+      body: this.service(),
+    });
     this.agent = server;
     for (const key of this.keys()) {
       if (signal.aborted) return;

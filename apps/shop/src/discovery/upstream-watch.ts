@@ -83,7 +83,11 @@ export class UpstreamWatch {
     if (members.length > 0) this.empty = false;
     if (list === this.known) return;
     if (members.length === 0) {
-      if (!this.empty) this.log.warn({ upstream: this.prefix, known: this.known !== "" }, "the upstream's list is empty; the last known one, if any, stays in force");
+      if (!this.empty)
+        this.log.warn(
+          { upstream: this.prefix, known: this.known !== "" },
+          "the upstream's list is empty; the last known one, if any, stays in force",
+        );
       this.empty = true;
       return;
     }
@@ -104,7 +108,8 @@ export class UpstreamWatch {
 
   /** Says once that Consul is away, and asks the next server at once before it slows down. */
   private async recover(error: Error, signal: AbortSignal): Promise<void> {
-    if (this.faults === 0) this.log.warn({ upstream: this.prefix, fault: error.message }, "consul is away; the last known list stays in force");
+    if (this.faults === 0)
+      this.log.warn({ upstream: this.prefix, fault: error.message }, "consul is away; the last known list stays in force");
     // The next server, or this one after a restart, may not know the index; without one it answers at once.
     this.index = 0;
     const backoff = Math.min(MAX_BACKOFF_MS, MIN_INTERVAL_MS * 2 ** this.faults++);

@@ -13,8 +13,9 @@ export interface GoodsAnswer extends Goods {
 export function goodsMethods(instance: string): RpcMethods {
   return {
     [GOODS_GET]: (params): GoodsAnswer => {
-      const id = isRecord(params) ? params["id"] : undefined;
-      if (typeof id !== "number" || !Number.isInteger(id)) throw new RpcError(RpcCode.invalidParams, `${GOODS_GET} takes {"id": <whole number>}`);
+      const id = isRecord(params) ? params.id : undefined;
+      if (typeof id !== "number" || !Number.isInteger(id))
+        throw new RpcError(RpcCode.invalidParams, `${GOODS_GET} takes {"id": <whole number>}`);
       const goods = findGoods(id);
       if (goods === undefined) throw new RpcError(RpcCode.notFound, `there are no goods ${id}`);
       return { ...goods, instance };

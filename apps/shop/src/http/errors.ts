@@ -4,7 +4,12 @@ export class HttpError extends Error {
    * @param code For programs: `not_found`.
    * @param details Further fields of the answer.
    */
-  constructor(readonly status: number, readonly code: string, message: string, readonly details: Readonly<Record<string, unknown>> = {}) {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly details: Readonly<Record<string, unknown>> = {},
+  ) {
     super(message);
     this.name = "HttpError";
   }

@@ -81,6 +81,9 @@ export class HttpServer {
     // Probes come every few seconds and would bury the rest.
     const level = request.url === "/health" && reply.statusCode === 200 ? "debug" : "info";
     const durationMs = Math.round(reply.elapsedTime * 10) / 10;
-    this.args.log[level]({ method: request.method, url: request.url, status: reply.statusCode, durationMs, from: request.ip }, "http request");
+    this.args.log[level](
+      { method: request.method, url: request.url, status: reply.statusCode, durationMs, from: request.ip },
+      "http request",
+    );
   }
 }

@@ -13,7 +13,10 @@ export interface FilledOrder {
 
 /** Fills orders with their goods, which the goods service knows. */
 export class OrderDesk {
-  constructor(private readonly instance: string, private readonly goodsService: RpcClient) {}
+  constructor(
+    private readonly instance: string,
+    private readonly goodsService: RpcClient,
+  ) {}
 
   /** @returns undefined when there is no such order. */
   async fill(id: number): Promise<FilledOrder | undefined> {

@@ -22,7 +22,8 @@ export function orderRoutes(instance: string, desk: OrderDesk): HttpRoutes {
 }
 
 function asHttpError(error: unknown): unknown {
-  if (error instanceof NoAnswerError) return new HttpError(503, "goods_unavailable", error.message, { upstream: error.upstream, tried: error.tried });
+  if (error instanceof NoAnswerError)
+    return new HttpError(503, "goods_unavailable", error.message, { upstream: error.upstream, tried: error.tried });
   if (error instanceof RpcError) return new HttpError(502, "goods_failed", `goods answered with error ${error.code}: ${error.message}`);
   return error;
 }

@@ -9,8 +9,9 @@ export const ORDER_GET = "order.get";
 export function orderMethods(desk: OrderDesk): RpcMethods {
   return {
     [ORDER_GET]: async (params) => {
-      const id = isRecord(params) ? params["id"] : undefined;
-      if (typeof id !== "number" || !Number.isInteger(id)) throw new RpcError(RpcCode.invalidParams, `${ORDER_GET} takes {"id": <whole number>}`);
+      const id = isRecord(params) ? params.id : undefined;
+      if (typeof id !== "number" || !Number.isInteger(id))
+        throw new RpcError(RpcCode.invalidParams, `${ORDER_GET} takes {"id": <whole number>}`);
       const order = await desk.fill(id).catch((error: unknown) => {
         throw error instanceof NoAnswerError ? new RpcError(RpcCode.unavailable, error.message, { tried: error.tried }) : error;
       });

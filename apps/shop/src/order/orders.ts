@@ -9,10 +9,29 @@ export interface Order {
 }
 
 const ORDERS: readonly Order[] = [
-  { id: 1, lines: [{ goodsId: 1, quantity: 1 }, { goodsId: 2, quantity: 2 }] },
+  {
+    id: 1,
+    lines: [
+      { goodsId: 1, quantity: 1 },
+      { goodsId: 2, quantity: 2 },
+    ],
+  },
   { id: 2, lines: [{ goodsId: 5, quantity: 1 }] },
-  { id: 3, lines: [{ goodsId: 3, quantity: 4 }, { goodsId: 7, quantity: 2 }, { goodsId: 8, quantity: 1 }] },
-  { id: 4, lines: [{ goodsId: 6, quantity: 3 }, { goodsId: 4, quantity: 1 }] },
+  {
+    id: 3,
+    lines: [
+      { goodsId: 3, quantity: 4 },
+      { goodsId: 7, quantity: 2 },
+      { goodsId: 8, quantity: 1 },
+    ],
+  },
+  {
+    id: 4,
+    lines: [
+      { goodsId: 6, quantity: 3 },
+      { goodsId: 4, quantity: 1 },
+    ],
+  },
 ];
 
 export function allOrders(): readonly Order[] {

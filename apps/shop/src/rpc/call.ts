@@ -17,7 +17,10 @@ export interface Attempt {
 
 /** Nobody answered; the message and `tried` say who was asked and what came of it. */
 export class NoAnswerError extends Error {
-  constructor(readonly upstream: string, readonly tried: readonly Attempt[]) {
+  constructor(
+    readonly upstream: string,
+    readonly tried: readonly Attempt[],
+  ) {
     const attempts = tried.map(({ peer, fault }) => `${peer} (${fault})`).join(", ");
     super(tried.length === 0 ? `no instance of ${upstream} is known` : `no instance of ${upstream} answered: tried ${attempts}`);
     this.name = "NoAnswerError";

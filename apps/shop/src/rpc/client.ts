@@ -25,7 +25,10 @@ export class RpcClient {
   private readonly peers: PeerSet;
 
   /** @param upstream What is called, for messages: `goods-rpc`. */
-  constructor(private readonly upstream: string, times: Partial<RpcClientTimes> = {}) {
+  constructor(
+    private readonly upstream: string,
+    times: Partial<RpcClientTimes> = {},
+  ) {
     this.times = { ...DEFAULT_TIMES, ...times };
     this.peers = new PeerSet(this.times);
   }

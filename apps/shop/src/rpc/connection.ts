@@ -6,7 +6,10 @@ import { KEEPALIVE_MS } from "./server-connection";
 /** Why a peer gave no answer. */
 export class PeerFault extends Error {
   /** @param mayHaveRun Whether the call had left: only one that is idempotent may then be made again. */
-  constructor(message: string, readonly mayHaveRun: boolean) {
+  constructor(
+    message: string,
+    readonly mayHaveRun: boolean,
+  ) {
     super(message);
     this.name = "PeerFault";
   }
@@ -40,11 +43,19 @@ export class RpcConnection {
   private retired = false;
 
   /** @param onRetired Called once, when the connection takes no more calls. */
-  constructor(host: string, port: number, private readonly times: ConnectionTimes, private readonly onRetired: () => void) {
+  constructor(
+    host: string,
+    port: number,
+    private readonly times: ConnectionTimes,
+    private readonly onRetired: () => void,
+  ) {
     this.socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS });
     this.opened = this.untilOpen();
     // Calls that wait for the opening go first: one that was retired meanwhile closes after them. A failure is theirs to tell.
-    this.opened.then(() => setImmediate(() => this.retired && this.retire()), () => undefined);
+    this.opened.then(
+      () => setImmediate(() => this.retired && this.retire()),
+      () => undefined,
+    );
     this.socket.setTimeout(times.idleMs, () => (this.retired ? this.socket.destroy() : this.retire()));
     this.socket.on("data", (chunk) => this.onData(chunk));
     this.socket.on("error", (error) => this.fail(describe(error)));
@@ -67,10 +78,12 @@ export class RpcConnection {
     return new Promise((resolve, reject) => {
       const onAbort = (): void => this.abandon(id, signal.reason as Error);
       signal.addEventListener("abort", onAbort, { once: true });
-      const settle = <T>(settled: (value: T) => void) => (value: T): void => {
-        signal.removeEventListener("abort", onAbort);
-        settled(value);
-      };
+      const settle =
+        <T>(settled: (value: T) => void) =>
+        (value: T): void => {
+          signal.removeEventListener("abort", onAbort);
+          settled(value);
+        };
       this.pending.set(id, { sentAt: Date.now(), resolve: settle(resolve), reject: settle(reject) });
       this.socket.write(frame);
     });
@@ -120,12 +133,12 @@ export class RpcConnection {
 
   private onMessage(message: unknown): void {
     if (!isRecord(message)) throw new Error("a message is not an object");
-    if (message["method"] === GOAWAY_METHOD) return this.retire();
+    if (message.method === GOAWAY_METHOD) return this.retire();
 
-    const call = this.takePending(message["id"]);
-    const error = message["error"];
-    if (isRecord(error)) call?.reject(new RpcError(Number(error["code"]), String(error["message"]), error["data"]));
-    else call?.resolve(message["result"]);
+    const call = this.takePending(message.id);
+    const error = message.error;
+    if (isRecord(error)) call?.reject(new RpcError(Number(error.code), String(error.message), error.data));
+    else call?.resolve(message.result);
     if (this.retired) this.retire();
   }
 

@@ -33,7 +33,11 @@ export const GOAWAY_METHOD = "rpc.goaway";
 
 /** An answer that says no: the peer is alive, and another would answer the same. */
 export class RpcError extends Error {
-  constructor(readonly code: number, message: string, readonly data?: unknown) {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly data?: unknown,
+  ) {
     super(message);
     this.name = "RpcError";
   }
@@ -50,7 +54,7 @@ export function parseBody(body: Buffer): unknown {
 
 /** The id to answer with: null when the message is too broken to have one. */
 export function idOf(message: unknown): RpcId {
-  const id = isRecord(message) ? message["id"] : null;
+  const id = isRecord(message) ? message.id : null;
   return typeof id === "string" || typeof id === "number" ? id : null;
 }
 
@@ -64,11 +68,11 @@ export function asRequest(message: unknown): RpcRequest {
 function requestFault(message: unknown): string | undefined {
   if (Array.isArray(message)) return "batches are not served: send one frame per request";
   if (!isRecord(message)) return "a request is a JSON object";
-  if (message["jsonrpc"] !== "2.0") return 'a request has "jsonrpc": "2.0"';
-  if (typeof message["method"] !== "string") return "a request names its method";
-  const id = message["id"];
+  if (message.jsonrpc !== "2.0") return 'a request has "jsonrpc": "2.0"';
+  if (typeof message.method !== "string") return "a request names its method";
+  const id = message.id;
   if (id !== undefined && id !== null && typeof id !== "string" && typeof id !== "number") return "an id is a string or a number";
-  const params = message["params"];
+  const params = message.params;
   if (params !== undefined && (typeof params !== "object" || params === null)) return "params are an object or an array";
   return undefined;
 }

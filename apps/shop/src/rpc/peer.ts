@@ -10,7 +10,10 @@ export class Peer {
   private firstFailureAt = 0;
   private restUntil = 0;
 
-  constructor(public member: UpstreamMember, private readonly times: ConnectionTimes) {}
+  constructor(
+    public member: UpstreamMember,
+    private readonly times: ConnectionTimes,
+  ) {}
 
   get address(): string {
     return addressOf(this.member);
