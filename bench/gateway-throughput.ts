@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { imageReference } from "../components/core/images";
@@ -8,8 +8,8 @@ import type { Figure } from "./bench";
 import { benchStack } from "./bench-stack";
 import { median } from "./statistics";
 
-const ROUNDS = 7;
-const SECONDS = 6;
+const ROUNDS = 20;
+const SECONDS = 3;
 const CONNECTIONS = 64;
 const BOUND = 0.95;
 const INSTANCES = ["10.198.0.201", "10.198.0.202", "10.198.0.203"];
@@ -21,49 +21,40 @@ export async function gatewayThroughput(): Promise<Figure[]> {
   const { stack, consul } = await benchStack({ goods: { instances: 1 }, order: { instances: 1 } });
   const folder = await mkdtemp(join(tmpdir(), "dockyard-throughput-"));
   const network = stack.container("services");
-  const container = (name: string, address: string, image: string, ...rest: string[]) =>
+  const startNginx = (name: string, address: string, conf: string) =>
     docker(
-      "run",
-      "--detach",
-      "--name",
-      stack.container(name),
-      "--label",
-      `dockyard.stack=${stack.label}`,
-      "--network",
-      network,
-      "--ip",
-      address,
-      "--volume",
-      `${folder}:/bench:ro`,
-      ...rest,
-      image,
+      ...["run", "--detach", "--name", stack.container(name), "--label", `dockyard.stack=${stack.label}`],
+      // As the component runs the gateway: the limits and the log cost time too.
+      ...["--memory", "256m", "--cpus", "2", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"],
+      ...["--network", network, "--ip", address, "--volume", `${folder}:/bench:ro`, imageReference("nginx")],
+      ...["nginx", "-e", "stderr", "-c", `/bench/${conf}`, "-g", "daemon off;"],
     );
   try {
+    // nginx reads it as a user of its own.
+    await chmod(folder, 0o755);
     await stack.up();
     await writeFile(
       join(folder, "instance.conf"),
       nginxConf("server { listen 8000; keepalive_requests 1000000000; location / { return 200 ok; } }"),
     );
-    await writeFile(join(folder, "plain.conf"), nginxConf(plainUpstream()));
-    const nginx = (conf: string) =>
-      [imageReference("nginx"), "nginx", "-e", "stderr", "-c", `/bench/${conf}`, "-g", "daemon off;"] as const;
-    for (const [index, address] of INSTANCES.entries())
-      await container(`instance-${index}`, address, ...(nginx("instance.conf") as unknown as [string]));
-    await container("plain", PLAIN, ...(nginx("plain.conf") as unknown as [string]));
-    // wrk is a Debian package; it runs inside of the bench's own network.
-    const [debian = ""] = (
-      await docker(
-        "image",
-        "ls",
-        "--format",
-        "{{.Repository}}:{{.Tag}}",
-        "--filter",
-        "reference=*debian:trixie-slim",
-        "--filter",
-        "reference=debian:trixie-slim",
-      )
-    ).split("\n");
-    await docker("run", "--detach", "--name", stack.container("wrk"), "--label", `dockyard.stack=${stack.label}`, debian, "sleep", "3600");
+    const gatewayConf = await docker("exec", stack.container("gateway-1"), "cat", "/etc/gateway/current/nginx.conf");
+    await writeFile(join(folder, "plain.conf"), withPlainUpstream(gatewayConf));
+    for (const [index, address] of INSTANCES.entries()) await startNginx(`instance-${index}`, address, "instance.conf");
+    await startNginx("plain", PLAIN, "plain.conf");
+    // wrk is a Debian package, installed into a container of the gateway's own image; it runs inside of the bench's own network.
+    await docker(
+      "run",
+      "--detach",
+      "--name",
+      stack.container("wrk"),
+      "--label",
+      `dockyard.stack=${stack.label}`,
+      "--user",
+      "0:0",
+      imageReference("nginx"),
+      "sleep",
+      "3600",
+    );
     await docker("exec", stack.container("wrk"), "sh", "-c", "apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk");
     await docker("network", "connect", network, stack.container("wrk"));
     for (const address of INSTANCES) await get(`${consul}/v1/kv/upstreams/goods/${address}:8000`, { method: "PUT", body: '{"weight":1}' });
@@ -118,10 +109,14 @@ function nginxConf(http: string): string {
   return `worker_processes 2;\npid /tmp/nginx.pid;\nevents { worker_connections 4096; }\nhttp { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;\n${http}\n}\n`;
 }
 
-/** What a user would write by hand: the gateway's own proxy settings over a list of servers that never changes. */
-function plainUpstream(): string {
+/** The gateway's own configuration with a list of servers that never changes in place of all that is Lua. */
+function withPlainUpstream(gatewayConf: string): string {
   const servers = INSTANCES.map((address) => `server ${address}:8000;`).join(" ");
-  return `upstream goods { ${servers} keepalive 64; }\nserver { listen 8080; location /goods/ { proxy_pass http://goods; proxy_http_version 1.1; proxy_set_header Connection ""; } }`;
+  return gatewayConf
+    .replace(/(upstream goods \{\s+)server [^;]+;/, `$1${servers}`)
+    .split("\n")
+    .filter((line) => line.includes("load_module") || !line.includes("lua"))
+    .join("\n");
 }
 
 function requestsPerSecond(wrk: string): number {

@@ -24,7 +24,7 @@ export function renderArchitecture(resources: readonly StackResource[]): string 
   return [
     "digraph architecture {",
     '  graph [rankdir=LR, fontname="Helvetica", nodesep=0.35, ranksep=1.1, bgcolor="white", pad=0.3]',
-    '  node [shape=box, style="rounded,filled", fillcolor="#f4f7fb", color="#5b7fa6", fontname="Helvetica", fontsize=11, margin="0.2,0.12"]',
+    '  node [shape=box, style="rounded,filled", fillcolor="#f4f7fb", color="#5b7fa6", fontname="Helvetica", fontsize=11, margin="0.35,0.15"]',
     '  edge [fontname="Helvetica", fontsize=10, color="#5b7fa6"]',
     '  outside [label="clients on the host", shape=plain, fillcolor="white"]',
     ...components.map(renderComponent),
