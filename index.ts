@@ -16,6 +16,7 @@ const gateway = new NginxUpsyncGateway("gateway", {
     order: { path: "/orders/" },
   },
   ...config.gateway,
+  allowDataLoss: config.allowDataLoss,
 });
 
 const shop = {

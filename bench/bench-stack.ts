@@ -7,6 +7,8 @@ export async function benchStack(settings: Record<string, unknown> = {}) {
     network: { subnet: "10.198.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
     consul: { apiPort: port + 2 },
+    goods: { instances: 3 },
+    order: { instances: 2 },
     ...settings,
   });
   return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}` };

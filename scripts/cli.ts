@@ -7,6 +7,7 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   down: () => import("./commands/down"),
   status: () => import("./commands/status"),
   picture: () => import("./commands/picture"),
+  setup: () => import("./commands/setup"),
   env: () => import("./commands/env"),
   lint: () => import("./commands/lint"),
   test: () => import("./commands/test"),

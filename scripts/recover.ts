@@ -1,61 +1,183 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { hostname } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { homedir, hostname } from "node:os";
+import { join, resolve } from "node:path";
 import { pulumiEnvironment } from "./setup/environment";
-import { run } from "./setup/shell";
+import { SetupError, run } from "./setup/shell";
 import { Target, exportedStack, pulumiOutput } from "./stack";
+
+interface Resource {
+  readonly urn: string;
+  readonly type: string;
+  readonly id?: string;
+  readonly outputs?: Record<string, unknown>;
+}
 
 /** The parts of an exported stack that recovery looks at. */
 interface Checkpoint {
-  deployment?: {
-    resources?: { id?: string }[];
-    pending_operations?: { resource: { urn: string } }[];
-  };
+  deployment?: { resources?: Resource[]; pending_operations?: { type: string; resource: Resource }[] };
+}
+
+type Docker = readonly [string, ...string[]];
+
+/** A container or network of the stack, as its engine tells it. */
+interface Found {
+  readonly docker: Docker;
+  readonly kind: "container" | "network";
+  readonly id: string;
+  readonly name: string;
+  readonly running: boolean;
+}
+
+/** What recovery found, for the command that follows. */
+export interface Recovery {
+  /** How the engines of the stack's hosts are reached. */
+  readonly hosts: readonly Docker[];
+
+  /** Nodes that the state knows and that do not run. */
+  readonly stopped: readonly Found[];
+
+  /** Whether something that the state knows is gone, so that `up` has to look first. */
+  readonly gone: boolean;
 }
 
 /**
- * Makes the stack if it is new, and clears away what an interrupted run left behind, so that the next one ends as if nothing had happened.
+ * Clears away what an interrupted run left behind, so that the next one ends as if nothing had happened.
  *
- * A lock whose process is dead is lifted; a container or network that was made but never came into the state is removed, to be made
- * again; operations that were under way are forgotten. No volume is ever touched: data is found again by its name.
+ * A lock whose process is dead is lifted. A container or network that the interrupted run was making, and that never came into the state, is
+ * removed to be made again; what else the state does not know is not ours to remove. Operations that were under way are forgotten. No volume
+ * is ever touched: data is found again by its name. While another run holds the stack nothing is done: Pulumi will refuse.
+ *
+ * @throws {SetupError} when the engine runs nodes of this stack and the state in use knows nothing of the stack at all.
  */
-export async function recover(target: Target): Promise<void> {
-  await liftDeadLocks(target);
-  const checkpoint = JSON.parse(await exportedStack(target)) as Checkpoint;
-  await removeOrphans(target, checkpoint);
+export async function recover(target: Target): Promise<Recovery> {
+  if (await isHeld(target)) return { hosts: [["docker"]], stopped: [], gone: false };
+  const checkpoint = JSON.parse((await exportedStack(target)) ?? "{}") as Checkpoint;
+  const { resources = [], pending_operations: pending = [] } = checkpoint.deployment ?? {};
+  const hosts = stackHosts(resources);
+  const found = await findOnEngines(target, hosts);
+  await removeUnrecorded(
+    target,
+    found,
+    resources,
+    pending.map(({ resource }) => resource),
+  );
+  if (pending.length > 0) await forgetPending(target, checkpoint);
+  const recorded = new Set(resources.map(({ id }) => id));
+  const present = new Set(found.map(({ id }) => id));
+  return {
+    hosts,
+    stopped: found.filter(({ kind, id, running }) => kind === "container" && recorded.has(id) && !running),
+    gone: resources.some(({ type, id }) => id !== undefined && type in KINDS && !present.has(id)),
+  };
+}
+
+const KINDS: Readonly<Record<string, Found["kind"]>> = {
+  "docker:index/container:Container": "container",
+  "docker:index/network:Network": "network",
+};
+
+/** Whether a live run holds the stack; the lock of a dead one is lifted. */
+async function isHeld(target: Target): Promise<boolean> {
+  const backend = pulumiEnvironment().PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
+  if (!backend.startsWith("file://")) {
+    const stacks = JSON.parse(await pulumiOutput(target, ["stack", "ls", "--json"])) as { name: string; updateInProgress?: boolean }[];
+    return stacks.some(({ name, updateInProgress }) => name.split("/").pop() === target.stack && updateInProgress === true);
+  }
+  const folder = join(backendFolder(backend, target.cwd), ".pulumi", "locks", "organization", target.project, target.stack);
+  const locks = existsSync(folder) ? readdirSync(folder).map((file) => join(folder, file)) : [];
+  if (locks.some(isLive)) return true;
+  if (locks.length > 0) await pulumiOutput(target, ["cancel", target.stack, "--yes"]);
+  return false;
+}
+
+/** Folder of a `file://` backend, with `~` and relative paths as Pulumi takes them. */
+function backendFolder(url: string, cwd: string): string {
+  const path = decodeURIComponent(url.slice("file://".length).split("?")[0] ?? "");
+  return resolve(cwd, path.replace(/^~(?=\/|$)/, homedir()));
+}
+
+/** A lock that cannot be read may be one that is just being written, so it counts as live. */
+function isLive(file: string): boolean {
+  try {
+    const lock = JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
+    return lock.hostname !== hostname() || existsSync(`/proc/${lock.pid}`);
+  } catch {
+    return existsSync(file);
+  }
+}
+
+/** How the engines of the stack's hosts are reached, as its own outputs tell. */
+function stackHosts(resources: readonly Resource[]): readonly Docker[] {
+  const outputs = resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
+  const hosts = outputs?.hosts as { docker: Docker }[] | undefined;
+  return hosts?.map(({ docker }) => docker) ?? [["docker"]];
+}
+
+async function findOnEngines({ label }: Target, hosts: readonly Docker[]): Promise<Found[]> {
+  const filter = ["--no-trunc", "--filter", `label=dockyard.stack=${label}`];
+  const found = await Promise.all(
+    hosts.map(async (docker) => {
+      const containers = await run([
+        ...docker,
+        "ps",
+        "--all",
+        ...filter,
+        "--filter",
+        "label=dockyard.node",
+        "--format",
+        "{{.ID}}\t{{.Names}}\t{{.State}}",
+      ]);
+      const networks = await run([...docker, "network", "ls", ...filter, "--format", "{{.ID}}\t{{.Name}}\trunning"]);
+      return [...rows(docker, "container", containers), ...rows(docker, "network", networks)];
+    }),
+  );
+  return found.flat();
+}
+
+function rows(docker: Docker, kind: Found["kind"], lines: string): Found[] {
+  return lines
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      const [id = "", name = "", state = ""] = line.split("\t");
+      return { docker, kind, id, name, running: state === "running" };
+    });
+}
+
+async function removeUnrecorded(
+  target: Target,
+  found: readonly Found[],
+  resources: readonly Resource[],
+  pending: readonly Resource[],
+): Promise<void> {
+  const recorded = new Set(resources.map(({ id }) => id));
+  const inTheMaking = new Set(pending.map(({ urn }) => `${target.label}-${urn.split("::").pop()}`));
+  const unrecorded = found.filter(({ id }) => !recorded.has(id));
+  const foreign = unrecorded.filter(({ name }) => !inTheMaking.has(name));
+  if (foreign.length > 0 && !resources.some(({ type }) => type in KINDS)) {
+    throw new SetupError(
+      `${foreign.map(({ name }) => name).join(", ")} belong to a stack ${target.stack} whose state is somewhere else: another checkout, another backend, or a deleted .state/. ` +
+        "Use that state, choose another stack with --stack, or remove them yourself if they are not needed; their data volumes can stay.",
+    );
+  }
+  for (const { docker, kind, id, name } of unrecorded) {
+    console.log(`Removing the ${kind} ${name}, which an interrupted run had made but not recorded.`);
+    await run(kind === "container" ? [...docker, "rm", "--force", id] : [...docker, "network", "rm", id]);
+  }
+}
+
+async function forgetPending(target: Target, checkpoint: Checkpoint): Promise<void> {
   const { pending_operations: pending = [], ...deployment } = checkpoint.deployment ?? {};
-  if (pending.length === 0) return;
   console.log(
     `The last run was interrupted; taking up again: ${pending.map(({ resource }) => resource.urn.split("::").pop()).join(", ")}.`,
   );
   await pulumiOutput(target, ["stack", "import", "--stack", target.stack], JSON.stringify({ ...checkpoint, deployment }));
 }
 
-/** A lock in a folder names its process; other backends keep and expire their locks themselves. */
-async function liftDeadLocks(target: Target): Promise<void> {
-  const backend = pulumiEnvironment().PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
-  if (!backend.startsWith("file://")) return;
-  const folder = join(fileURLToPath(backend), ".pulumi", "locks", "organization", target.project, target.stack);
-  if (!existsSync(folder)) return;
-  const dead = readdirSync(folder).filter((file) => {
-    const lock = JSON.parse(readFileSync(join(folder, file), "utf8")) as { pid: number; hostname: string };
-    return lock.hostname === hostname() && !existsSync(`/proc/${lock.pid}`);
-  });
-  if (dead.length > 0) await pulumiOutput(target, ["cancel", target.stack, "--yes"]);
-}
-
-async function removeOrphans({ label }: Target, { deployment }: Checkpoint): Promise<void> {
-  const known = new Set(deployment?.resources?.map(({ id }) => id));
-  const filter = ["--no-trunc", "--filter", `label=dockyard.stack=${label}`, "--format", "{{.ID}}"];
-  const unknown = (lines: string) => lines.split("\n").filter((id) => id !== "" && !known.has(id));
-  const containers = unknown(await run(["docker", "ps", "--all", ...filter]));
-  if (containers.length > 0) await run(["docker", "rm", "--force", ...containers]);
-  const networks = unknown(await run(["docker", "network", "ls", ...filter]));
-  if (networks.length > 0) await run(["docker", "network", "rm", ...networks]);
-  const found = containers.length + networks.length;
-  if (found > 0)
-    console.log(
-      `Removed ${containers.length} containers and ${networks.length} networks that an interrupted run had made but not recorded.`,
-    );
+/** Starts nodes that were stopped or killed by hand: the program says that they run. */
+export async function startStopped(stopped: readonly Found[]): Promise<void> {
+  for (const { docker, id, name } of stopped) {
+    console.log(`Starting ${name}, which had been stopped.`);
+    await run([...docker, "start", id]);
+  }
 }

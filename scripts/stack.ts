@@ -28,11 +28,14 @@ export function parseTarget(args: readonly string[]): { target: Target; rest: st
   return { target: { stack, cwd, project, label: `${project}-${stack}` }, rest };
 }
 
+/** Removes an option, written `--name value` or `--name=value`, and returns its value. */
 function takeOption(args: string[], names: readonly string[]): string | undefined {
-  const at = args.findIndex((arg) => names.includes(arg));
+  const at = args.findIndex((arg) => names.includes(arg.split("=")[0] ?? ""));
+  const [name = "", ...joined] = args[at]?.split("=") ?? [];
   if (at === -1) return undefined;
-  const [name, value] = args.splice(at, 2);
-  if (value === undefined) throw new SetupError(`${name} must be followed by its value.`);
+  const value = joined.length > 0 ? joined.join("=") : args[at + 1];
+  args.splice(at, joined.length > 0 ? 1 : 2);
+  if (value === undefined || value === "") throw new SetupError(`${name} must be followed by its value.`);
   return value;
 }
 
@@ -70,11 +73,12 @@ export async function pulumiOutput({ cwd }: Target, args: readonly string[], inp
 }
 
 /**
- * The state of the stack, made where the backend has none of that name.
+ * The state of the stack, as `pulumi stack export` prints it.
  *
- * @returns what `pulumi stack export` prints.
+ * @returns undefined where the backend has no stack of that name.
+ * @throws {SetupError} when the state cannot be read.
  */
-export async function exportedStack(target: Target): Promise<string> {
+export async function exportedStack(target: Target): Promise<string | undefined> {
   const { stack, cwd } = target;
   const exported = await execa("pulumi", ["stack", "export", "--stack", stack], {
     cwd,
@@ -85,6 +89,10 @@ export async function exportedStack(target: Target): Promise<string> {
   if (!exported.failed) return exported.stdout;
   if (!exported.stderr.includes("no stack named"))
     throw new SetupError(`The state of the stack ${stack} cannot be read:\n${exported.stderr}`);
-  await pulumiOutput(target, ["stack", "init", stack, "--non-interactive"]);
-  return "{}";
+  return undefined;
+}
+
+/** Makes the stack where the backend has none of that name. */
+export async function ensureStack(target: Target): Promise<void> {
+  if ((await exportedStack(target)) === undefined) await pulumiOutput(target, ["stack", "init", target.stack, "--non-interactive"]);
 }

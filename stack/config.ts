@@ -1,10 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Subnet } from "../components/core/address";
 import { ConfigError, Fault } from "../components/core/errors";
+import { stackId } from "../components/core/naming";
 
-type Environment = Readonly<Record<string, string>>;
-
-/** What the stack's configuration says, complete and of the right types; ranges are the components' own checks. */
+/** What the stack's configuration says. What it leaves out is left to the components' own defaults, as ranges are to their checks. */
 export interface StackConfig {
   readonly network: {
     /** Subnet of the service network. */
@@ -12,71 +11,112 @@ export interface StackConfig {
     /** First address of each component's nodes. */
     readonly addresses: Readonly<Record<string, string>>;
   };
-  readonly consul: { readonly servers: number; readonly apiPort: number; readonly logLevel: string; readonly environment: Environment };
-  readonly gateway: { readonly publishedPort: number; readonly publishedAdminPort: number; readonly workers: number };
-  readonly goods: ShopConfig;
-  readonly order: ShopConfig;
+  readonly consul: Section<"consul">;
+  readonly gateway: Section<"gateway">;
+  readonly goods: Section<"goods">;
+  readonly order: Section<"order">;
   /** Data volumes that may be deleted with all that is in them. */
   readonly allowDataLoss: readonly string[];
 }
 
-interface ShopConfig {
-  readonly instances: number;
-  readonly registration: "stack" | "self";
-  readonly environment: Environment;
-}
+/** Settings of one shop service. */
+const SHOP = { instances: 3, registration: "stack" as "stack" | "self", environment: { LOG: "1" } as Readonly<Record<string, string>> };
 
-const DEFAULTS = {
+/** Every setting with an example of its type. */
+const SETTINGS = {
   network: { subnet: "10.89.0.0/24" },
-  consul: { servers: 3, apiPort: 8500, logLevel: "info", environment: {} as Environment },
+  consul: { servers: 3, apiPort: 8500, logLevel: "info", environment: SHOP.environment },
   gateway: { publishedPort: 8080, publishedAdminPort: 8081, workers: 2 },
-  goods: { instances: 3, registration: "stack", environment: {} } as ShopConfig,
-  order: { instances: 2, registration: "stack", environment: {} } as ShopConfig,
+  goods: SHOP,
+  order: SHOP,
 };
+
+type SectionName = keyof typeof SETTINGS;
+type Section<K extends SectionName> = Readonly<Partial<(typeof SETTINGS)[K]>>;
+
+const DEFAULT_SUBNET = "10.89.0.0/24";
 
 /** Where each component's nodes begin in the subnet, with room to grow up to the next. */
 const FIRST_HOSTS = { gateway: 10, discovery: 21, goods: 41, order: 81 };
 
 /**
- * Reads `dockyard:*` of the stack's configuration over the defaults.
+ * Reads `dockyard:*` of the stack's configuration.
  *
  * @throws {ConfigError} naming every setting that is unknown or of the wrong type.
  */
-export function readStackConfig(config = new pulumi.Config("dockyard")): StackConfig {
+export function readStackConfig(given: Readonly<Record<string, string>> = pulumi.runtime.allConfig()): StackConfig {
   const faults: Fault[] = [];
-  const section = <K extends keyof typeof DEFAULTS>(name: K): (typeof DEFAULTS)[K] =>
-    readSection(name, DEFAULTS[name], config.getObject(name) ?? {}, faults);
-  const { subnet } = section("network");
+  const settings = Object.fromEntries(
+    Object.entries(given).flatMap(([key, text]) => (key.startsWith("dockyard:") ? [[key.slice("dockyard:".length), parse(text)]] : [])),
+  ) as Record<string, unknown>;
+  const known = [...Object.keys(SETTINGS), "allowDataLoss"];
+  for (const [name, value] of Object.entries(settings)) {
+    if (!known.includes(name)) faults.push({ path: `dockyard:${name}`, value, remedy: `is not a setting; there are ${known.join(", ")}` });
+  }
+  const section = <K extends SectionName>(name: K) => readSection(name, settings[name] ?? {}, faults);
+  const config = {
+    network: readNetwork(section("network"), faults),
+    consul: section("consul"),
+    gateway: section("gateway"),
+    goods: section("goods"),
+    order: section("order"),
+    allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
+  };
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config;
+}
+
+/** Pulumi hands an object over as JSON and a string as it is. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function readSection<K extends SectionName>(name: K, given: unknown, faults: Fault[]): Section<K> {
+  const examples: Record<string, unknown> = SETTINGS[name];
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    faults.push({ path: `dockyard:${name}`, value: given, remedy: `must be settings, like ${JSON.stringify(examples)}` });
+    return {} as Section<K>;
+  }
+  for (const [key, value] of Object.entries(given)) {
+    const path = `dockyard:${name}.${key}`;
+    const example = examples[key];
+    if (example === undefined) faults.push({ path, value, remedy: `is not a setting; there are ${Object.keys(examples).join(", ")}` });
+    else if (typeof value !== typeof example || value === null)
+      faults.push({ path, value, remedy: `must be a ${typeof example}, like ${JSON.stringify(example)}` });
+  }
+  return given as Section<K>;
+}
+
+function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">, faults: Fault[]): StackConfig["network"] {
   const parsed = Subnet.parse(subnet);
-  if (parsed === undefined)
+  if (parsed === undefined) {
     faults.push({
       path: "dockyard:network.subnet",
       value: subnet,
       remedy: "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24",
     });
-  const read = {
-    network: {
-      subnet,
-      addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, parsed?.at(host) ?? ""])),
-    },
-    consul: section("consul"),
-    gateway: section("gateway"),
-    goods: section("goods"),
-    order: section("order"),
-    allowDataLoss: config.getObject<string[]>("allowDataLoss") ?? [],
+  }
+  return {
+    subnet,
+    addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, parsed?.at(host) ?? ""])),
   };
-  if (faults.length > 0) throw new ConfigError(faults);
-  return read;
 }
 
-/** A section's settings: the defaults say which there are and of which type each is. */
-function readSection<T extends object>(name: string, defaults: T, given: object, faults: Fault[]): T {
-  for (const [key, value] of Object.entries(given)) {
-    const path = `dockyard:${name}.${key}`;
-    const standard: unknown = (defaults as Record<string, unknown>)[key];
-    if (standard === undefined) faults.push({ path, value, remedy: `is not a setting; there are ${Object.keys(defaults).join(", ")}` });
-    else if (typeof value !== typeof standard)
-      faults.push({ path, value, remedy: `must be a ${typeof standard}, like ${JSON.stringify(standard)}` });
+/** A misspelt name would keep what was meant to go, so only names that a data volume of this stack can have are taken. */
+function readAllowDataLoss(given: unknown, faults: Fault[]): readonly string[] {
+  const names: unknown[] = Array.isArray(given) ? given : [given];
+  const pattern = new RegExp(`^${stackId()}-(${Object.keys(FIRST_HOSTS).join("|")})-\\d+-data$`);
+  for (const name of names) {
+    if (typeof name === "string" && pattern.test(name)) continue;
+    faults.push({
+      path: "dockyard:allowDataLoss",
+      value: name,
+      remedy: `must be a list of data volumes of this stack, like ["${stackId()}-discovery-4-data"]`,
+    });
   }
-  return { ...defaults, ...given };
+  return names as string[];
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Registration, createConsulRegistration, serviceName, servingCondition } from "../core/consul-registration";
 import { Endpoint } from "../core/endpoint";
-import { healthCondition } from "../core/gate";
+import { healthCondition, siblingCondition } from "../core/gate";
 import { engineName } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { renderUpstreamValue } from "../core/upstream-entry";
@@ -76,6 +76,7 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
       environment: { ...identity(name, instance, service), ...environment },
       stopGraceSeconds: drainTimeoutSeconds,
     },
+    spare: siblingCondition(name, instance.name, placement.hosts, health.command),
     whole: registration === "stack" ? healthy : `${healthy} && ${servingCondition(service.followers, registrations)}`,
     ...(registration === "stack" && {
       follow: (container, gate, opts) => [
@@ -101,7 +102,7 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
 function identity(
   name: string,
   { name: instance, address }: AppInstance,
-  { ports, registration, consul }: NormalAppServiceArgs,
+  { ports, registration, consul, kvPrefix, upstream, check }: NormalAppServiceArgs,
 ): Record<string, string> {
   return {
     SERVICE: name,
@@ -109,6 +110,12 @@ function identity(
     BIND_ADDRESS: address,
     ...Object.fromEntries(Object.entries(ports).map(([port, number]) => [`${port.toUpperCase()}_PORT`, String(number)])),
     REGISTRATION: registration,
+    UPSTREAM_PREFIX: kvPrefix,
+    ...(registration === "self" && {
+      WEIGHT: String(upstream.weight),
+      CHECK_INTERVAL: `${check.intervalSeconds}s`,
+      CHECK_TIMEOUT: `${check.timeoutSeconds}s`,
+    }),
     CONSUL_URLS: consul.endpoints.map((endpoint) => endpoint.url("http")).join(","),
   };
 }

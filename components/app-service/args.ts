@@ -3,6 +3,7 @@ import type { ConsulClient } from "../core/consul-client";
 import type { GatewayFollower } from "../core/consul-registration";
 import { Checks } from "../core/errors";
 import type { Placement } from "../core/host";
+import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
 import { NAME_PATTERN } from "../core/naming";
 import type { ContainerTransform, HealthCheck } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
@@ -39,7 +40,10 @@ export interface AppServiceArgs {
   /** Gateways that follow the keys: an instance counts as served when they send to it, and stops only after they have stopped. @default none */
   followers?: readonly GatewayFollower[];
 
-  /** Who writes an instance's keys: the stack, or the instance itself at its start and stop. @default "stack" */
+  /**
+   * Who writes an instance's keys: the stack, or the instance itself at its start and stop. The latter is told `UPSTREAM_PREFIX`, `WEIGHT`,
+   * `CHECK_INTERVAL` and `CHECK_TIMEOUT` beside what every instance is told, and drains itself. @default "stack"
+   */
   registration?: "stack" | "self";
 
   /** Prefix of the keys in Consul. @default "upstreams" */
@@ -88,7 +92,7 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     instances = 1,
     followers = [],
     registration = "stack",
-    kvPrefix = "upstreams",
+    kvPrefix = DEFAULT_KV_PREFIX,
     environment = {},
     memoryMiB = 128,
     cpus = 1,
@@ -116,7 +120,21 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     .that(new Set(ports.map(([, port]) => port)).size === ports.length, "ports", args.ports, "must be different from each other")
     .that(["stack", "self"].includes(registration), "registration", registration, 'must be "stack" or "self"')
     .that(memoryMiB >= 16, "memoryMiB", memoryMiB, "must be 16 or more")
-    .that(drainTimeoutSeconds >= 1, "drainTimeoutSeconds", drainTimeoutSeconds, "must be 1 s or more");
+    .that(
+      Number.isInteger(drainTimeoutSeconds) && drainTimeoutSeconds >= 1,
+      "drainTimeoutSeconds",
+      drainTimeoutSeconds,
+      "must be a whole number of seconds from 1",
+    );
+  checkKvPrefix(checks, kvPrefix);
+  const entry = normalizeUpstreamEntry(checks, "upstream", upstream);
+  const normalCheck = normalizeConsulCheck(checks, check);
+  checks.that(
+    registration === "stack" || onlyWeight(upstream ?? {}, normalCheck),
+    "registration",
+    registration,
+    'must be "stack" where more than the weight and the times of a TCP check are set: an instance is told no more than those',
+  );
   for (const [port, number] of ports) {
     checks
       .that(
@@ -145,7 +163,12 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     memoryMiB,
     cpus,
     drainTimeoutSeconds,
-    upstream: normalizeUpstreamEntry(name, upstream),
-    check: normalizeConsulCheck(name, check),
+    upstream: entry,
+    check: normalCheck,
   };
+}
+
+/** Whether an instance that registers itself can be told all that is set. */
+function onlyWeight({ weight: _, ...rest }: UpstreamEntry, { type }: Required<ConsulCheck>): boolean {
+  return Object.keys(rest).length === 0 && type === "tcp";
 }

@@ -16,9 +16,9 @@ import {
   consulReload,
   renderConsulSettings,
   renderGossipKey,
-  seedAddresses,
+  seedsOf,
 } from "./consul-config";
-import { ConsulNode, consulLeaveCommand, consulWholeCondition } from "./consul-gate";
+import { ConsulNode, consulLeaveCommand, consulSpareCondition, consulWholeCondition } from "./consul-gate";
 
 /**
  * A Consul cluster: key/value store, service catalogue and UI, with encrypted gossip and static addresses.
@@ -58,10 +58,8 @@ export class ConsulCluster extends pulumi.ComponentResource {
     let before: Command | undefined;
     const servers = nodes.map((node, index): RollingNode => ({
       ...serverNode(node, index, nodes, this.endpoints, cluster, gossipKey),
-      follow: (container, gate, opts) => {
-        before = createMembership(node, nodes, { ...opts, dependsOn: [container, gate, ...(before ? [before] : [])] });
-        return [];
-      },
+      membership: (container, opts) =>
+        (before = createMembership(node, nodes, { ...opts, dependsOn: [container, ...(before ? [before] : [])] })),
     }));
     return new RollingSet(`${name}-servers`, { component: name, nodes: servers, allowDataLoss: cluster.allowDataLoss }, { parent: this });
   }
@@ -85,7 +83,7 @@ function serverNode(
 ): RollingNode {
   const { network, placement, image, user, memoryMiB, environment, apiPort, transform } = cluster;
   const address = endpoints[index]?.host ?? "";
-  const seeds = seedAddresses(endpoints.map(({ host }) => host));
+  const seeds = seedsOf(endpoints.map(({ host }) => host));
   return {
     name: node.name,
     host: placement.hostFor(index),
@@ -111,7 +109,8 @@ function serverNode(
       ports: apiPort === null ? [] : [{ internal: CONSUL_HTTP_PORT, external: apiPort + index }],
       health: { command: consulProbe() },
     },
-    whole: consulWholeCondition(node, index + 1, nodes.slice(0, seeds.length)),
+    whole: consulWholeCondition(node, index + 1, seedsOf(nodes)),
+    spare: consulSpareCondition(node, seedsOf(nodes)),
   };
 }
 
@@ -122,8 +121,8 @@ function serverNode(
  * one by one, the last first.
  */
 function createMembership(node: ConsulNode, nodes: readonly ConsulNode[], opts: pulumi.CustomResourceOptions): Command {
-  const survivors = nodes.slice(0, 3).filter(({ name }) => name !== node.name);
-  return new Command(`${node.name}-membership`, { delete: consulLeaveCommand(node, survivors.length > 0 ? survivors : [node]) }, opts);
+  const survivors = seedsOf(nodes).filter(({ name }) => name !== node.name);
+  return new Command(`${node.name}-membership`, { delete: consulLeaveCommand(node, survivors) }, opts);
 }
 
 function publishedApi({ apiPort, servers, placement }: NormalConsulClusterArgs): readonly Endpoint[] {
@@ -137,11 +136,9 @@ function createClient(
   endpoints: readonly Endpoint[],
   ready: readonly pulumi.Resource[],
 ): ConsulClient {
-  const servers = consulNodes(name, cluster)
-    .slice(0, 3)
-    .flatMap(({ docker, container }, index): ConsulServer[] => {
-      const endpoint = endpoints[index];
-      return endpoint ? [{ docker, container, endpoint }] : [];
-    });
+  const servers = seedsOf(consulNodes(name, cluster)).flatMap(({ docker, container }, index): ConsulServer[] => {
+    const endpoint = endpoints[index];
+    return endpoint ? [{ docker, container, endpoint }] : [];
+  });
   return new ConsulClient(servers as [ConsulServer, ...ConsulServer[]], ready);
 }

@@ -18,8 +18,8 @@ export const CONSUL_CONFIG_PATH = "/consul/config";
  *
  * Whoever comes later joins them, so that going from 3 to 5 and back changes nothing about the first three, not even their command line.
  */
-export function seedAddresses(addresses: readonly string[]): readonly string[] {
-  return addresses.slice(0, 3);
+export function seedsOf<T>(servers: readonly T[]): readonly T[] {
+  return servers.slice(0, 3);
 }
 
 /** The agent's command line: all that a running agent cannot take up by a reload, so that a change is a restart. */

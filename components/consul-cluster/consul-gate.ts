@@ -1,4 +1,4 @@
-import { shellCommand } from "../core/shell";
+import { containerState, shellCommand } from "../core/shell";
 import { consulProbe } from "./consul-config";
 
 /** A server's container, and how to reach the engine that runs it. */
@@ -8,46 +8,77 @@ export interface ConsulNode {
   readonly container: string;
 }
 
+const PROBE = shellCommand(consulProbe());
+
+/** The row of `list-peers` that says of a server: voter, and not more than 99 entries behind the leader. */
+function voterRow({ name }: ConsulNode): string {
+  return `^${name} .* (leader|follower) +true .* (-|[0-9]{1,2} commits) *$`;
+}
+
 /**
  * The condition that a server is a voter which has caught up, in a cluster that is whole.
  *
- * A cluster that has not formed yet — no server knows of any peer — passes for those that come before the last seed, since more servers
- * are needed to elect a leader at all; behind the last seed it must form. A cluster that formed and lost a node is waited for.
+ * Servers come one by one, so the first ones must pass before there can be a leader at all: while the seeds that have a container are no
+ * majority, or while none of them knows of any peer yet. A cluster that still lacks a seed needs a leader, no more. Behind the last seed, and
+ * whenever all seeds are there, the whole cluster must be healthy: one that lost a node is waited for.
  */
 export function consulWholeCondition(node: ConsulNode, ordinal: number, seeds: readonly ConsulNode[]): string {
-  const whole =
-    `peers=$($docker exec ${node.container} ${shellCommand(consulProbe())}) && echo "$peers"` +
-    ` && echo "$peers" | grep -Eq '^${node.name} .* (leader|follower) +true .* (-|[0-9]{1,2} commits) *$'` +
-    ` && state=$($docker exec ${node.container} consul operator autopilot state) && echo "$state" | grep -Eq '^Healthy: +true'`;
+  const voter = `peers=$($docker exec ${node.container} ${PROBE}) && echo "$peers" && echo "$peers" | grep -Eq '${voterRow(node)}'`;
+  const whole = `${voter} && state=$($docker exec ${node.container} consul operator autopilot state) && echo "$state" | grep -Eq '^Healthy: +true'`;
   if (ordinal >= seeds.length) return whole;
-  // An agent that does not answer counts as formed: what cannot be seen is waited for.
-  const unformed = [...new Set([node, ...seeds])].map(
-    (seed) =>
-      `{ ! ${shellCommand(seed.docker)} inspect ${seed.container} >/dev/null 2>&1 || ${shellCommand(seed.docker)} exec ${seed.container} consul info | grep -q 'latest_configuration = \\[\\]'; }`,
+  const majority = Math.floor(seeds.length / 2) + 1;
+  const countSeeds = seeds.map(
+    (seed) => `state=$(${containerState(seed.docker, seed.container)}) && { [ -z "$state" ] || made=$((made + 1)); }`,
   );
-  return `{ $docker exec ${node.container} true && ${unformed.join(" && ")}; } || { ${whole}; }`;
+  const unformed = seeds.map((seed) => {
+    const docker = shellCommand(seed.docker);
+    return `{ state=$(${containerState(seed.docker, seed.container)}) && { [ -z "$state" ] || ${docker} exec ${seed.container} consul info | grep -q 'latest_configuration = \\[\\]'; }; }`;
+  });
+  return [
+    `made=0 && ${countSeeds.join(" && ")} && $docker exec ${node.container} consul info >/dev/null && {`,
+    `[ "$made" -lt ${majority} ] ||`,
+    `{ ${unformed.join(" && ")}; } ||`,
+    `{ [ "$made" -lt ${seeds.length} ] && ${voter}; } ||`,
+    `{ ${whole}; }; }`,
+  ].join(" ");
+}
+
+/**
+ * The condition that the cluster keeps its majority without a server: enough of the others are healthy by the leader's own account.
+ *
+ * With two servers the other one must be; a cluster without a leader has no majority to keep.
+ */
+export function consulSpareCondition(node: ConsulNode, nodes: readonly ConsulNode[]): string {
+  const ask = nodes.map(
+    ({ docker, container }) => `state=$(${shellCommand(docker)} exec ${container} consul operator autopilot state 2>/dev/null)`,
+  );
+  const count = `/^ +Name:/ { name = $2 } /^ +Healthy:/ { servers++; if (name == "${node.name}") own = 1; else if ($2 == "true") others++ }`;
+  const verdict = `END { need = int(servers / 2) + 1; if (need > servers - 1) need = servers - 1; if (!own || others >= need) exit 0; printf "%d of the other servers are healthy, and %d are needed\\n", others, need; exit 1 }`;
+  return `{ ${ask.join(" || ")} || state=; } && { [ -z "$state" ] || echo "$state" | awk '${count} ${verdict}'; }`;
 }
 
 /**
  * Makes a server leave its cluster before its container goes.
  *
  * Refused while the cluster is not whole, because the server that leaves might be one that the majority needs. A snapshot is kept on the
- * server's volume, and leadership is handed over first, so that no election is needed. The last server stays: it holds the data.
+ * server's volume, and leadership is handed over first, so that no election is needed. The last server stays: it holds the data. A server
+ * that the others no longer count has left already, and an interrupted removal goes on from there.
  * `DOCKYARD_STOP` says that the whole cluster stops and comes back as it is, so nobody leaves.
  */
 export function consulLeaveCommand(node: ConsulNode, others: readonly ConsulNode[]): string {
   const docker = shellCommand(node.docker);
   const exec = `${docker} exec ${node.container}`;
-  const gone = others.map(
+  const left = others.map(
     (other) =>
-      `{ peers=$(${shellCommand(other.docker)} exec ${other.container} ${shellCommand(consulProbe())} 2>/dev/null) && ! echo "$peers" | grep -q '^${node.name} '; }`,
+      `{ peers=$(${shellCommand(other.docker)} exec ${other.container} ${PROBE} 2>/dev/null) && ! echo "$peers" | grep -q '^${node.name} '; }`,
   );
   return [
     "set -u",
     '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
-    `${docker} inspect ${node.container} >/dev/null 2>&1 || { echo "${node.container} is gone already; nothing to leave with" >&2; exit 0; }`,
+    `left() { ${left.join(" || ") || "false"}; }`,
+    "left && exit 0",
     "deadline=$(($(date +%s) + 60))",
-    `until peers=$(${exec} ${shellCommand(consulProbe())} 2>&1) && { [ "$(echo "$peers" | tail -n +2 | wc -l)" -eq 1 ] || { state=$(${exec} consul operator autopilot state 2>&1) && echo "$state" | grep -Eq '^Healthy: +true'; }; }; do`,
+    `until peers=$(${exec} ${PROBE} 2>&1) && { [ "$(echo "$peers" | tail -n +2 | wc -l)" -eq 1 ] || { state=$(${exec} consul operator autopilot state 2>&1) && echo "$state" | grep -Eq '^Healthy: +true'; }; }; do`,
     `  if [ "$(date +%s)" -ge "$deadline" ]; then echo "${node.container} may not leave: the cluster is not whole, and its majority may need this server. Bring the others back first: $peers" >&2; exit 1; fi`,
     "  sleep 0.2",
     "done",
@@ -56,7 +87,7 @@ export function consulLeaveCommand(node: ConsulNode, others: readonly ConsulNode
     `if echo "$peers" | grep -Eq '^${node.name} .* leader '; then ${exec} consul operator raft transfer-leader >&2 || exit 1; fi`,
     // The agent ends when it has left, and must not be started again to join anew.
     `${docker} update --restart no ${node.container} >/dev/null && ${exec} consul leave >&2 || exit 1`,
-    `until ${gone.join(" || ")}; do`,
+    "until left; do",
     `  if [ "$(date +%s)" -ge "$((deadline + 30))" ]; then echo "${node.container} left, but the others still count it as a peer: $peers" >&2; exit 1; fi`,
     "  sleep 0.2",
     "done",

@@ -3,6 +3,7 @@ import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
 import type { GatewayFollower } from "../core/consul-registration";
 import { Checks } from "../core/errors";
+import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
 import { NAME_PATTERN } from "../core/naming";
 import { UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
 
@@ -48,7 +49,7 @@ export type NormalConsulUpstreamArgs = Required<Omit<ConsulUpstreamArgs, "instan
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeConsulUpstreamArgs(name: string, args: ConsulUpstreamArgs): NormalConsulUpstreamArgs {
-  const { service = name, kvPrefix = "upstreams", followers = [], drainTimeoutSeconds = 30, check, ...given } = args;
+  const { service = name, kvPrefix = DEFAULT_KV_PREFIX, followers = [], drainTimeoutSeconds = 30, check, ...given } = args;
   const places = args.instances.map(({ address, port }) => `${address}:${port}`);
 
   const checks = new Checks(name)
@@ -64,6 +65,26 @@ export function normalizeConsulUpstreamArgs(name: string, args: ConsulUpstreamAr
       )
       .that(Number.isInteger(port) && port >= 1 && port <= 65_535, `instances[${index}].port`, port, "must be a port from 1 to 65535");
   });
+  checks.that(
+    Number.isInteger(drainTimeoutSeconds) && drainTimeoutSeconds >= 1,
+    "drainTimeoutSeconds",
+    drainTimeoutSeconds,
+    "must be a whole number of seconds from 1",
+  );
+  const routed = followers.flatMap(({ services }) => services);
+  checks.that(
+    followers.length === 0 || routed.includes(service),
+    "service",
+    service,
+    `must be one that its followers route: ${routed.join(", ")}; add it to the gateway's services or leave followers out`,
+  );
+  checkKvPrefix(checks, kvPrefix);
+  const instances = args.instances.map(({ address, port, upstream }, index) => ({
+    address,
+    port,
+    upstream: normalizeUpstreamEntry(checks, `instances[${index}].upstream`, upstream),
+  }));
+  const normalCheck = normalizeConsulCheck(checks, check);
   checks.done();
 
   return {
@@ -72,11 +93,7 @@ export function normalizeConsulUpstreamArgs(name: string, args: ConsulUpstreamAr
     kvPrefix,
     followers,
     drainTimeoutSeconds,
-    instances: args.instances.map(({ address, port, upstream }, index) => ({
-      address,
-      port,
-      upstream: normalizeUpstreamEntry(`${name}.instances[${index}]`, upstream),
-    })),
-    check: normalizeConsulCheck(name, check),
+    instances,
+    check: normalCheck,
   };
 }

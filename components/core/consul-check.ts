@@ -1,4 +1,4 @@
-import { Checks } from "./errors";
+import type { Checks } from "./errors";
 
 /** How Consul checks an instance. */
 export interface ConsulCheck {
@@ -15,10 +15,10 @@ export interface ConsulCheck {
   readonly timeoutSeconds?: number;
 }
 
-/** @throws {ConfigError} naming every fault. */
-export function normalizeConsulCheck(name: string, check: ConsulCheck = {}): Required<ConsulCheck> {
+/** Fills in the defaults; what is wrong is added to `checks`. */
+export function normalizeConsulCheck(checks: Checks, check: ConsulCheck = {}): Required<ConsulCheck> {
   const { type = "tcp", path = "/health", intervalSeconds = 10, timeoutSeconds = 2 } = check;
-  new Checks(name)
+  checks
     .that(["tcp", "http"].includes(type), "check.type", type, 'must be "tcp" or "http"')
     .that(path.startsWith("/"), "check.path", path, "must begin with /")
     .that(intervalSeconds >= 1, "check.intervalSeconds", intervalSeconds, "must be 1 s or more")
@@ -27,7 +27,6 @@ export function normalizeConsulCheck(name: string, check: ConsulCheck = {}): Req
       "check.timeoutSeconds",
       timeoutSeconds,
       "must be more than 0 and no longer than the interval",
-    )
-    .done();
+    );
   return { type, path, intervalSeconds, timeoutSeconds };
 }

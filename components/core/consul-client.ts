@@ -29,9 +29,10 @@ export class ConsulClient {
     return this.servers.map(({ endpoint }) => endpoint);
   }
 
-  /** The server that keeps the checks of the instance with this 0-based index. */
-  homeServer(index: number): ConsulServer {
-    return this.servers[index % this.servers.length] ?? this.servers[0];
+  /** The servers in the order in which to ask them to keep the checks of the instance with this 0-based index: its home server first. */
+  fromHome(index: number): readonly ConsulServer[] {
+    const home = index % this.servers.length;
+    return [...this.servers.slice(home), ...this.servers.slice(0, home)];
   }
 
   /**
@@ -41,9 +42,6 @@ export class ConsulClient {
    */
   get shellFunction(): string {
     const attempts = this.servers.map(({ docker, container }) => `said=$(${shellCommand(docker)} exec ${container} consul "$@" 2>&1)`);
-    return [
-      `consul() { ${attempts.join(" || ")} || { echo "no Consul server answers: $said" >&2; return 1; }; }`,
-      `consul_runs() { ${this.servers.map(({ docker, container }) => `[ "$(${shellCommand(docker)} inspect -f '{{.State.Running}}' ${container} 2>/dev/null)" = true ]`).join(" || ")}; }`,
-    ].join("\n");
+    return `consul() { ${attempts.join(" || ")} || { echo "no Consul server answers: $said" >&2; return 1; }; }`;
   }
 }

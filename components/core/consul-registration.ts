@@ -4,7 +4,7 @@ import type { ConsulCheck } from "./consul-check";
 import { ConsulClient } from "./consul-client";
 import { Endpoint } from "./endpoint";
 import { dependencies } from "./resource-options";
-import { heredoc, shellCommand, shellWord } from "./shell";
+import { containerState, heredoc, shellCommand, shellWord } from "./shell";
 
 /** A gateway that follows Consul's keys, and can say what it has seen. */
 export interface GatewayFollower {
@@ -72,7 +72,8 @@ export function createConsulRegistration(name: string, args: ConsulRegistrationA
     {
       create: renderRegisterCommand(args),
       delete: renderDeregisterCommand(args),
-      triggers: [...(args.triggers ?? [])],
+      // Other keys are another registration: the old ones must go, and only a deletion takes them away.
+      triggers: [...(args.triggers ?? []), ...args.registrations.map((registration) => upstreamKey(args.prefix, registration))],
     },
     {
       ...opts,
@@ -110,9 +111,9 @@ export function renderDeregisterCommand(args: ConsulRegistrationArgs): string {
   return [
     "set -u",
     consul.shellFunction,
-    // With the whole stack stopped and Consul gone first there is nobody to tell; the next start writes the keys anew.
-    'if [ -n "${DOCKYARD_STOP:-}" ] && ! consul_runs; then exit 0; fi',
-    ...registrations.map((registration) => `consul kv delete ${shellWord(upstreamKey(prefix, registration))} || exit 1`),
+    // When the whole stack stops, a Consul that cannot take the keys away does not hold it up: the next start writes them anew.
+    'refused() { [ -n "${DOCKYARD_STOP:-}" ] && exit 0; exit 1; }',
+    ...registrations.map((registration) => `consul kv delete ${shellWord(upstreamKey(prefix, registration))} || refused`),
     ...waitForFollowers(args, "drained", "still sends requests to"),
     ...registrations.filter(({ check }) => check).map(({ service }) => deregisterService(args, service)),
   ].join("\n");
@@ -139,12 +140,12 @@ function registerService(args: ConsulRegistrationArgs, { service, endpoint, chec
       },
     },
   });
-  const { servers } = args.consul;
-  const fromHome = [...servers.slice(args.index % servers.length), ...servers.slice(0, args.index % servers.length)];
-  const attempts = fromHome.map(
-    ({ docker, container }) =>
-      `printf %s "$definition" | ${shellCommand(docker)} exec -i ${container} sh -c 'cat > /tmp/${id}.json && consul services register /tmp/${id}.json; code=$?; rm -f /tmp/${id}.json; exit $code'`,
-  );
+  const attempts = args.consul
+    .fromHome(args.index)
+    .map(
+      ({ docker, container }) =>
+        `printf %s "$definition" | ${shellCommand(docker)} exec -i ${container} sh -c 'cat > /tmp/${id}.json && consul services register /tmp/${id}.json; code=$?; rm -f /tmp/${id}.json; exit $code'`,
+    );
   return `${heredoc("definition=$(cat", definition)}\n)\n{ ${attempts.join(" || ")}; } || exit 1`;
 }
 
@@ -198,8 +199,16 @@ function waitForFollowers(
         // The last instance stays in a gateway's list, which never becomes empty by itself: there is nobody to drain it to.
         ...(question === "drained" ? [`  case $said in *'"kept":true'*) break;; esac`] : []),
         // A gateway that does not run sends nothing to anyone, and reads the keys when it starts.
-        `  [ "$(${shellCommand(follower.docker)} inspect -f '{{.State.Running}}' ${follower.container} 2>/dev/null)" = true ] || break`,
-        `  if [ "$(date +%s)" -ge "$deadline" ]; then echo "${follower.container} ${complaint} ${instance} after ${timeoutSeconds} s: $said" >&2; exit 1; fi`,
+        `  state=$(${containerState(follower.docker, follower.container)}) || exit 1; [ "$state" = running ] || break`,
+        '  [ "$(date +%s)" -lt "$deadline" ] || {',
+        // Nothing new comes to it any more; what is still in flight has had its time.
+        ...(question === "drained"
+          ? [
+              `    case $said in *'"listed":0'*) echo "${instance} stops with requests in flight after ${timeoutSeconds} s: $said" >&2; break;; esac`,
+            ]
+          : []),
+        `    echo "${follower.container} ${complaint} ${instance} after ${timeoutSeconds} s: $said" >&2; exit 1`,
+        "  }",
         "  sleep 0.05",
         "done",
       ].join("\n");

@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * A short digest of every file below some folders: their paths and contents.
+ * A short digest of files, and of every file below folders: their paths and contents.
  *
- * @param root Folder that the others are relative to, so that the digest is the same in every checkout.
+ * @param root Folder that the paths are relative to, so that the digest is the same in every checkout.
  */
-export function folderDigest(root: string, folders: readonly string[]): string {
+export function digestOf(root: string, paths: readonly string[]): string {
   const digest = createHash("sha256");
-  for (const file of folders.flatMap((folder) => filesBelow(root, folder))) {
+  for (const file of paths.flatMap((path) => filesOf(root, path))) {
     digest
       .update(`${file}\0`)
       .update(readFileSync(join(root, file)))
@@ -18,8 +18,9 @@ export function folderDigest(root: string, folders: readonly string[]): string {
   return digest.digest("hex").slice(0, 12);
 }
 
-function filesBelow(root: string, folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true })
-    .flatMap((entry) => (entry.isDirectory() ? filesBelow(root, join(folder, entry.name)) : [join(folder, entry.name)]))
-    .sort();
+function filesOf(root: string, path: string): string[] {
+  if (statSync(join(root, path)).isFile()) return [path];
+  return readdirSync(join(root, path))
+    .sort()
+    .flatMap((entry) => filesOf(root, join(path, entry)));
 }

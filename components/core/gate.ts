@@ -2,14 +2,20 @@ import * as pulumi from "@pulumi/pulumi";
 import { Command } from "@pulumi/command/local/command";
 import { Container } from "@pulumi/docker/container";
 import { Host } from "./host";
-import { engineName } from "./naming";
-import { shellCommand, shellWord } from "./shell";
+import { engineName, stackId } from "./naming";
+import { containerState, shellCommand, shellWord } from "./shell";
+
+/** Restarts of a new container after which its gate no longer waits: it does not start at all. */
+const HOPELESS_RESTARTS = 4;
 
 export interface GateArgs {
   host: Host;
 
   /** Shell condition, run on the program's machine with `$docker` set; it succeeds when the node is whole and else prints what it sees. */
-  condition: string;
+  whole: string;
+
+  /** Shell condition that the others can do without the node for a while; else it prints why not. @default always */
+  spare?: string;
 
   /** Seconds until the gate fails with what it saw last. @default 120 */
   timeoutSeconds?: number;
@@ -25,18 +31,21 @@ export interface GateArgs {
 }
 
 /**
- * A resource that fails until a node is whole again, so that nothing which depends on it is touched before.
+ * A resource that keeps a roll safe on both sides of a node's replacement.
  *
- * A hook would only warn: what must stop a roll has to be a resource.
+ * It is deleted before its container is, and refuses that while the others cannot do without the node. It is created after the container,
+ * and fails until the node is whole again, so that nothing which depends on it is touched before. A hook would only warn: what must stop a
+ * roll has to be a resource.
  */
 export function createGate(name: string, node: string, args: GateArgs, opts: pulumi.CustomResourceOptions): Command {
   return new Command(
     name,
     {
       create: renderGateCommand(engineName(node), args),
+      ...(args.spare !== undefined && { delete: renderSpareCommand(engineName(node), { ...args, spare: args.spare }) }),
       triggers: [args.container.id, ...(args.triggers ?? [])],
     },
-    opts,
+    { ...opts, deleteBeforeReplace: true },
   );
 }
 
@@ -45,21 +54,61 @@ export function healthCondition(container: string, command: readonly string[]): 
   return `$docker exec ${container} ${shellCommand(command)}`;
 }
 
+/** The wait for a node to be whole; a container that cannot even start is not waited for. */
 export function renderGateCommand(
   container: string,
-  { host, condition, timeoutSeconds = 120, pids = 512 }: Omit<GateArgs, "container">,
+  { host, whole, timeoutSeconds = 120, pids = 512 }: Omit<GateArgs, "container">,
 ): string {
   return [
     "set -u",
     `docker=${shellWord(shellCommand(host.docker))}`,
     `deadline=$(($(date +%s) + ${timeoutSeconds}))`,
     `$docker update --pids-limit ${pids} ${container} >/dev/null || exit 1`,
-    `until saw=$( { ${condition}; } 2>&1); do`,
-    '  if [ "$(date +%s)" -ge "$deadline" ]; then',
-    `    { echo "${container} is not whole after ${timeoutSeconds} s: $saw"; echo "its last words:"; $docker logs --tail 20 ${container} 2>&1; } >&2`,
+    `restarts() { $docker inspect -f '{{.RestartCount}}' ${container}; }`,
+    "restarts=$(restarts) || exit 1",
+    `until saw=$( { ${whole}; } 2>&1); do`,
+    `  if [ "$(date +%s)" -ge "$deadline" ] || [ "$(restarts)" -ge "$((restarts + ${HOPELESS_RESTARTS}))" ]; then`,
+    `    { echo "${container} does not become whole: $saw"; echo "its last words:"; $docker logs --tail 20 ${container} 2>&1; } >&2`,
     "    exit 1",
     "  fi",
     "  sleep 0.2",
     "done",
   ].join("\n");
+}
+
+/**
+ * The wait until a node can be spared.
+ *
+ * `DOCKYARD_STOP` says that the whole stack stops. A node that does not run is spared already: what replaces it can only help.
+ */
+export function renderSpareCommand(container: string, { host, spare }: { host: Host; spare: string }): string {
+  return [
+    "set -u",
+    '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
+    `docker=${shellWord(shellCommand(host.docker))}`,
+    `state=$(${containerState(host.docker, container)}) || exit 1`,
+    '[ "$state" = running ] || exit 0',
+    "deadline=$(($(date +%s) + 60))",
+    `until saw=$( { ${spare}; } 2>&1); do`,
+    `  if [ "$(date +%s)" -ge "$deadline" ]; then echo "${container} cannot be spared now: $saw" >&2; exit 1; fi`,
+    "  sleep 0.2",
+    "done",
+  ].join("\n");
+}
+
+/** The condition that another node of the component is healthy, or that there is no other, or that this one is not healthy either. */
+export function siblingCondition(component: string, node: string, hosts: readonly Host[], health: readonly string[]): string {
+  const own = engineName(node);
+  const filters = [`label=dockyard.stack=${stackId()}`, `label=dockyard.component=${component}`, "label=dockyard.node"].flatMap(
+    (filter) => ["--filter", filter],
+  );
+  const ask = [...new Set(hosts.map(({ docker }) => shellCommand(docker)))].map(
+    (docker) =>
+      `names=$(${docker} ps --all ${shellCommand([...filters, "--format", "{{.Names}}"])}) || return 1; for name in $names; do [ "$name" = ${own} ] || { others="$others $name"; ${docker} exec "$name" ${shellCommand(health)} >/dev/null 2>&1 && return 0; }; done;`,
+  );
+  return [
+    `spared() { others=; ${ask.join(" ")}`,
+    `[ -n "$others" ] && $docker exec ${own} ${shellCommand(health)} >/dev/null 2>&1 || return 0;`,
+    `echo "none of the others is healthy:$others"; return 1; }; spared`,
+  ].join(" ");
 }

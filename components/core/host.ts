@@ -1,4 +1,4 @@
-import type { Provider } from "@pulumi/docker/provider";
+import { Provider } from "@pulumi/docker/provider";
 import { stackId } from "./naming";
 import { HostInventory, readInventory } from "./host-inventory";
 
@@ -12,9 +12,6 @@ export interface HostArgs {
   /** Engine's address as in `DOCKER_HOST`: `ssh://deploy@10.0.0.2`. @default what the environment says, as the docker command itself does */
   engine?: string;
 
-  /** Provider that talks to the same engine. @default Pulumi's default docker provider */
-  provider?: Provider;
-
   /** What the host already has. @default asked of the engine at the first question */
   inventory?: HostInventory;
 }
@@ -23,23 +20,26 @@ export interface HostArgs {
 export class Host {
   readonly name: string;
   readonly address: string;
+  /** Provider of the same engine as `docker`; undefined is Pulumi's default one. */
   readonly provider: Provider | undefined;
   /** Argument array that begins every docker command for this host. */
   readonly docker: readonly string[];
   private readonly claimed = new Map<number, string>();
   private known: HostInventory | undefined;
 
-  constructor({ name, address = "127.0.0.1", engine, provider, inventory }: HostArgs) {
+  constructor({ name, address = "127.0.0.1", engine, inventory }: HostArgs) {
     this.name = name;
     this.address = address;
-    this.provider = provider;
+    this.provider = engine === undefined ? undefined : new Provider(`host-${name}`, { host: engine });
     this.docker = engine === undefined ? ["docker"] : ["docker", "-H", engine];
     this.known = inventory;
   }
 
   /** What the host had before this program; read once. */
   get inventory(): HostInventory {
-    this.known ??= readInventory(this.docker, this.docker.length === 1);
+    // An engine elsewhere says what its containers publish; only this machine's own sockets can be asked for beside that.
+    const local = this.docker.length === 1 && !/^(ssh|tcp):/.test(process.env.DOCKER_HOST ?? "");
+    this.known ??= readInventory(this.docker, local);
     return this.known;
   }
 

@@ -1,12 +1,12 @@
 import { dirname, join } from "node:path";
-import { folderDigest } from "./digest";
+import { digestOf } from "./digest";
 
 /** How an image of the catalogue is made. */
 export interface ImageDefinition {
   /** Version of the software inside, the readable part of the tag. */
   readonly version: string;
 
-  /** Folders, relative to the project's root, whose files decide what the image holds; the first has the Dockerfile. */
+  /** Folders and files, relative to the project's root, that decide what the image holds; the first is the Dockerfile's folder. */
   readonly sources: readonly [string, ...string[]];
 
   /** Files that are made, not kept in the tree, and copied beside the Dockerfile. */
@@ -20,7 +20,8 @@ export const DEBIAN_RELEASE = "trixie";
 export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
-  shop: { version: "0.1.0", sources: ["images/shop", "apps/shop"], artifacts: ["shop.js"] },
+  // The bundle holds packages, and the lock file says which.
+  shop: { version: "0.1.0", sources: ["images/shop", "apps/shop", "package-lock.json"], artifacts: ["shop.js"] },
 } as const satisfies Record<string, ImageDefinition>;
 
 export type ImageName = keyof typeof IMAGES;
@@ -36,5 +37,5 @@ const PROJECT_ROOT = join(dirname(__filename), "..", "..");
  */
 export function imageReference(name: ImageName): string {
   const { version, sources }: ImageDefinition = IMAGES[name];
-  return `dockyard/${name}:${version}-${folderDigest(PROJECT_ROOT, sources)}`;
+  return `dockyard/${name}:${version}-${digestOf(PROJECT_ROOT, sources)}`;
 }

@@ -5,7 +5,7 @@ import { Volume } from "@pulumi/docker/volume";
 import { Host } from "./host";
 import { engineName, ownershipLabels, stackId } from "./naming";
 import { dependencies } from "./resource-options";
-import { heredoc, shellCommand, shellWord } from "./shell";
+import { containerState, heredoc, shellCommand, shellWord } from "./shell";
 
 /** One file of a configuration. */
 export interface ConfigFile {
@@ -78,7 +78,7 @@ export function createLiveConfig(name: string, node: LiveConfigNode, args: LiveC
 /** The script, run as root in a throw-away container, that writes one version's files and prints its folder. */
 export function renderStageScript(user: string, { mountPath, files }: LiveConfigArgs, contents: readonly string[]): string {
   const version = createHash("sha256")
-    .update(JSON.stringify([files.map(({ path }) => path), contents]))
+    .update(JSON.stringify([user, files.map((file) => [file.path, file.private ?? false]), contents]))
     .digest("hex")
     .slice(0, 16);
   const folder = `${mountPath}/${version}`;
@@ -119,15 +119,15 @@ export function renderInstallCommand(
   return [
     "set -eu",
     `folder=$(${asRoot} -s)`,
-    `running=$(${docker} inspect -f '{{if .State.Running}}{{.Config.Image}}{{end}}' ${container} 2>/dev/null || true)`,
-    `if [ "$running" = ${shellWord(image)} ]; then said=$(${docker} exec ${container} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
+    `running=$(${containerState(host.docker, container, "{{.State}} {{.Image}}")})`,
+    `if [ "$running" = ${shellWord(`running ${image}`)} ]; then said=$(${docker} exec ${container} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
     `else said=$(${asItself} ${program} ${shellWord(image)} ${args.join(" ")} 2>&1) || refused=1; fi`,
     `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; exit 1; fi`,
     // The link moves in one rename; the version before stays, for software that still has files of it open.
-    `${asRoot} -c 'cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,
+    `${asRoot} -c 'set -eu; cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,
     ...(reload === undefined
       ? []
-      : [`if [ "$running" = ${shellWord(image)} ]; then ${docker} exec ${container} ${shellCommand(reload)} >&2; fi`]),
+      : [`if [ "$running" = ${shellWord(`running ${image}`)} ]; then ${docker} exec ${container} ${shellCommand(reload)} >&2; fi`]),
     'echo "${folder##*/}"',
   ].join("\n");
 }

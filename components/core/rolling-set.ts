@@ -22,8 +22,14 @@ export interface RollingNode {
   /** Folder whose content outlives the container. @default none */
   readonly dataPath?: string;
 
-  /** Shell condition for the gate behind the node, see {@link GateArgs.condition}. */
+  /** Shell condition for the gate behind the node, see {@link GateArgs.whole}. */
   readonly whole: string;
+
+  /** Shell condition for the gate before the node's replacement or removal, see {@link GateArgs.spare}. @default always */
+  readonly spare?: string;
+
+  /** A resource that makes the node leave when it is removed, and does nothing when its container is replaced. @default none */
+  readonly membership?: (container: Container, opts: pulumi.CustomResourceOptions) => pulumi.Resource;
 
   /** Seconds that the gate waits. @default 120 */
   readonly gateTimeoutSeconds?: number;
@@ -78,7 +84,7 @@ function createNode(
   { component, allowDataLoss }: RollingSetArgs,
   opts: Omit<pulumi.CustomResourceOptions, "dependsOn"> & { dependsOn: pulumi.Resource[] },
 ) {
-  const { name, host, container: args, config, dataPath, whole, gateTimeoutSeconds, pids } = node;
+  const { name, host, container: args, config, dataPath, whole, spare, gateTimeoutSeconds, pids } = node;
   const data =
     dataPath === undefined
       ? undefined
@@ -92,11 +98,12 @@ function createNode(
   const needs: pulumi.Resource[] = [...opts.dependsOn, args.network.network, ...(data ? [data] : []), ...(live ? [live.command] : [])];
   const container = createServiceContainer(name, { ...args, host, component, mounts }, { ...opts, dependsOn: needs });
   const triggers = live ? [live.command.stdout] : [];
+  const membership = node.membership?.(container, { ...opts, dependsOn: [container] });
   const gate = createGate(
     `${name}-gate`,
     name,
-    { host, condition: whole, timeoutSeconds: gateTimeoutSeconds, pids, container, triggers },
-    opts,
+    { host, whole, spare, timeoutSeconds: gateTimeoutSeconds, pids, container, triggers },
+    { ...opts, dependsOn: [...opts.dependsOn, ...(membership ? [membership] : [])] },
   );
   return { container, gates: [gate, ...(node.follow?.(container, gate, opts) ?? [])] };
 }

@@ -101,7 +101,11 @@ export interface ServiceContainerArgs {
 /** Arguments that a transform may not change: the network, the hardening and the identity are the component's own. */
 const OWNED = [
   "name",
+  "hostname",
+  "labels",
+  "networkMode",
   "networksAdvanced",
+  "capabilities",
   "user",
   "readOnly",
   "privileged",
@@ -121,7 +125,7 @@ const OWNED = [
  * @throws {ConfigError} when a published port is taken, naming by whom, or the transform overrides what the component owns.
  */
 export function createServiceContainer(name: string, args: ServiceContainerArgs, opts: pulumi.CustomResourceOptions): Container {
-  claimPorts(name, args);
+  validateContainer(name, args);
   const containerArgs = hardenedArgs(name, args);
   return new Container(
     name,
@@ -135,8 +139,10 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
   );
 }
 
-function claimPorts(name: string, { host, ports = [] }: ServiceContainerArgs): void {
-  const checks = new Checks(name);
+function validateContainer(name: string, { host, user, cpus = 1, ports = [] }: ServiceContainerArgs): void {
+  const checks = new Checks(name)
+    .that(/^[1-9]\d*:[1-9]\d*$/.test(user), "user", user, "must be uid:gid in numbers, neither of them root's 0")
+    .that(cpus > 0, "cpus", cpus, "must be more than 0");
   for (const { external } of ports) {
     const holder = host.portHolder(external);
     checks

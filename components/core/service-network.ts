@@ -127,6 +127,13 @@ function validateSubnet(name: string, { subnet, addresses, placement }: ServiceN
     checks.that(parsed === undefined || parsed.contains(address), `addresses.${component}`, address, `must lie inside ${subnet}`);
   }
   const own = stackId();
+  const existing = placement.hosts[0].inventory.networks.find((network) => network.name === engineName(name));
+  checks.that(
+    existing === undefined || existing.subnets.includes(subnet),
+    "subnet",
+    subnet,
+    `cannot change from ${existing?.subnets.join(", ")} while nodes are on the network; run "npm run down" first, which keeps all data`,
+  );
   for (const network of placement.hosts[0].inventory.networks.filter(({ stack }) => stack !== own)) {
     for (const taken of network.subnets) {
       const other = Subnet.parse(taken);

@@ -19,3 +19,12 @@ export function heredoc(command: string, text: string): string {
   while (lines.has(delimiter)) delimiter += "_";
   return `${command} <<'${delimiter}'\n${text.endsWith("\n") ? text : `${text}\n`}${delimiter}`;
 }
+
+/**
+ * Shell words for a container's state: `running`, `exited`, …, or nothing where there is no such container.
+ *
+ * Unlike `docker inspect` it tells an absent container, which is an answer, from an engine that cannot be asked, which is a failure.
+ */
+export function containerState(docker: readonly string[], container: string, format = "{{.State}}"): string {
+  return shellCommand([...docker, "ps", "--all", "--filter", `name=^${container}$`, "--format", format]);
+}

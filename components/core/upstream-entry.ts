@@ -1,4 +1,4 @@
-import { Checks } from "./errors";
+import type { Checks } from "./errors";
 
 /** What a gateway is told of one instance, as the value of its key `upstreams/<service>/<address>:<port>`. */
 export interface UpstreamEntry {
@@ -18,29 +18,28 @@ export interface UpstreamEntry {
   backup?: boolean;
 }
 
-/** @throws {ConfigError} naming every fault. */
-export function normalizeUpstreamEntry(name: string, entry: UpstreamEntry = {}): Required<UpstreamEntry> {
+/** Fills in the defaults; what is wrong is added to `checks` below `path`. */
+export function normalizeUpstreamEntry(checks: Checks, path: string, entry: UpstreamEntry = {}): Required<UpstreamEntry> {
   const { weight = 1, maxFails = 2, failTimeoutSeconds = 10, down = false, backup = false } = entry;
-  new Checks(name)
+  checks
     .that(
       Number.isInteger(weight) && weight >= 1 && weight <= 100,
-      "upstream.weight",
+      `${path}.weight`,
       weight,
       "must be a whole number from 1 to 100; use down to send nothing",
     )
     .that(
       Number.isInteger(maxFails) && maxFails >= 0,
-      "upstream.maxFails",
+      `${path}.maxFails`,
       maxFails,
       "must be a whole number from 0; 0 never passes the instance over",
     )
     .that(
       Number.isInteger(failTimeoutSeconds) && failTimeoutSeconds >= 1,
-      "upstream.failTimeoutSeconds",
+      `${path}.failTimeoutSeconds`,
       failTimeoutSeconds,
       "must be a whole number of seconds from 1",
-    )
-    .done();
+    );
   return { weight, maxFails, failTimeoutSeconds, down, backup };
 }
 

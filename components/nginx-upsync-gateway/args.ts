@@ -48,7 +48,8 @@ export type NormalNginxUpsyncGatewayArgs = NormalGatewaySettings &
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncGatewayArgs): NormalNginxUpsyncGatewayArgs {
-  const settings = normalizeGatewaySettings(name, args);
+  const checks = new Checks(name);
+  const settings = normalizeGatewaySettings(checks, args);
   const {
     network,
     placement = network.placement,
@@ -62,7 +63,7 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
     transform,
   } = args;
 
-  new Checks(name)
+  checks
     .that(memoryMiB >= 64, "memoryMiB", memoryMiB, "must be 64 or more")
     .that(cpus > 0, "cpus", cpus, "must be more than 0")
     .that(publishedPort !== publishedAdminPort, "publishedAdminPort", publishedAdminPort, "must differ from publishedPort")

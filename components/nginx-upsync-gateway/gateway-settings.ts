@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
-import { Checks } from "../core/errors";
+import type { Checks } from "../core/errors";
+import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
 
 /**
  * How the gateway learns of changes: `lua` holds a blocking query on Consul in every worker of a stock nginx;
@@ -118,22 +119,17 @@ const LUA_MODULES = ["/usr/lib/nginx/modules/ndk_http_module.so", "/usr/lib/ngin
 
 const SERVICE_NAME = /^[a-z][a-z0-9_-]{0,62}$/;
 const LOCATION_PREFIX = /^\/[A-Za-z0-9._~/-]*$/;
-const KV_PREFIX = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/;
 const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/;
 const MODULE_PATH = /^[A-Za-z0-9._/-]+\.so$/;
 
-/**
- * Fills in the defaults and refuses what cannot work.
- *
- * @throws {ConfigError} naming every fault at once.
- */
-export function normalizeGatewaySettings(name: string, args: GatewaySettings): NormalGatewaySettings {
+/** Fills in the defaults; what is wrong is added to `checks`. */
+export function normalizeGatewaySettings(checks: Checks, args: GatewaySettings): NormalGatewaySettings {
   const engine = args.engine ?? "lua";
   const gateway: NormalGatewaySettings = {
     ...args,
     engine,
     services: Object.fromEntries(Object.entries(args.services).map(([service, given]) => [service, normalizeService(given)])),
-    kvPrefix: args.kvPrefix ?? "upstreams",
+    kvPrefix: args.kvPrefix ?? DEFAULT_KV_PREFIX,
     pull: { intervalMs: args.pull?.intervalMs ?? 500, timeoutSeconds: args.pull?.timeoutSeconds ?? 360 },
     port: args.port ?? 8080,
     adminPort: args.adminPort ?? 8081,
@@ -143,11 +139,9 @@ export function normalizeGatewaySettings(name: string, args: GatewaySettings): N
     modules: args.modules ?? (engine === "lua" ? LUA_MODULES : []),
   };
 
-  const checks = new Checks(name);
   checkGateway(checks, gateway);
   checkConsul(checks, gateway);
   checkServices(checks, gateway);
-  checks.done();
 
   return gateway;
 }
@@ -191,18 +185,13 @@ function checkGateway(checks: Checks, gateway: NormalGatewaySettings): void {
 }
 
 function checkConsul(checks: Checks, { consul, kvPrefix, pull }: NormalGatewaySettings): void {
+  checkKvPrefix(checks, kvPrefix);
   checks
     .that(
       consul.servers.length > 0,
       "consul.servers",
       consul.servers,
       "must name at least one server; pass the endpoints of a ConsulCluster",
-    )
-    .that(
-      KV_PREFIX.test(kvPrefix),
-      "kvPrefix",
-      kvPrefix,
-      'must be letters, digits, ".", "_", "-" and single slashes between them, as "upstreams"',
     )
     .that(
       isWhole(pull.intervalMs, 10, 500),

@@ -7,13 +7,14 @@ import { parseTarget, pulumi } from "../stack";
 export default async function down(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi"]);
-  await recover(target);
+  const { hosts } = await recover(target);
   // The clusters stop as they are: nobody leaves, so that all come back to each other.
   const code = await pulumi(target, ["destroy", "--stack", target.stack, "--yes", "--skip-preview", ...rest], { DOCKYARD_STOP: "1" });
   if (code !== 0) return code;
-  const kept = (await run(["docker", "volume", "ls", "--quiet", "--filter", `label=dockyard.stack=${target.label}`]))
-    .split("\n")
-    .filter(Boolean);
+  const volumes = await Promise.all(
+    hosts.map((docker) => run([...docker, "volume", "ls", "--quiet", "--filter", `label=dockyard.stack=${target.label}`])),
+  );
+  const kept = volumes.flatMap((names) => names.split("\n").filter(Boolean));
   if (kept.length > 0) console.log(`Kept for the next \`npm run up\`: ${kept.join(", ")}.`);
   return 0;
 }

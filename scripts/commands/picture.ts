@@ -4,13 +4,16 @@ import { instance } from "@viz-js/viz";
 import { StackResource, renderArchitecture } from "../picture";
 import { setup } from "../setup/setup";
 import { PROJECT_ROOT } from "../setup/paths";
+import { SetupError } from "../setup/shell";
 import { exportedStack, parseTarget } from "../stack";
 
 /** Draws the stack as it is recorded in its state into docs/architecture.svg. */
 export default async function picture(args: readonly string[]): Promise<number> {
   const { target } = parseTarget(args);
   await setup(["pulumi"]);
-  const { deployment } = JSON.parse(await exportedStack(target)) as { deployment?: { resources?: StackResource[] } };
+  const exported = await exportedStack(target);
+  if (exported === undefined) throw new SetupError(`There is no stack ${target.stack} to draw; \`npm run up\` makes it.`);
+  const { deployment } = JSON.parse(exported) as { deployment?: { resources?: StackResource[] } };
   const viz = await instance();
   const file = join(PROJECT_ROOT, "docs", "architecture.svg");
   await writeFile(file, viz.renderString(renderArchitecture(deployment?.resources ?? []), { format: "svg" }));

@@ -1,10 +1,10 @@
 import { setup } from "../setup/setup";
-import { exportedStack, parseTarget, pulumi } from "../stack";
+import { ensureStack, parseTarget, pulumi } from "../stack";
 
 /** Shows what `up` would do, and touches nothing. */
 export default async function preview(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi", "images"]);
-  await exportedStack(target);
+  await ensureStack(target);
   return pulumi(target, ["preview", "--stack", target.stack, ...rest]);
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PRIVATE } from "./paths";
+import { PRIVATE, PROJECT_ROOT } from "./paths";
 import { PulumiInstallation, findPulumi, loggedInBackend, pulumiPath, userCredentials } from "./pulumi";
 import { SetupError } from "./shell";
 
@@ -44,6 +44,19 @@ function backend({ home }: PulumiInstallation): Record<string, string> {
 function passphrase(): Record<string, string> {
   if (process.env.PULUMI_CONFIG_PASSPHRASE !== undefined || process.env.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined) return {};
   const file = join(PRIVATE, "passphrase");
+  if (!existsSync(file)) refuseForeignSalt(file);
   if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
   return { PULUMI_CONFIG_PASSPHRASE_FILE: file };
+}
+
+/** A salt in a stack's configuration belongs to the passphrase that it was made with: with another one Pulumi could read nothing. */
+function refuseForeignSalt(file: string): void {
+  const salted = readdirSync(PROJECT_ROOT).find(
+    (name) => /^Pulumi\.[^.]+\.yaml$/.test(name) && /^encryptionsalt:/m.test(readFileSync(join(PROJECT_ROOT, name), "utf8")),
+  );
+  if (salted === undefined) return;
+  throw new SetupError(
+    `${salted} has the salt of a passphrase that is not here: ${file} is missing. Put that file back or set PULUMI_CONFIG_PASSPHRASE to go on with its state; ` +
+      `to begin a state of your own, take the line "encryptionsalt" out of ${salted}.`,
+  );
 }

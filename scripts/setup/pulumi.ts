@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { folderDigest } from "../../components/core/digest";
+import { digestOf } from "../../components/core/digest";
 import { download } from "./download";
 import { goBuild } from "./go-build";
 import { CACHE, PROJECT_ROOT } from "./paths";
@@ -12,11 +12,17 @@ import { PLUGINS, PULUMI_VERSION } from "./versions";
 type Plugin = keyof typeof PLUGINS;
 const PLUGIN_NAMES = Object.keys(PLUGINS) as Plugin[];
 
-/** Folder of the CLI and language host that the set-up downloaded or built. */
-const OWN_BIN = join(CACHE, `pulumi-${PULUMI_VERSION}`);
+/** Where released programs and plugins are put, so that the user's own are left alone. */
+const RELEASED = { bin: join(CACHE, `pulumi-${PULUMI_VERSION}`), home: join(CACHE, "pulumi-home") };
 
-/** Pulumi's home for what the set-up installs, so that the user's own plugins are left alone. */
-const OWN_HOME = join(CACHE, "pulumi-home");
+/** Where those are that were built from toolchain/, of this very state of its sources. */
+const BUILT = {
+  bin: join(
+    CACHE,
+    `pulumi-${PULUMI_VERSION}-${digestOf(PROJECT_ROOT, ["toolchain/cli", "toolchain/language-host", "scripts/setup/go-build.ts"])}`,
+  ),
+  home: join(CACHE, `pulumi-home-${digestOf(PROJECT_ROOT, ["toolchain/providers", "scripts/setup/go-build.ts"])}`),
+};
 
 const USER_HOME = process.env.PULUMI_HOME ?? join(homedir(), ".pulumi");
 
@@ -29,35 +35,49 @@ export interface PulumiInstallation {
 
 /** The installation as it is now, or undefined where the CLI or a plugin is missing. Looks at files only, so it costs nothing. */
 export function findPulumi(): PulumiInstallation | undefined {
-  const bin = existsSync(join(OWN_BIN, "complete")) ? OWN_BIN : undefined;
+  const bin = ownBin();
   if (bin === undefined && !onPath("pulumi")) return undefined;
-  const home = [...(bin === undefined ? [USER_HOME] : []), OWN_HOME].find((candidate) => missingPlugins(candidate).length === 0);
+  const home = [...(bin === undefined ? [USER_HOME] : []), RELEASED.home, BUILT.home].find(
+    (candidate) => missingPlugins(candidate).length === 0,
+  );
   return home === undefined ? undefined : { bin, home };
+}
+
+function ownBin(): string | undefined {
+  return [RELEASED.bin, BUILT.bin].find((bin) => existsSync(join(bin, "complete")));
 }
 
 /** Has the CLI: the one on the PATH if it is of this major version, else downloaded, else built. */
 export async function ensureCli(report: Report): Promise<void> {
-  if (existsSync(join(OWN_BIN, "complete"))) return;
+  if (ownBin() !== undefined) return;
   if (onPath("pulumi") && (await run(["pulumi", "version"])).startsWith("v3.")) return;
-  const part = `${OWN_BIN}.${process.pid}`;
+  report("asking for the released CLI");
+  if (await inWhole(RELEASED.bin, downloadCli)) return;
+  await inWhole(BUILT.bin, async (folder) => {
+    await goBuild("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", join(folder, "pulumi"), report, {
+      // Without it `pulumi version` says nothing, and the Automation API refuses the CLI.
+      "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${PULUMI_VERSION}`,
+    });
+    await goBuild(
+      "language-host",
+      "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
+      join(folder, "pulumi-language-nodejs"),
+      report,
+    );
+    return true;
+  });
+}
+
+/** Fills a folder that appears under its name only when `fill` says that it is complete. */
+async function inWhole(folder: string, fill: (part: string) => Promise<boolean>): Promise<boolean> {
+  const part = `${folder}.${process.pid}`;
   try {
     await mkdir(part, { recursive: true });
-    report("asking for the released CLI");
-    if (!(await downloadCli(part))) {
-      await goBuild("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", join(part, "pulumi"), report, {
-        // Without it `pulumi version` says nothing, and the Automation API refuses the CLI.
-        "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${PULUMI_VERSION}`,
-      });
-      await goBuild(
-        "language-host",
-        "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
-        join(part, "pulumi-language-nodejs"),
-        report,
-      );
-    }
+    if (!(await fill(part))) return false;
     await writeFile(join(part, "complete"), PULUMI_VERSION);
-    await rm(OWN_BIN, { recursive: true, force: true });
-    await rename(part, OWN_BIN);
+    await rm(folder, { recursive: true, force: true });
+    await rename(part, folder);
+    return true;
   } finally {
     await rm(part, { recursive: true, force: true });
   }
@@ -78,21 +98,23 @@ async function downloadCli(folder: string): Promise<boolean> {
 /** Has the plugins that the program needs: those in the user's home, else Pulumi's own, else built from toolchain/. */
 export async function ensurePlugins(report: Report): Promise<void> {
   if (findPulumi() !== undefined) return;
-  const bin = existsSync(join(OWN_BIN, "complete")) ? OWN_BIN : undefined;
-  const env = pulumiPath({ bin, home: OWN_HOME });
-  let released = true;
-  for (const plugin of missingPlugins(OWN_HOME)) {
-    const install = ["pulumi", "plugin", "install", "resource", plugin, PLUGINS[plugin], "--non-interactive"] as const;
+  const install = (plugin: Plugin, ...rest: string[]) =>
+    ["pulumi", "plugin", "install", "resource", plugin, PLUGINS[plugin], "--non-interactive", ...rest] as const;
+  const env = (home: string) => pulumiPath({ bin: ownBin(), home });
+  for (const plugin of missingPlugins(RELEASED.home)) {
     report(`asking for the released ${plugin} plugin`);
     // One refusal says that there is no way out; the next need not be asked.
-    released = released && (await succeeds([...install], { env, timeout: 120_000 }));
-    if (!released) await run([...install, "--reinstall", "--file", (await buildPlugins(report))[plugin]], { env });
+    if (!(await succeeds([...install(plugin)], { env: env(RELEASED.home), timeout: 120_000 }))) break;
+  }
+  if (findPulumi() !== undefined) return;
+  for (const [plugin, binary] of Object.entries(await buildPlugins(report)) as [Plugin, string][]) {
+    await run([...install(plugin, "--reinstall", "--file", binary)], { env: env(BUILT.home) });
   }
 }
 
 /** Builds the plugins from toolchain/, once for each state of their sources; returns where they are. */
 export async function buildPlugins(report: Report): Promise<Record<Plugin, string>> {
-  const folder = join(CACHE, `plugins-${folderDigest(PROJECT_ROOT, ["toolchain/providers"])}`);
+  const folder = join(BUILT.home, "built");
   const built = {} as Record<Plugin, string>;
   for (const plugin of PLUGIN_NAMES) {
     built[plugin] = join(folder, `pulumi-resource-${plugin}`);

@@ -75,21 +75,21 @@ describe("an app service", () => {
       "REGISTRATION=stack",
       "RPC_PORT=9000",
       "SERVICE=goods",
+      "UPSTREAM_PREFIX=upstreams",
     ]);
-    const order = registered.map(({ name }) => name);
-    expect(order.indexOf("goods-1-gate")).toBeLessThan(order.indexOf("goods-1-registration"));
-    expect(order.indexOf("goods-1-registration")).toBeLessThan(order.indexOf("goods-2"));
     const inputs = registered.find(({ name }) => name === "goods-2-registration")?.inputs;
-    expect(inputs?.triggers).toEqual(["goods-2-id"]);
+    expect(inputs?.triggers).toEqual(["goods-2-id", "upstreams/goods/10.89.0.42:8000", "upstreams/goods-rpc/10.89.0.42:9000"]);
     await expect(inputs?.create).toMatchFileSnapshot("golden/register.sh");
     await expect(inputs?.delete).toMatchFileSnapshot("golden/deregister.sh");
   });
 
   it("leaves the keys to instances that write them themselves", async () => {
     const own = recordResources();
-    new AppService("self", { ...args, registration: "self" });
+    new AppService("self", { ...args, registration: "self", upstream: { weight: 5 } });
     await settled(own);
     expect(own.map(({ name }) => name).filter((name) => name.endsWith("-registration"))).toEqual([]);
-    expect(own.find(({ name }) => name === "self-1")?.inputs.envs).toContain("REGISTRATION=self");
+    expect(own.find(({ name }) => name === "self-1")?.inputs.envs).toEqual(
+      expect.arrayContaining(["REGISTRATION=self", "WEIGHT=5", "CHECK_INTERVAL=10s", "CHECK_TIMEOUT=2s"]),
+    );
   });
 });

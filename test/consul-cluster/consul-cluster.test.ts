@@ -1,8 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { ConsulCluster } from "../../components/consul-cluster/consul-cluster";
 import { normalizeConsulClusterArgs } from "../../components/consul-cluster/args";
-import { consulCommand, seedAddresses } from "../../components/consul-cluster/consul-config";
-import { consulLeaveCommand, consulWholeCondition } from "../../components/consul-cluster/consul-gate";
+import { consulCommand, seedsOf } from "../../components/consul-cluster/consul-config";
+import { consulLeaveCommand, consulSpareCondition, consulWholeCondition } from "../../components/consul-cluster/consul-gate";
 import { emptyNetwork, recordResources, settled } from "../mocks";
 
 const registered = recordResources();
@@ -50,7 +51,7 @@ describe("a Consul server's command line", () => {
       address: addresses[index] ?? "",
       datacenter: "dc1",
       raftMultiplier: 1,
-      seeds: seedAddresses(addresses.slice(0, count)),
+      seeds: seedsOf(addresses.slice(0, count)),
     });
 
   it("is that of the requirements", () => {
@@ -80,12 +81,39 @@ describe("a Consul server's command line", () => {
 
 describe("a Consul cluster's shell commands", () => {
   const nodes = [1, 2, 3].map((n) => ({ name: `discovery-${n}`, docker: ["docker"], container: `shop-dev-discovery-${n}` }));
-  const [first, , third] = nodes;
-  if (!first || !third) throw new Error("there are three");
+  const [first, second, third] = nodes;
+  if (!first || !second || !third) throw new Error("there are three");
 
   it("let the first servers pass while nobody has formed a cluster yet, but not the last", async () => {
     await expect(consulWholeCondition(first, 1, nodes)).toMatchFileSnapshot("golden/gate-first.sh");
     await expect(consulWholeCondition(third, 3, nodes)).toMatchFileSnapshot("golden/gate-last.sh");
+  });
+
+  it("ask the leader whether the others are enough before a server goes", async () => {
+    await expect(consulSpareCondition(second, nodes)).toMatchFileSnapshot("golden/spare.sh");
+  });
+
+  it.each([
+    ["three healthy servers", [true, true, true], true],
+    ["another one that is not", [true, true, false], false],
+    ["only this one that is not", [true, false, true], true],
+    ["five healthy servers", [true, true, true, true, true], true],
+    ["two others of five that are not", [true, true, true, false, false], false],
+    ["one other of five that is not", [true, true, true, true, false], true],
+    ["one other server, healthy", [true, true], true],
+    ["one other server that is not healthy", [false, true], false],
+    ["no other server", [undefined, true], true],
+    ["no leader to ask", [], true],
+  ] as const)("spare discovery-2 with %s: judged by what a leader prints", (_, healthy, spared) => {
+    const servers = healthy.flatMap((is, index) =>
+      is === undefined ? [] : [`   id-${index}\n      Name:            discovery-${index + 1}\n      Healthy:         ${is}\n`],
+    );
+    const state =
+      servers.length === 0 ? "" : `Healthy:                      true\nFailure Tolerance:            1\nServers:\n${servers.join("")}`;
+    // A docker that prints what the leader would, or fails as without one.
+    const docker = `docker() { ${state === "" ? "return 1" : `printf '%s' '${state}'`}; }`;
+    const { status } = spawnSync("sh", ["-c", `${docker}\n${consulSpareCondition(second, nodes)}`]);
+    expect(status === 0).toBe(spared);
   });
 
   it("make a server leave by itself, after a snapshot and after handing over its leadership", async () => {
@@ -94,13 +122,11 @@ describe("a Consul cluster's shell commands", () => {
 });
 
 describe("a Consul cluster", () => {
-  it("makes each server after the gate of the one before, and publishes their APIs next to each other on loopback", async () => {
+  it("publishes the servers' APIs next to each other on loopback, and keeps each one's data and configuration on volumes", async () => {
     const cluster = new ConsulCluster("discovery", { network, apiPort: 18_500 });
     expect(cluster.api.map(String)).toEqual(["127.0.0.1:18500", "127.0.0.1:18501", "127.0.0.1:18502"]);
     expect(cluster.endpoints.map(String)).toEqual(["10.89.0.11:8500", "10.89.0.12:8500", "10.89.0.13:8500"]);
     await settled(registered);
-    const order = registered.map(({ name }) => name).filter((name) => /^discovery-\d(-gate|-membership|-config)?$/.test(name));
-    for (const n of [1, 2]) expect(order.indexOf(`discovery-${n}-gate`)).toBeLessThan(order.indexOf(`discovery-${n + 1}`));
     expect(registered.find(({ name }) => name === "discovery-2")?.inputs).toMatchObject({
       name: "dockyard-unit-discovery-2",
       networksAdvanced: [{ name: "dockyard-unit-services", ipv4Address: "10.89.0.12", aliases: ["discovery-2"] }],

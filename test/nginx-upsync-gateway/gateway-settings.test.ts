@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type GatewaySettings, normalizeGatewaySettings } from "../../components/nginx-upsync-gateway/gateway-settings";
+import { type GatewaySettings } from "../../components/nginx-upsync-gateway/gateway-settings";
+import { settingsOf } from "./settings";
 import type { ConfigError } from "../../components/core/errors";
 
 const GOOD: GatewaySettings = {
@@ -10,7 +11,7 @@ const GOOD: GatewaySettings = {
 /** The faults' lines of a gateway whose arguments differ from good ones in this. */
 function faults(change: object): string[] {
   try {
-    normalizeGatewaySettings("edge", { ...GOOD, ...change });
+    settingsOf("edge", { ...GOOD, ...change });
   } catch (error) {
     return (error as ConfigError).message.split("\n");
   }
@@ -23,7 +24,7 @@ function goods(change: object): object {
 
 describe("a gateway's arguments", () => {
   it("follow the prefix upstreams every 500 ms with two workers by default", () => {
-    expect(normalizeGatewaySettings("edge", GOOD)).toEqual({
+    expect(settingsOf("edge", GOOD)).toEqual({
       engine: "lua",
       consul: { servers: [{ host: "10.20.0.11", port: 8500 }] },
       services: {
@@ -50,7 +51,7 @@ describe("a gateway's arguments", () => {
   });
 
   it("load no module with the engine upsync unless told to", () => {
-    expect(normalizeGatewaySettings("edge", { ...GOOD, engine: "upsync" }).modules).toEqual([]);
+    expect(settingsOf("edge", { ...GOOD, engine: "upsync" }).modules).toEqual([]);
   });
 
   it("may hold many services, names of servers and paths at their limits", () => {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { type GatewaySettings, normalizeGatewaySettings } from "../../components/nginx-upsync-gateway/gateway-settings";
+import { type GatewaySettings } from "../../components/nginx-upsync-gateway/gateway-settings";
+import { settingsOf } from "./settings";
 import { gatewayFolder } from "../../components/nginx-upsync-gateway/gateway-files";
 import { type GatewayConf, renderNginxConf } from "../../components/nginx-upsync-gateway/nginx-conf";
 
@@ -15,7 +16,7 @@ const SHOP: GatewaySettings = {
 };
 
 function conf(args: GatewaySettings, adminClients: readonly string[] = ["10.20.0.1"]): GatewayConf {
-  return { ...normalizeGatewaySettings("edge", args), adminClients };
+  return { ...settingsOf("edge", args), adminClients };
 }
 
 function golden(file: string): string {

@@ -12,12 +12,13 @@ async function keys(prefix: string): Promise<string[]> {
 }
 
 afterAll(async () => {
-  await stack.up({ goods: {} });
+  await stack.reset();
+  await stack.up();
 });
 
 describe("an app service", () => {
   it("rolls a changed environment instance by instance, under load, without a failed request", async () => {
-    const changed = { goods: { environment: { ROLL: "1" } } };
+    const changed = { goods: { instances: 3, environment: { ROLL: "1" } } };
     const planned = await stack.preview(changed);
     expect(
       planned
@@ -54,11 +55,11 @@ describe("an app service", () => {
   });
 
   it("lets instances write their own keys, and rolls them without a failed request too", async () => {
-    const { failures } = await underLoad(URLS, 50, () => stack.up({ goods: { registration: "self" } }));
+    const { failures } = await underLoad(URLS, 50, () => stack.up({ goods: { instances: 3, registration: "self" } }));
     expect(failures).toEqual([]);
     expect(await keys("upstreams/goods/")).toHaveLength(3);
     expect(await keys("upstreams/goods-rpc/")).toHaveLength(3);
-    const rolled = await underLoad(URLS, 50, () => stack.up({ goods: { registration: "self", environment: { ROLL: "2" } } }));
+    const rolled = await underLoad(URLS, 50, () => stack.up({ goods: { instances: 3, registration: "self", environment: { ROLL: "2" } } }));
     expect(rolled.failures).toEqual([]);
     expect(await keys("upstreams/goods/")).toHaveLength(3);
   });

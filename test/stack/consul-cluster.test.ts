@@ -24,7 +24,8 @@ function mostDownAtOnce(events: readonly string[]): number {
 }
 
 afterAll(async () => {
-  await stack.up({ consul: settings.consul });
+  await stack.reset();
+  await stack.up();
 });
 
 describe("a Consul cluster of three", () => {

@@ -1,6 +1,9 @@
+import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { raftPeers } from "./support/consul";
 import { containersOf, docker } from "./support/engine";
 import { get, until } from "./support/load";
 import { TestStack, freePorts } from "./support/test-stack";
@@ -16,21 +19,47 @@ beforeAll(async () => {
   stack = await TestStack.create("test-interrupted", {
     network: { subnet: "10.195.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
-    consul: { apiPort: port + 2, servers: 1 },
-    goods: { instances: 1 },
-    order: { instances: 1 },
+    consul: { apiPort: port + 2 },
   });
 });
 
 afterAll(() => stack.remove());
 
-/** `npm run up` as a process group of its own, as a terminal would start it. */
-function startUp() {
+/** `npm run up` or `down`, as a process group of its own, as a terminal would start it. */
+function start(command: "up" | "down") {
   return execa(
     process.execPath,
-    [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), "up", "--cwd", stack.folder, "--stack", stack.name, "--non-interactive"],
-    { detached: true, all: true, stdin: "ignore", reject: false },
+    [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), command, "--cwd", stack.folder, "--stack", stack.name, "--non-interactive"],
+    {
+      detached: true,
+      all: true,
+      stdin: "ignore",
+      reject: false,
+    },
   );
+}
+
+/** Starts `up` and ends all of its processes when it says that it has come to a moment, as Ctrl-C in a terminal or a lost session does. */
+async function cut(signal: NodeJS.Signals, moment: string): Promise<void> {
+  const up = start("up");
+  let output = "";
+  let reached = false;
+  up.all.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+    if (reached || !output.includes(moment)) return;
+    reached = true;
+    process.kill(-(up.pid ?? 0), signal);
+  });
+  await up;
+  expect(reached, output).toBe(true);
+  await until("no process of it is left", async () => (await processesIn(stack.folder)).length === 0, 60_000);
+}
+
+/** Processes that work in a folder: Pulumi, its language host, its plugins. */
+async function processesIn(folder: string): Promise<string[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const folders = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/cwd`).catch(() => "")));
+  return pids.filter((_, index) => folders[index] === folder);
 }
 
 /** Counts what the stack has on the engine. */
@@ -44,74 +73,106 @@ async function found() {
   };
 }
 
+async function isAsIfNothingHadHappened(): Promise<void> {
+  const { exitCode, all } = await start("up");
+  expect(exitCode, all).toBe(0);
+  expect((await get(`${gateway}/orders/1`)).status).toBe(200);
+  expect(await stack.preview()).toEqual([]);
+  expect(await found()).toEqual({
+    containers: ["discovery-1", "discovery-2", "discovery-3", "gateway-1", "goods-1", "order-1"].map((node) => stack.container(node)),
+    networks: [stack.container("services")],
+    volumes: ["discovery-1", "discovery-2", "discovery-3", "gateway-1"]
+      .flatMap((node) => [`${node}-config`, `${node}-data`])
+      .map((volume) => stack.container(volume)),
+  });
+  expect(Object.values(await containersOf(stack.label)).every(({ State }) => State.Running)).toBe(true);
+}
+
 describe("npm run up", () => {
-  // Each cut is a moment of the first up, which takes some 25 s here: in Pulumi's start, while Consul forms, at the gateway, at the services.
   it.each([
     ["SIGKILL", "discovery-1-config creating"],
-    ["SIGKILL", "Container discovery-1 creating"],
-    ["SIGINT", "Container gateway-1 creating"],
-    ["SIGKILL", "discovery-1-gate creating"],
+    ["SIGKILL", "Container discovery-2 creating"],
+    ["SIGINT", "discovery-3-gate creating"],
     ["SIGKILL", "goods-1-registration creating"],
-    ["SIGTERM", "Container order-1 creating"],
-  ] as const)("may be ended by %s at %j", async (signal, moment) => {
-    const up = startUp();
-    let output = "";
-    let reached = false;
-    up.all?.on("data", (chunk: Buffer) => {
-      output += chunk.toString();
-      if (reached || !output.includes(moment)) return;
-      reached = true;
-      // The whole group, as Ctrl-C in a terminal or a lost session does: the CLI, the plugins, the language host.
-      process.kill(-(up.pid ?? 0), signal);
-    });
-    await up;
-    // An earlier cut may have come after this moment: then the run went through, which is as good a state to go on from.
-    expect(reached || output.includes("Resources:"), output).toBe(true);
-    await until(
-      "no process of it is left",
-      async () => (await execa("pgrep", ["-f", stack.folder], { reject: false })).exitCode !== 0 || undefined,
-      30_000,
-    );
-  });
-
-  it("ends, run once more, as if nothing had happened", async () => {
-    const { exitCode, all } = await startUp();
+  ] as const)("ends as if nothing had happened after a first run that %s ended at %j", async (signal, moment) => {
+    await cut(signal, moment);
+    await isAsIfNothingHadHappened();
+    // So that the next one is a first run again, on the data that this one left.
+    const { exitCode, all } = await start("down");
     expect(exitCode, all).toBe(0);
-    expect((await get(`${gateway}/orders/1`)).status).toBe(200);
-    expect(await stack.preview()).toEqual([]);
-    expect(await found()).toEqual({
-      containers: ["discovery-1", "gateway-1", "goods-1", "order-1"].map((node) => stack.container(node)),
-      networks: [stack.container("services")],
-      volumes: ["discovery-1-config", "discovery-1-data", "gateway-1-config", "gateway-1-data"].map((volume) => stack.container(volume)),
-    });
-    expect(Object.values(await containersOf(stack.label)).every(({ State }) => State.Running)).toBe(true);
-  });
-
-  it("refuses to run beside another one, and leaves the state valid", async () => {
-    await stack.configure({ goods: { instances: 1, environment: { CHANGED: "1" } } });
-    const both = await Promise.all([startUp(), startUp()]);
-    expect(both.map(({ exitCode }) => exitCode).sort(), both.map(({ all }) => all).join("\n")).toContain(0);
-    const { exitCode } = await startUp();
-    expect(exitCode).toBe(0);
-    expect(await stack.preview()).toEqual([]);
-  });
-
-  it("keeps the data over npm run down, and finds it again", async () => {
-    const api = (await stack.outputs<{ endpoints: { consul: string } }>()).endpoints.consul;
-    await get(`${api}/v1/kv/kept`, { method: "PUT", body: "over the down" });
-    const down = await execa(
-      process.execPath,
-      [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), "down", "--cwd", stack.folder, "--stack", stack.name, "--non-interactive"],
-      { stdin: "ignore" },
-    );
-    expect(down.stdout).toContain(stack.container("discovery-1-data"));
     expect(await found()).toEqual({
       containers: [],
       networks: [],
-      volumes: ["discovery-1-data", "gateway-1-data"].map((volume) => stack.container(volume)),
+      volumes: ["discovery-1-data", "discovery-2-data", "discovery-3-data", "gateway-1-data"].map((volume) => stack.container(volume)),
     });
-    const { exitCode, all } = await startUp();
-    expect(exitCode, all).toBe(0);
+  });
+
+  it("finds its data again after npm run down", async () => {
+    await isAsIfNothingHadHappened();
+    const api = (await stack.outputs<{ endpoints: { consul: string } }>()).endpoints.consul;
+    await get(`${api}/v1/kv/kept`, { method: "PUT", body: "over the down" });
+    expect((await start("down")).all).toContain(stack.container("discovery-1-data"));
+    await isAsIfNothingHadHappened();
     expect((await get(`${api}/v1/kv/kept?raw`)).body).toBe("over the down");
+    expect(await raftPeers(api)).toHaveLength(3);
+  });
+
+  it("ends as if nothing had happened after a roll and a shrink that were killed", async () => {
+    const { consul } = await stack.outputs<{ endpoints: { consul: string } }>().then(({ endpoints }) => endpoints);
+    const apiPort = Number(new URL(consul).port);
+    await stack.configure({ consul: { apiPort, environment: { ROLL: "1" } } });
+    await cut("SIGKILL", "Container discovery-2 creating replacement");
+    await isAsIfNothingHadHappened();
+    await stack.up({ consul: { apiPort, servers: 5, environment: { ROLL: "1" } } });
+    await stack.configure({ consul: { apiPort, servers: 3, environment: { ROLL: "1" } } });
+    await cut("SIGKILL", "discovery-5-membership deleting");
+    await cut("SIGKILL", "Container discovery-5 deleting");
+    const { exitCode, all } = await start("up");
+    expect(exitCode, all).toBe(0);
+    expect(await raftPeers(consul)).toHaveLength(3);
+    expect(await stack.preview()).toEqual([]);
+  });
+
+  it("refuses to run beside another one, which is not disturbed", async () => {
+    await stack.configure({ goods: { environment: { CHANGED: "1" } } });
+    const first = start("up");
+    let second: ReturnType<typeof start> | undefined;
+    first.all.on("data", () => (second ??= start("up")));
+    const codes = [(await first).exitCode, (await second)?.exitCode];
+    expect(codes[0], (await first).all).toBe(0);
+    expect((await second)?.all).toMatch(codes[1] === 0 ? /unchanged/ : /currently locked/);
+    expect(await stack.preview()).toEqual([]);
+  });
+
+  it("starts what was stopped, makes again what was removed, and touches nothing else", async () => {
+    const before = await containersOf(stack.label);
+    await docker("kill", stack.container("goods-1"));
+    await docker("rm", "--force", stack.container("order-1"));
+    const { exitCode, all } = await start("up");
+    expect(exitCode, all).toBe(0);
+    const after = await containersOf(stack.label);
+    const changed = Object.keys(after).filter((node) => after[node]?.Id !== before[node]?.Id);
+    expect(changed).toEqual(["order-1"]);
+    expect(Object.values(after).every(({ State }) => State.Running)).toBe(true);
+    expect((await get(`${gateway}/orders/1`)).status).toBe(200);
+  });
+
+  it("refuses a stack whose nodes run but whose state is somewhere else, and touches none of them", async () => {
+    const before = Object.values(await containersOf(stack.label)).map(({ Id, State }) => [Id, State.StartedAt]);
+    const elsewhere = await mkdtemp(join(tmpdir(), "dockyard-elsewhere-"));
+    const { exitCode, all } = await execa(
+      process.execPath,
+      [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), "up", `--cwd=${stack.folder}`, `--stack=${stack.name}`, "--non-interactive"],
+      {
+        all: true,
+        stdin: "ignore",
+        reject: false,
+        env: { PULUMI_BACKEND_URL: `file://${elsewhere}` },
+      },
+    );
+    await rm(elsewhere, { recursive: true });
+    expect(exitCode).toBe(1);
+    expect(all).toContain("whose state is somewhere else");
+    expect(Object.values(await containersOf(stack.label)).map(({ Id, State }) => [Id, State.StartedAt])).toEqual(before);
   });
 });

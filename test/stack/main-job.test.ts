@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { containersOf } from "./support/engine";
+import { containersOf, docker } from "./support/engine";
 import { get } from "./support/load";
 import { sharedStack } from "./support/shared";
 
@@ -52,6 +52,22 @@ describe("the stack, once it is up", () => {
     expect(ui.body).toContain("Consul");
   });
 
+  it("makes every node wait for the gate of the one before, and registers an instance behind its own", async () => {
+    const { deployment } = JSON.parse(await stack.pulumi("stack", "export", "--stack", stack.name)) as {
+      deployment: { resources: { urn: string; dependencies?: string[] }[] };
+    };
+    const name = (urn: string) => urn.split("::").pop() ?? "";
+    const dependencies = Object.fromEntries(
+      deployment.resources.map((resource) => [name(resource.urn), (resource.dependencies ?? []).map(name)]),
+    );
+    for (const n of [2, 3]) {
+      expect(dependencies[`discovery-${n}`]).toContain(`discovery-${n - 1}-gate`);
+      expect(dependencies[`discovery-${n}-config`]).toContain(`discovery-${n - 1}-gate`);
+      expect(dependencies[`goods-${n}`]).toEqual(expect.arrayContaining([`goods-${n - 1}-gate`, `goods-${n - 1}-registration`]));
+    }
+    expect(dependencies["goods-1-registration"]).toEqual(expect.arrayContaining(["goods-1-gate", "gateway-1-gate", "discovery-3-gate"]));
+  });
+
   it("has only outputs that are URLs which answer", async () => {
     const { endpoints } = await stack.outputs<{ endpoints: Record<string, string> }>();
     expect(Object.keys(endpoints).sort()).toEqual(["consul", "gateway", "gatewayStatus"]);
@@ -84,11 +100,14 @@ describe("the stack, once it is up", () => {
   });
 
   it("keeps the gossip key out of environments, command lines and labels, and encrypted in the state", async () => {
-    const state = await stack.storedState();
-    expect(state).toContain("RandomBytes");
-    expect(state).not.toMatch(/encrypt\\*":/);
-    const seen = JSON.stringify(await containersOf(stack.label));
-    expect(seen).not.toMatch(/encrypt/i);
+    const config = await docker("exec", "--user", "8500:8500", stack.container("discovery-1"), "cat", "/consul/config/current/gossip.json");
+    const { encrypt: key } = JSON.parse(config) as { encrypt: string };
+    expect(key).toMatch(/^[A-Za-z0-9+/]{43}=$/);
+    expect(await docker("exec", stack.container("discovery-1"), "stat", "--format", "%a %u", "/consul/config/current/gossip.json")).toBe(
+      "400 8500",
+    );
+    expect(await stack.storedState()).not.toContain(key);
+    expect(JSON.stringify(await containersOf(stack.label))).not.toContain(key);
   });
 
   it("has nothing to change, five times in a row and after a refresh", async () => {

@@ -18,7 +18,7 @@ async function refusal(changed: Settings): Promise<string> {
 }
 
 afterEach(async () => {
-  await stack.configure({ network: { subnet: "10.197.0.0/24" }, ...settings, goods: {}, order: {} });
+  await stack.reset();
 });
 
 describe("preview refuses", () => {
@@ -45,9 +45,7 @@ describe("preview refuses", () => {
     try {
       const said = await refusal({ gateway: { ...settings.gateway, publishedPort: port } });
       expect(said).toMatch(
-        new RegExp(
-          `gateway-1\\.ports: must be free on host local, but process \\S+ \\(pid ${process.ppid}|${process.pid}\\) listens there`,
-        ),
+        new RegExp(`gateway-1\\.ports: must be free on host local, but process \\S+ \\(pid ${process.pid}\\) listens there`),
       );
     } finally {
       server.close();
@@ -68,13 +66,26 @@ describe("preview refuses", () => {
   });
 
   it("a setting that does not exist, or is of another type, all at once", async () => {
-    const said = await refusal({ consul: { ...settings.consul, server: 3 }, goods: { instances: "3" } });
+    const said = await refusal({ consul: { ...settings.consul, server: 3 }, goods: { instances: "3" }, good: {} });
     expect(said).toContain("dockyard:consul.server: is not a setting; there are servers, apiPort, logLevel, environment, got 3");
+    expect(said).toContain("dockyard:good: is not a setting; there are network, consul, gateway, goods, order, allowDataLoss");
     expect(said).toContain('dockyard:goods.instances: must be a number, like 3, got "3"');
   });
 
   it("more instances than there are addresses before the next component's", async () => {
     expect(await refusal({ goods: { instances: 45 } })).toContain("services.addresses.order-1: must be its own, but goods-41 has it");
+  });
+
+  it("another subnet for a network that nodes are on, saying how to change it", async () => {
+    expect(await refusal({ network: { subnet: "10.194.0.0/24" } })).toContain(
+      'services.subnet: cannot change from 10.197.0.0/24 while nodes are on the network; run "npm run down" first',
+    );
+  });
+
+  it("a volume to lose that the stack does not have", async () => {
+    expect(await refusal({ allowDataLoss: ["mysql-1-data"] })).toContain(
+      'dockyard:allowDataLoss: must be a list of data volumes of this stack, like ["dockyard-test-shared-discovery-4-data"], got "mysql-1-data"',
+    );
   });
 
   it("what a subnet cannot hold", async () => {

@@ -21,6 +21,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     network: { subnet: "10.197.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
     consul: { apiPort: port + 2 },
+    goods: { instances: 3 },
+    order: { instances: 2 },
   };
   const stack = await TestStack.create("test-shared", settings);
   try {

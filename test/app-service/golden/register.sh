@@ -1,6 +1,5 @@
 set -u
 consul() { said=$(docker exec shop-dev-discovery-1 consul "$@" 2>&1) || said=$(docker exec shop-dev-discovery-2 consul "$@" 2>&1) || { echo "no Consul server answers: $said" >&2; return 1; }; }
-consul_runs() { [ "$(docker inspect -f '{{.State.Running}}' shop-dev-discovery-1 2>/dev/null)" = true ] || [ "$(docker inspect -f '{{.State.Running}}' shop-dev-discovery-2 2>/dev/null)" = true ]; }
 definition=$(cat <<'EOF'
 {"service":{"id":"goods-2-goods","name":"goods","address":"10.89.0.42","port":8000,"check":{"name":"tcp 10.89.0.42:8000","tcp":"10.89.0.42:8000","interval":"10s","timeout":"2s"}}}
 EOF
@@ -15,7 +14,9 @@ consul kv put upstreams/goods/10.89.0.42:8000 '{"weight":1,"max_fails":2,"fail_t
 consul kv put upstreams/goods-rpc/10.89.0.42:9000 '{"weight":1,"max_fails":2,"fail_timeout":10,"down":0,"backup":0}' || exit 1
 deadline=$(($(date +%s) + 30))
 until said=$(docker exec shop-dev-gateway-1 curl -sS --fail-with-body --max-time 2 'http://127.0.0.1:8081/__gateway/serving?service=goods&peer=10.89.0.42:8000' 2>&1); do
-  [ "$(docker inspect -f '{{.State.Running}}' shop-dev-gateway-1 2>/dev/null)" = true ] || break
-  if [ "$(date +%s)" -ge "$deadline" ]; then echo "shop-dev-gateway-1 does not send requests to goods-2 after 30 s: $said" >&2; exit 1; fi
+  state=$(docker ps --all --filter 'name=^shop-dev-gateway-1$' --format '{{.State}}') || exit 1; [ "$state" = running ] || break
+  [ "$(date +%s)" -lt "$deadline" ] || {
+    echo "shop-dev-gateway-1 does not send requests to goods-2 after 30 s: $said" >&2; exit 1
+  }
   sleep 0.05
 done

@@ -1,6 +1,7 @@
 set -u
 [ -z "${DOCKYARD_STOP:-}" ] || exit 0
-docker inspect shop-dev-discovery-3 >/dev/null 2>&1 || { echo "shop-dev-discovery-3 is gone already; nothing to leave with" >&2; exit 0; }
+left() { { peers=$(docker exec shop-dev-discovery-1 consul operator raft list-peers 2>/dev/null) && ! echo "$peers" | grep -q '^discovery-3 '; } || { peers=$(docker exec shop-dev-discovery-2 consul operator raft list-peers 2>/dev/null) && ! echo "$peers" | grep -q '^discovery-3 '; }; }
+left && exit 0
 deadline=$(($(date +%s) + 60))
 until peers=$(docker exec shop-dev-discovery-3 consul operator raft list-peers 2>&1) && { [ "$(echo "$peers" | tail -n +2 | wc -l)" -eq 1 ] || { state=$(docker exec shop-dev-discovery-3 consul operator autopilot state 2>&1) && echo "$state" | grep -Eq '^Healthy: +true'; }; }; do
   if [ "$(date +%s)" -ge "$deadline" ]; then echo "shop-dev-discovery-3 may not leave: the cluster is not whole, and its majority may need this server. Bring the others back first: $peers" >&2; exit 1; fi
@@ -10,7 +11,7 @@ done
 docker exec shop-dev-discovery-3 consul snapshot save /consul/data/before-leave.snap >&2 || exit 1
 if echo "$peers" | grep -Eq '^discovery-3 .* leader '; then docker exec shop-dev-discovery-3 consul operator raft transfer-leader >&2 || exit 1; fi
 docker update --restart no shop-dev-discovery-3 >/dev/null && docker exec shop-dev-discovery-3 consul leave >&2 || exit 1
-until { peers=$(docker exec shop-dev-discovery-1 consul operator raft list-peers 2>/dev/null) && ! echo "$peers" | grep -q '^discovery-3 '; } || { peers=$(docker exec shop-dev-discovery-2 consul operator raft list-peers 2>/dev/null) && ! echo "$peers" | grep -q '^discovery-3 '; }; do
+until left; do
   if [ "$(date +%s)" -ge "$((deadline + 30))" ]; then echo "shop-dev-discovery-3 left, but the others still count it as a peer: $peers" >&2; exit 1; fi
   sleep 0.2
 done

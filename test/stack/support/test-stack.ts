@@ -19,12 +19,16 @@ export interface PlannedStep {
 
 /** A stack of the tests' own: its state and configuration are in a folder of its own, its names begin with the project and `test-`. */
 export class TestStack {
+  private readonly initial: Settings;
+
   /** @param program Folder, from the project's root, whose program.cjs the stack runs. */
   constructor(
     readonly folder: string,
     readonly name: string,
     private settings: Settings,
-  ) {}
+  ) {
+    this.initial = settings;
+  }
 
   static async create(name: string, settings: Settings, program = "program.cjs"): Promise<TestStack> {
     const folder = await mkdtemp(join(tmpdir(), `dockyard-${name}-`));
@@ -56,6 +60,12 @@ export class TestStack {
     const config = Object.fromEntries(Object.entries(this.settings).map(([section, value]) => [`dockyard:${section}`, value]));
     // JSON is YAML.
     await writeFile(join(this.folder, `Pulumi.${this.name}.yaml`), JSON.stringify({ config }));
+  }
+
+  /** Takes all settings back to those that the stack began with. */
+  async reset(): Promise<void> {
+    this.settings = this.initial;
+    await this.configure({});
   }
 
   async up(settings: Settings = {}): Promise<string> {

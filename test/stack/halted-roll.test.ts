@@ -1,0 +1,64 @@
+import { afterAll, describe, expect, it } from "vitest";
+import { containersOf, docker } from "./support/engine";
+import { get, underLoad } from "./support/load";
+import { sharedStack } from "./support/shared";
+
+const { stack, gateway } = sharedStack();
+/** A port that the software refuses, so the instance that gets it can never become healthy. */
+const BROKEN = { instances: 3, environment: { RPC_PORT: "none" } };
+
+async function ids(...nodes: string[]): Promise<(string | undefined)[]> {
+  const containers = await containersOf(stack.label);
+  return nodes.map((node) => containers[node]?.Id);
+}
+
+afterAll(async () => {
+  await docker("start", ...["discovery-1", "discovery-2", "discovery-3", "goods-2", "goods-3"].map((node) => stack.container(node)));
+  await stack.reset();
+  await stack.up();
+});
+
+describe("a roll that cannot go on", () => {
+  it("stops at the first instance with the software's own words, and the others serve on", async () => {
+    const before = await ids("goods-2", "goods-3");
+    let said = "";
+    const { failures } = await underLoad([`${gateway}/goods/1`], 50, async () => {
+      said = await stack.up({ goods: BROKEN }).then(() => "it went through", String);
+    });
+    expect(said).toContain(`${stack.container("goods-1")} does not become whole`);
+    expect(said).toContain("RPC_PORT must be a port");
+    expect(failures).toEqual([]);
+    expect(await ids("goods-2", "goods-3")).toEqual(before);
+    await stack.reset();
+    await stack.up();
+    expect(await ids("goods-2", "goods-3")).toEqual(before);
+    expect(await stack.preview()).toEqual([]);
+    expect((await get(`${gateway}/goods/1`)).status).toBe(200);
+  });
+
+  it("does not begin while the others cannot spare the first instance", async () => {
+    await docker("stop", stack.container("goods-2"), stack.container("goods-3"));
+    const before = await ids("goods-1");
+    const said = await stack.up({ goods: { instances: 3, environment: { CHANGED: "1" } } }).then(() => "it went through", String);
+    expect(said).toContain(`${stack.container("goods-1")} cannot be spared now: none of the others is healthy`);
+    expect(await ids("goods-1")).toEqual(before);
+    expect((await get(`${gateway}/goods/1`)).status).toBe(200);
+    await docker("start", stack.container("goods-2"), stack.container("goods-3"));
+    await stack.reset();
+  });
+
+  it("does not begin while the majority needs the first server", async () => {
+    await docker("stop", stack.container("discovery-3"));
+    const before = await ids("discovery-1", "discovery-2");
+    const said = await stack
+      .up({
+        consul: {
+          apiPort: Number(new URL((await stack.outputs<{ endpoints: { consul: string } }>()).endpoints.consul).port),
+          environment: { CHANGED: "1" },
+        },
+      })
+      .then(() => "it went through", String);
+    expect(said).toContain(`${stack.container("discovery-1")} cannot be spared now: 1 of the other servers are healthy, and 2 are needed`);
+    expect(await ids("discovery-1", "discovery-2")).toEqual(before);
+  });
+});
