@@ -98,11 +98,17 @@ function backendFolder(url: string, cwd: string): string {
 
 /** A lock that cannot be read may be one that is just being written, so it counts as live. */
 function isLive(file: string): boolean {
+  let lock: { pid: number; hostname: string };
   try {
-    const lock = JSON.parse(readFileSync(file, "utf8")) as { pid: number; hostname: string };
-    return lock.hostname !== hostname() || existsSync(`/proc/${lock.pid}`);
+    lock = JSON.parse(readFileSync(file, "utf8")) as typeof lock;
   } catch {
     return existsSync(file);
+  }
+  try {
+    // A process that has ended but was not waited for has no command line, and its number may be another's by now.
+    return lock.hostname !== hostname() || readFileSync(`/proc/${lock.pid}/cmdline`, "utf8").includes("pulumi");
+  } catch {
+    return false;
   }
 }
 

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Registration, createConsulRegistration, serviceName, servingCondition } from "../core/consul-registration";
 import { Endpoint } from "../core/endpoint";
-import { healthCondition, siblingCondition } from "../core/gate";
+import { healthCondition, renderSpareCommand, siblingCondition } from "../core/gate";
 import { engineName } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { renderUpstreamValue } from "../core/upstream-entry";
@@ -59,10 +59,12 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
   const { placement, network, image, command, user, health, environment, memoryMiB, cpus, drainTimeoutSeconds, transform, registration } =
     service;
   const registrations = instanceRegistrations(name, instance, service);
+  const host = placement.hostFor(index);
+  const spare = siblingCondition(name, instance.name, placement, health.command);
   const healthy = healthCondition(engineName(instance.name), health.command);
   return {
     name: instance.name,
-    host: placement.hostFor(index),
+    host,
     container: {
       network,
       address: instance.address,
@@ -76,7 +78,8 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
       environment: { ...identity(name, instance, service), ...environment },
       stopGraceSeconds: drainTimeoutSeconds,
     },
-    spare: siblingCondition(name, instance.name, placement.hosts, health.command),
+    // A registration goes before the gate does, so it is what must ask first.
+    ...(registration === "self" && { spare }),
     whole: registration === "stack" ? healthy : `${healthy} && ${servingCondition(service.followers, registrations)}`,
     ...(registration === "stack" && {
       follow: (container, gate, opts) => [
@@ -89,6 +92,7 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
             index,
             registrations,
             timeoutSeconds: drainTimeoutSeconds,
+            beforeDelete: renderSpareCommand(engineName(instance.name), { host, spare }),
             triggers: [container.id],
           },
           { ...opts, dependsOn: [gate] },

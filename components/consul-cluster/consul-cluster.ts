@@ -57,7 +57,7 @@ export class ConsulCluster extends pulumi.ComponentResource {
     const nodes = consulNodes(name, cluster);
     let before: Command | undefined;
     const servers = nodes.map((node, index): RollingNode => ({
-      ...serverNode(node, index, nodes, this.endpoints, cluster, gossipKey),
+      ...serverNode(name, node, index, nodes, this.endpoints, cluster, gossipKey),
       membership: (container, opts) =>
         (before = createMembership(node, nodes, { ...opts, dependsOn: [container, ...(before ? [before] : [])] })),
     }));
@@ -74,6 +74,7 @@ function consulNodes(name: string, { servers, placement }: NormalConsulClusterAr
 }
 
 function serverNode(
+  name: string,
   node: ConsulNode,
   index: number,
   nodes: readonly ConsulNode[],
@@ -110,7 +111,7 @@ function serverNode(
       health: { command: consulProbe() },
     },
     whole: consulWholeCondition(node, index + 1, seedsOf(nodes)),
-    spare: consulSpareCondition(node, seedsOf(nodes)),
+    spare: consulSpareCondition(node, name, seedsOf(nodes), placement.dockers),
   };
 }
 

@@ -1,3 +1,4 @@
+import { nodeFilters } from "../core/naming";
 import { containerState, shellCommand } from "../core/shell";
 import { consulProbe } from "./consul-config";
 
@@ -44,17 +45,30 @@ export function consulWholeCondition(node: ConsulNode, ordinal: number, seeds: r
 }
 
 /**
- * The condition that the cluster keeps its majority without a server: enough of the others are healthy by the leader's own account.
+ * The condition that the cluster keeps its majority without a server.
  *
- * With two servers the other one must be; a cluster without a leader has no majority to keep.
+ * Enough of the others must answer for themselves now, and be healthy by the leader's account, which is some seconds old. With two servers the
+ * other one must; a cluster without a leader has no majority to keep.
+ *
+ * @param component Name of the cluster, by which the other servers are found on the engines of `dockers`: not by a list of them, so that
+ *   growing the cluster changes nothing for those who are there.
  */
-export function consulSpareCondition(node: ConsulNode, nodes: readonly ConsulNode[]): string {
-  const ask = nodes.map(
+export function consulSpareCondition(
+  node: ConsulNode,
+  component: string,
+  seeds: readonly ConsulNode[],
+  dockers: readonly (readonly string[])[],
+): string {
+  const ask = seeds.map(
     ({ docker, container }) => `state=$(${shellCommand(docker)} exec ${container} consul operator autopilot state 2>/dev/null)`,
   );
-  const count = `/^ +Name:/ { name = $2 } /^ +Healthy:/ { servers++; if (name == "${node.name}") own = 1; else if ($2 == "true") others++ }`;
-  const verdict = `END { need = int(servers / 2) + 1; if (need > servers - 1) need = servers - 1; if (!own || others >= need) exit 0; printf "%d of the other servers are healthy, and %d are needed\\n", others, need; exit 1 }`;
-  return `{ ${ask.join(" || ")} || state=; } && { [ -z "$state" ] || echo "$state" | awk '${count} ${verdict}'; }`;
+  const list = dockers.map((docker) => {
+    const command = shellCommand(docker);
+    return `names=$(${command} ps ${shellCommand(nodeFilters(component))}) && for name in $names; do [ "$name" = ${node.container} ] || ! ${command} exec "$name" ${PROBE} >/dev/null 2>&1 || answer=$((answer + 1)); done`;
+  });
+  const count = `/^ +Name:/ { name = $2 } /^ +Healthy:/ { servers++; if (name == "${node.name}") own = 1; else if ($2 == "true") healthy++ }`;
+  const verdict = `END { if (answer < healthy) healthy = answer; need = int(servers / 2) + 1; if (need > servers - 1) need = servers - 1; if (!own || healthy >= need) exit 0; printf "%d of the other servers are healthy, and %d are needed\\n", healthy, need; exit 1 }`;
+  return `{ ${ask.join(" || ")} || state=; } && { [ -z "$state" ] || { answer=0 && ${list.join(" && ")} && echo "$state" | awk -v answer="$answer" '${count} ${verdict}'; }; }`;
 }
 
 /**

@@ -56,6 +56,9 @@ export interface ConsulRegistrationArgs {
   /** Seconds to wait for gateways, and for requests in flight at a removal. */
   timeoutSeconds: number;
 
+  /** Script that fails while the instance cannot be spared, run before its keys are taken away. @default none */
+  beforeDelete?: string;
+
   /** What replaces the registration when it changes: the container behind it. @default none */
   triggers?: readonly pulumi.Input<string>[];
 }
@@ -107,9 +110,10 @@ export function renderRegisterCommand(args: ConsulRegistrationArgs): string {
 }
 
 export function renderDeregisterCommand(args: ConsulRegistrationArgs): string {
-  const { consul, prefix, registrations } = args;
+  const { consul, prefix, registrations, beforeDelete } = args;
   return [
     "set -u",
+    ...(beforeDelete === undefined ? [] : [beforeDelete]),
     consul.shellFunction,
     // When the whole stack stops, a Consul that cannot take the keys away does not hold it up: the next start writes them anew.
     'refused() { [ -n "${DOCKYARD_STOP:-}" ] && exit 0; exit 1; }',

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Command } from "@pulumi/command/local/command";
 import { Container } from "@pulumi/docker/container";
-import { Host } from "./host";
-import { engineName, stackId } from "./naming";
+import { Host, Placement } from "./host";
+import { engineName, nodeFilters } from "./naming";
 import { containerState, shellCommand, shellWord } from "./shell";
 
 /** Restarts of a new container after which its gate no longer waits: it does not start at all. */
@@ -77,35 +77,34 @@ export function renderGateCommand(
 }
 
 /**
- * The wait until a node can be spared.
+ * The wait until a node can be spared, before anything of it is taken away.
  *
  * `DOCKYARD_STOP` says that the whole stack stops. A node that does not run is spared already: what replaces it can only help.
  */
 export function renderSpareCommand(container: string, { host, spare }: { host: Host; spare: string }): string {
   return [
     "set -u",
-    '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
     `docker=${shellWord(shellCommand(host.docker))}`,
     `state=$(${containerState(host.docker, container)}) || exit 1`,
-    '[ "$state" = running ] || exit 0',
-    "deadline=$(($(date +%s) + 60))",
-    `until saw=$( { ${spare}; } 2>&1); do`,
-    `  if [ "$(date +%s)" -ge "$deadline" ]; then echo "${container} cannot be spared now: $saw" >&2; exit 1; fi`,
-    "  sleep 0.2",
-    "done",
+    'if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then',
+    "  deadline=$(($(date +%s) + 60))",
+    `  until saw=$( { ${spare}; } 2>&1); do`,
+    `    if [ "$(date +%s)" -ge "$deadline" ]; then echo "${container} cannot be spared now: $saw" >&2; exit 1; fi`,
+    "    sleep 0.2",
+    "  done",
+    "fi",
   ].join("\n");
 }
 
 /** The condition that another node of the component is healthy, or that there is no other, or that this one is not healthy either. */
-export function siblingCondition(component: string, node: string, hosts: readonly Host[], health: readonly string[]): string {
+export function siblingCondition(component: string, node: string, { dockers }: Placement, health: readonly string[]): string {
   const own = engineName(node);
-  const filters = [`label=dockyard.stack=${stackId()}`, `label=dockyard.component=${component}`, "label=dockyard.node"].flatMap(
-    (filter) => ["--filter", filter],
-  );
-  const ask = [...new Set(hosts.map(({ docker }) => shellCommand(docker)))].map(
-    (docker) =>
-      `names=$(${docker} ps --all ${shellCommand([...filters, "--format", "{{.Names}}"])}) || return 1; for name in $names; do [ "$name" = ${own} ] || { others="$others $name"; ${docker} exec "$name" ${shellCommand(health)} >/dev/null 2>&1 && return 0; }; done;`,
-  );
+  const ask = dockers
+    .map(shellCommand)
+    .map(
+      (docker) =>
+        `names=$(${docker} ps --all ${shellCommand(nodeFilters(component))}) || return 1; for name in $names; do [ "$name" = ${own} ] || { others="$others $name"; ${docker} exec "$name" ${shellCommand(health)} >/dev/null 2>&1 && return 0; }; done;`,
+    );
   return [
     `spared() { others=; ${ask.join(" ")}`,
     `[ -n "$others" ] && $docker exec ${own} ${shellCommand(health)} >/dev/null 2>&1 || return 0;`,

@@ -62,6 +62,11 @@ export class Host {
 export class Placement {
   constructor(readonly hosts: readonly [Host, ...Host[]]) {}
 
+  /** How the hosts' engines are reached, each once. */
+  get dockers(): readonly (readonly string[])[] {
+    return [...new Map(this.hosts.map(({ docker }) => [docker.join(" "), docker])).values()];
+  }
+
   /** The host of the node with this 0-based index: neighbours never share one while there is another. */
   hostFor(index: number): Host {
     return this.hosts[index % this.hosts.length] ?? this.hosts[0];

@@ -19,6 +19,12 @@ export function ownershipLabels(component: string, node?: string): { label: stri
   ];
 }
 
+/** Arguments that make `docker ps` print the names of a component's containers. */
+export function nodeFilters(component: string): string[] {
+  const labels = [`dockyard.stack=${stackId()}`, `dockyard.component=${component}`, "dockyard.node"];
+  return [...labels.flatMap((label) => ["--filter", `label=${label}`]), "--format", "{{.Names}}"];
+}
+
 /**
  * Names that become part of container names, DNS names and Consul keys.
  *

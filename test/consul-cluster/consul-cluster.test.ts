@@ -90,29 +90,38 @@ describe("a Consul cluster's shell commands", () => {
   });
 
   it("ask the leader whether the others are enough before a server goes", async () => {
-    await expect(consulSpareCondition(second, nodes)).toMatchFileSnapshot("golden/spare.sh");
+    await expect(consulSpareCondition(second, "discovery", nodes, [["docker"]])).toMatchFileSnapshot("golden/spare.sh");
   });
 
+  // What the leader says of each server, which of them answer for themselves, and whether discovery-2 can be spared then.
   it.each([
-    ["three healthy servers", [true, true, true], true],
-    ["another one that is not", [true, true, false], false],
-    ["only this one that is not", [true, false, true], true],
-    ["five healthy servers", [true, true, true, true, true], true],
-    ["two others of five that are not", [true, true, true, false, false], false],
-    ["one other of five that is not", [true, true, true, true, false], true],
-    ["one other server, healthy", [true, true], true],
-    ["one other server that is not healthy", [false, true], false],
-    ["no other server", [undefined, true], true],
-    ["no leader to ask", [], true],
-  ] as const)("spare discovery-2 with %s: judged by what a leader prints", (_, healthy, spared) => {
+    ["all of three are healthy", [true, true, true], [1, 2, 3], true],
+    ["another one is not healthy", [true, true, false], [1, 2, 3], false],
+    ["another one has just died, which the leader has not noticed", [true, true, true], [1, 2], false],
+    ["only this one is not healthy", [true, false, true], [1, 3], true],
+    ["all of five are healthy", [true, true, true, true, true], [1, 2, 3, 4, 5], true],
+    ["two others of five are not healthy", [true, true, true, false, false], [1, 2, 3, 4, 5], false],
+    ["one other of five is not healthy", [true, true, true, true, false], [1, 2, 3, 4, 5], true],
+    ["there is one other, which is healthy", [true, true], [1, 2], true],
+    ["there is one other, which is not healthy", [false, true], [1, 2], false],
+    ["there is no other", [undefined, true], [2], true],
+    ["there is no leader", [], [1, 2, 3], true],
+  ] as const)("spare a server or not when %s", (_, healthy, answering, spared) => {
     const servers = healthy.flatMap((is, index) =>
       is === undefined ? [] : [`   id-${index}\n      Name:            discovery-${index + 1}\n      Healthy:         ${is}\n`],
     );
-    const state =
-      servers.length === 0 ? "" : `Healthy:                      true\nFailure Tolerance:            1\nServers:\n${servers.join("")}`;
-    // A docker that prints what the leader would, or fails as without one.
-    const docker = `docker() { ${state === "" ? "return 1" : `printf '%s' '${state}'`}; }`;
-    const { status } = spawnSync("sh", ["-c", `${docker}\n${consulSpareCondition(second, nodes)}`]);
+    // A docker that prints what the servers would.
+    const docker = [
+      'docker() { case "$*" in',
+      `ps*) printf 'shop-dev-discovery-%s\\n' 1 2 3 4 5;;`,
+      `*"autopilot state"*) ${servers.length === 0 ? "return 1" : `printf '%s' 'Healthy:                      true\nServers:\n${servers.join("")}'`};;`,
+      `*-[${answering.join("")}]" consul operator raft list-peers") ;;`,
+      "*) return 1;; esac; }",
+    ].join("\n");
+    const { status, stderr } = spawnSync("sh", ["-c", `${docker}\n${consulSpareCondition(second, "discovery", nodes, [["docker"]])}`], {
+      encoding: "utf8",
+    });
+    expect(stderr).toBe("");
     expect(status === 0).toBe(spared);
   });
 

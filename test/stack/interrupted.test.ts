@@ -137,7 +137,9 @@ describe("npm run up", () => {
     await stack.configure({ goods: { environment: { CHANGED: "1" } } });
     const first = start("up");
     let second: ReturnType<typeof start> | undefined;
-    first.all.on("data", () => (second ??= start("up")));
+    first.all.on("data", () => {
+      second ??= start("up");
+    });
     const codes = [(await first).exitCode, (await second)?.exitCode];
     expect(codes[0], (await first).all).toBe(0);
     expect((await second)?.all).toMatch(codes[1] === 0 ? /unchanged/ : /currently locked/);

@@ -1,4 +1,14 @@
 set -u
+set -u
+docker=docker
+state=$(docker ps --all --filter 'name=^dockyard-unit-goods-2$' --format '{{.State}}') || exit 1
+if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then
+  deadline=$(($(date +%s) + 60))
+  until saw=$( { spared() { others=; names=$(docker ps --all --filter label=dockyard.stack=dockyard-unit --filter label=dockyard.component=goods --filter label=dockyard.node --format '{{.Names}}') || return 1; for name in $names; do [ "$name" = dockyard-unit-goods-2 ] || { others="$others $name"; docker exec "$name" /goods health >/dev/null 2>&1 && return 0; }; done; [ -n "$others" ] && $docker exec dockyard-unit-goods-2 /goods health >/dev/null 2>&1 || return 0; echo "none of the others is healthy:$others"; return 1; }; spared; } 2>&1); do
+    if [ "$(date +%s)" -ge "$deadline" ]; then echo "dockyard-unit-goods-2 cannot be spared now: $saw" >&2; exit 1; fi
+    sleep 0.2
+  done
+fi
 consul() { said=$(docker exec shop-dev-discovery-1 consul "$@" 2>&1) || said=$(docker exec shop-dev-discovery-2 consul "$@" 2>&1) || { echo "no Consul server answers: $said" >&2; return 1; }; }
 refused() { [ -n "${DOCKYARD_STOP:-}" ] && exit 0; exit 1; }
 consul kv delete upstreams/goods/10.89.0.42:8000 || refused
