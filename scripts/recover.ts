@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, readdirSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { pulumiEnvironment } from "./setup/environment";
@@ -76,18 +76,38 @@ const KINDS: Readonly<Record<string, Found["kind"]>> = {
   "docker:index/network:Network": "network",
 };
 
-/** Whether a live run holds the stack; the lock of a dead one is lifted. */
+/** Whether a live run holds the stack; the lock of a dead one is lifted, and the state that it was writing is put right. */
 async function isHeld(target: Target): Promise<boolean> {
   const backend = pulumiEnvironment().PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
   if (!backend.startsWith("file://")) {
     const stacks = JSON.parse(await pulumiOutput(target, ["stack", "ls", "--json"])) as { name: string; updateInProgress?: boolean }[];
     return stacks.some(({ name, updateInProgress }) => name.split("/").pop() === target.stack && updateInProgress === true);
   }
-  const folder = join(backendFolder(backend, target.cwd), ".pulumi", "locks", "organization", target.project, target.stack);
-  const locks = existsSync(folder) ? readdirSync(folder).map((file) => join(folder, file)) : [];
+  const pulumiFolder = join(backendFolder(backend, target.cwd), ".pulumi");
+  const folder = join(pulumiFolder, "locks", "organization", target.project, target.stack);
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  // Beside each lock lies a file of the storage library's own.
+  const locks = files.filter((file) => file.endsWith(".json")).map((file) => join(folder, file));
   if (locks.some(isLive)) return true;
+  restoreCutState(join(pulumiFolder, "stacks", target.project, `${target.stack}.json`));
   if (locks.length > 0) await pulumiOutput(target, ["cancel", target.stack, "--yes"]);
   return false;
+}
+
+/** A run that is killed while it writes the state leaves half a file, and beside it the state as it was one step before. */
+function restoreCutState(file: string): void {
+  if (!existsSync(file) || isJson(file) || !existsSync(`${file}.bak`) || !isJson(`${file}.bak`)) return;
+  copyFileSync(`${file}.bak`, file);
+  console.log("The last run was killed while it wrote the state; going on from the step before.");
+}
+
+function isJson(file: string): boolean {
+  try {
+    JSON.parse(readFileSync(file, "utf8"));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Folder of a `file://` backend, with `~` and relative paths as Pulumi takes them. */

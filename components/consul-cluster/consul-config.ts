@@ -36,6 +36,9 @@ export function consulCommand({ node, address, datacenter, raftMultiplier, seeds
     "-ui",
     ...seeds.map((seed) => `-retry-join=${seed}`),
     "-retry-interval=1s",
+    // The key in the configuration is the one that counts: a copy on the data volume would outlive it, over a destroy, and a server that
+    // comes later with the new key could not be understood.
+    "-disable-keyring-file",
     `-hcl=performance { raft_multiplier = ${raftMultiplier} }`,
     `-config-dir=${CONSUL_CONFIG_PATH}/current`,
   ];

@@ -69,6 +69,7 @@ describe("a Consul server's command line", () => {
       "-retry-join=10.89.0.12",
       "-retry-join=10.89.0.13",
       "-retry-interval=1s",
+      "-disable-keyring-file",
       "-hcl=performance { raft_multiplier = 1 }",
       "-config-dir=/consul/config/current",
     ]);
