@@ -200,9 +200,14 @@ async function forgetPending(target: Target, checkpoint: Checkpoint): Promise<vo
   await pulumiOutput(target, ["stack", "import", "--stack", target.stack], JSON.stringify({ ...checkpoint, deployment }));
 }
 
-/** Starts nodes that were stopped or killed by hand: the program says that they run. */
+/**
+ * Starts nodes that were stopped or killed by hand: the program says that they run.
+ *
+ * One that is not to be restarted has left its cluster and waits for its removal; started again it would join anew.
+ */
 export async function startStopped(stopped: readonly Found[]): Promise<void> {
   for (const { docker, id, name } of stopped) {
+    if ((await run([...docker, "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", id])) === "no") continue;
     console.log(`Starting ${name}, which had been stopped.`);
     await run([...docker, "start", id]);
   }
