@@ -42,8 +42,9 @@ export class Engine {
       {
         workDir: directory,
         pulumiHome: join(directory, ".pulumi-home"),
-        projectSettings: { name: "toolchain", runtime: "nodejs", backend: { url: `file://${directory}` } },
+        projectSettings: { name: "toolchain", runtime: "nodejs" },
         envVars: {
+          PULUMI_BACKEND_URL: `file://${directory}`,
           PULUMI_CONFIG_PASSPHRASE: "test",
           PULUMI_SKIP_UPDATE_CHECK: "true",
         },
