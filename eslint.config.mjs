@@ -26,6 +26,20 @@ export default tseslint.config(
     },
   },
   {
+    // stack/config.ts alone reads the stack's configuration; a component is told.
+    files: ["components/**"],
+    rules: {
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "NewExpression[callee.property.name='Config'], NewExpression[callee.name='Config'], CallExpression[callee.property.name='allConfig']",
+          message: "A component never reads the stack's configuration: take it as an argument, which stack/config.ts fills in.",
+        },
+      ],
+    },
+  },
+  {
     // What a server answers is looked at with toMatchObject: its type is what the test is about.
     files: ["test/**"],
     rules: {

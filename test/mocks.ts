@@ -32,8 +32,11 @@ export async function settled(registered: Registered[]): Promise<Registered[]> {
   return registered;
 }
 
-/** A network on a host that has nothing yet. */
-export function emptyNetwork(addresses: Record<string, string>, subnet = "10.89.0.0/24"): ServiceNetwork {
-  const placement = new Placement([new Host({ name: "local", inventory: { networks: [], ports: [] } })]);
-  return new ServiceNetwork("services", { placement, subnet, addresses });
+/** A network on one host. @param host @default one that has nothing yet */
+export function emptyNetwork(
+  addresses: Record<string, string>,
+  subnet = "10.89.0.0/24",
+  host = new Host({ name: "local", inventory: { networks: [], ports: [] } }),
+): ServiceNetwork {
+  return new ServiceNetwork("services", { placement: new Placement([host]), subnet, addresses });
 }

@@ -93,7 +93,7 @@ function serverNode(
       mountPath: CONSUL_CONFIG_PATH,
       files: [
         { path: "settings.json", content: renderConsulSettings(cluster) },
-        { path: "gossip.json", content: gossipKey.apply(renderGossipKey), private: true },
+        { path: "gossip.json", content: gossipKey.apply(renderGossipKey), mode: "0400" },
       ],
       check: consulCheck,
       reload: consulReload(),

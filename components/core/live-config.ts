@@ -15,8 +15,8 @@ export interface ConfigFile {
   /** Text; a secret makes the whole configuration secret in previews and the state. */
   readonly content: pulumi.Input<string>;
 
-  /** Whether only the software itself may read it (mode 0400 instead of 0444). @default false */
-  readonly private?: boolean;
+  /** Permissions in octal; a secret is for the software alone, "0400". @default "0444" */
+  readonly mode?: string;
 }
 
 /** How a server takes its configuration. */
@@ -78,7 +78,7 @@ export function createLiveConfig(name: string, node: LiveConfigNode, args: LiveC
 /** The script, run as root in a throw-away container, that writes one version's files and prints its folder. */
 export function renderStageScript(user: string, { mountPath, files }: LiveConfigArgs, contents: readonly string[]): string {
   const version = createHash("sha256")
-    .update(JSON.stringify([user, files.map((file) => [file.path, file.private ?? false]), contents]))
+    .update(JSON.stringify([user, files.map(({ path, mode = "0444" }) => [path, mode]), contents]))
     .digest("hex")
     .slice(0, 16);
   const folder = `${mountPath}/${version}`;
@@ -96,11 +96,12 @@ export function renderStageScript(user: string, { mountPath, files }: LiveConfig
 }
 
 function writeFile(path: string, file: ConfigFile, content: string): string[] {
+  const { mode = "0444" } = file;
   const quoted = shellWord(path);
   return [
     ...(file.path.includes("/") ? [`mkdir -p ${shellWord(path.slice(0, path.lastIndexOf("/")))}`] : []),
     `(umask 077; ${heredoc(`cat > ${quoted}`, content)}\n)`,
-    `chmod ${file.private ? "0400" : "0444"} ${quoted}`,
+    `chmod ${mode} ${quoted}`,
   ];
 }
 

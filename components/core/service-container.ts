@@ -63,11 +63,17 @@ export interface ServiceContainerArgs {
   /** Argument array that the container runs. */
   command: readonly string[];
 
-  /** `uid:gid` that it runs as; root is refused. */
+  /** `uid:gid` that it runs as; root is refused unless `rootReason` says why. */
   user: string;
+
+  /** Why the software must be root inside its container, where it still has no capability but those named. @default it must not */
+  rootReason?: string;
 
   /** Environment; never a secret, since `docker inspect` shows it. @default none */
   environment?: Readonly<Record<string, string>>;
+
+  /** Digest of configuration that the software reads only when it starts: another one replaces the container. @default none */
+  startConfiguration?: string;
 
   /** @default none */
   mounts?: readonly Mount[];
@@ -139,9 +145,21 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
   );
 }
 
-function validateContainer(name: string, { host, user, cpus = 1, ports = [] }: ServiceContainerArgs): void {
+function validateContainer(name: string, { host, network, user, rootReason, cpus = 1, ports = [] }: ServiceContainerArgs): void {
+  const reached = network.placement.hosts;
   const checks = new Checks(name)
-    .that(/^[1-9]\d*:[1-9]\d*$/.test(user), "user", user, "must be uid:gid in numbers, neither of them root's 0")
+    .that(
+      reached.includes(host),
+      "placement",
+      host.name,
+      `must be a host of the network ${network.networkName}: ${reached.map((each) => each.name).join(", ")}; add it to the network's placement`,
+    )
+    .that(
+      rootReason === undefined ? /^[1-9]\d*:[1-9]\d*$/.test(user) : user === "0:0",
+      "user",
+      user,
+      rootReason === undefined ? "must be uid:gid in numbers, neither of them root's 0" : `must be 0:0, since ${rootReason}`,
+    )
     .that(cpus > 0, "cpus", cpus, "must be more than 0");
   for (const { external } of ports) {
     const holder = host.portHolder(external);
@@ -171,7 +189,10 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     envs: Object.entries(environment)
       .map(([key, value]) => `${key}=${value}`)
       .sort(),
-    labels: ownershipLabels(args.component, name),
+    labels: [
+      ...ownershipLabels(args.component, name),
+      ...(args.startConfiguration === undefined ? [] : [{ label: "dockyard.configuration", value: args.startConfiguration }]),
+    ],
     networksAdvanced: [{ name: args.network.networkName, ipv4Address: args.address, aliases: [name] }],
     ports: ports
       .map(({ internal, external, address = "127.0.0.1" }) => ({ internal, external, ip: address, protocol: "tcp" }))

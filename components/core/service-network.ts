@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Network } from "@pulumi/docker/network";
 import { Subnet, addressAfter } from "./address";
 import { Checks } from "./errors";
-import { Placement } from "./host";
+import { Host, Placement } from "./host";
 import { engineName, ownershipLabels, stackId } from "./naming";
 
 export interface ServiceNetworkArgs {
@@ -31,7 +31,7 @@ export class ServiceNetwork extends pulumi.ComponentResource {
   /** Name of the network on the engine. */
   public readonly networkName: string;
   public readonly subnet: string;
-  /** Address under which the host itself appears to the nodes. */
+  /** First host address of the subnet, which the engine keeps for itself. */
   public readonly gatewayAddress: string;
   public readonly placement: Placement;
   /** What a container must depend on to find the network. */
@@ -93,6 +93,12 @@ export class ServiceNetwork extends pulumi.ComponentResource {
     return addresses;
   }
 
+  /** Address under which a host appears to its own nodes when it reaches a port that they publish. */
+  hostAddress(host: Host): string {
+    if (!isOverlay(this.placement)) return this.gatewayAddress;
+    return Subnet.parse(swarmBridge(host) ?? "")?.at(1) ?? "";
+  }
+
   private isHostAddress(address: string): boolean {
     const reserved = [this.parsed.networkAddress, this.gatewayAddress, this.parsed.broadcastAddress];
     return this.parsed.contains(address) && !reserved.includes(address);
@@ -104,14 +110,23 @@ export class ServiceNetwork extends pulumi.ComponentResource {
       name,
       {
         name: this.networkName,
-        driver: hosts.length > 1 ? "overlay" : "bridge",
-        attachable: hosts.length > 1,
+        driver: isOverlay(this.placement) ? "overlay" : "bridge",
+        attachable: isOverlay(this.placement),
         ipamConfigs: [{ subnet: this.subnet, gateway: this.gatewayAddress }],
         labels: ownershipLabels(name),
       },
       { parent: this, provider: hosts[0].provider },
     );
   }
+}
+
+function isOverlay({ hosts }: Placement): boolean {
+  return hosts.length > 1;
+}
+
+/** Subnet of the bridge over which the nodes of an overlay reach their host, and it them; a host has it once it is in a swarm. */
+function swarmBridge({ inventory }: Host): string | undefined {
+  return inventory.networks.find(({ name }) => name === "docker_gwbridge")?.subnets[0];
 }
 
 function validateSubnet(name: string, { subnet, addresses, placement }: ServiceNetworkArgs): Subnet {
@@ -125,6 +140,14 @@ function validateSubnet(name: string, { subnet, addresses, placement }: ServiceN
   );
   for (const [component, address] of Object.entries(addresses)) {
     checks.that(parsed === undefined || parsed.contains(address), `addresses.${component}`, address, `must lie inside ${subnet}`);
+  }
+  for (const host of isOverlay(placement) ? placement.hosts : []) {
+    checks.that(
+      swarmBridge(host) !== undefined,
+      "placement",
+      host.name,
+      'must be hosts of one Docker swarm, which their network goes over; run "docker swarm init" on the first and "docker swarm join" on the others',
+    );
   }
   const own = stackId();
   const existing = placement.hosts[0].inventory.networks.find((network) => network.name === engineName(name));

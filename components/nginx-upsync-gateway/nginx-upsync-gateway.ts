@@ -63,7 +63,7 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
     } = gateway;
     const [address = ""] = network.addressesOf(name, 1);
     const node = `${name}-1`;
-    const { files, configuration } = gatewayFolder({ ...gateway, adminClients: [network.gatewayAddress] });
+    const { files, configuration } = gatewayFolder({ ...gateway, adminClients: [network.hostAddress(placement.hostFor(0))] });
     return new RollingSet(
       `${name}-nodes`,
       {

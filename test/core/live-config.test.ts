@@ -9,7 +9,7 @@ const config = {
   mountPath: "/etc/thing",
   files: [
     { path: "thing.conf", content: "" },
-    { path: "keys/it's.key", content: "", private: true },
+    { path: "keys/it's.key", content: "", mode: "0400" },
   ],
   check: (folder: string) => ["thing", "-t", `${folder}/thing.conf`],
   reload: ["thing", "reload"],

@@ -5,7 +5,7 @@ import { emptyNetwork, recordResources, settled } from "../mocks";
 
 const registered = recordResources();
 const host = new Host({ name: "local", inventory: { networks: [], ports: [{ port: 8500, owner: "container old-consul", stack: "" }] } });
-const network = emptyNetwork({ thing: "10.89.0.9" });
+const network = emptyNetwork({ thing: "10.89.0.9" }, "10.89.0.0/24", host);
 const args = {
   host,
   network,
@@ -54,6 +54,13 @@ describe("a service container", () => {
     createServiceContainer("thing-3", { ...args, ports: [{ internal: 80, external: 18_090 }] }, {});
     expect(() => createServiceContainer("thing-4", { ...args, ports: [{ internal: 80, external: 18_090 }] }, {})).toThrow(
       "but node thing-3 listens there",
+    );
+  });
+
+  it("refuses a host that its network does not reach", () => {
+    const far = new Host({ name: "far", inventory: { networks: [], ports: [] } });
+    expect(() => createServiceContainer("thing-7", { ...args, host: far }, {})).toThrow(
+      'thing-7.placement: must be a host of the network dockyard-unit-services: local; add it to the network\'s placement, got "far"',
     );
   });
 

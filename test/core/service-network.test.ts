@@ -59,8 +59,10 @@ describe("a service network", () => {
   });
 
   it("is a bridge on one host and an attachable overlay on several", async () => {
-    const hosts = ["a", "b"].map((name) => new Host({ name, inventory: { networks: [], ports: [] } })) as [Host, Host];
-    new ServiceNetwork("wide", { placement: new Placement(hosts), subnet: "10.92.0.0/24", addresses: {} });
+    const swarm = [{ name: "docker_gwbridge", subnets: ["172.18.0.0/16"], stack: "" }];
+    const hosts = ["a", "b"].map((name) => new Host({ name, inventory: { networks: swarm, ports: [] } })) as [Host, Host];
+    const wide = new ServiceNetwork("wide", { placement: new Placement(hosts), subnet: "10.92.0.0/24", addresses: {} });
+    expect(wide.hostAddress(hosts[1])).toBe("172.18.0.1");
     const network = (name: string) =>
       registered.find((resource) => resource.type === "docker:index/network:Network" && resource.name === name)?.inputs;
     await settled(registered);
@@ -70,5 +72,11 @@ describe("a service network", () => {
       ipamConfigs: [{ subnet: "10.89.0.0/24", gateway: "10.89.0.1" }],
     });
     expect(network("wide")).toMatchObject({ driver: "overlay", attachable: true });
+  });
+
+  it("refuses hosts that are in no swarm for a network over several", () => {
+    const hosts = ["a", "b"].map((name) => new Host({ name, inventory: { networks: [], ports: [] } })) as [Host, Host];
+    const wide = () => new ServiceNetwork("alone", { placement: new Placement(hosts), subnet: "10.92.0.0/24", addresses: {} });
+    expect(wide).toThrow(/alone\.placement: must be hosts of one Docker swarm.*got "a"\n.*got "b"/);
   });
 });
