@@ -40,7 +40,8 @@ export class AppService extends pulumi.ComponentResource {
 
   private createNodes(name: string, instances: readonly AppInstance[], service: NormalAppServiceArgs): void {
     const nodes = instances.map((instance, index) => instanceNode(name, instance, index, service));
-    new RollingSet(`${name}-instances`, { component: name, nodes, after: service.consul.ready }, { parent: this });
+    const filled = instances.flatMap((instance) => service.mounts(instance.name).map(({ ready }) => ready));
+    new RollingSet(`${name}-instances`, { component: name, nodes, after: [...service.consul.ready, ...filled] }, { parent: this });
   }
 }
 
@@ -75,6 +76,7 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
       cpus,
       health,
       transform,
+      mounts: service.mounts(instance.name).map(({ mount }) => mount),
       environment: { ...identity(name, instance, service), ...environment },
       stopGraceSeconds: drainTimeoutSeconds,
     },

@@ -5,7 +5,7 @@ import { Checks } from "../core/errors";
 import type { Placement } from "../core/host";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
 import { NAME_PATTERN } from "../core/naming";
-import type { ContainerTransform, HealthCheck } from "../core/service-container";
+import type { ContainerTransform, HealthCheck, PreparedMount } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
 import { UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
 
@@ -58,6 +58,9 @@ export interface AppServiceArgs {
   /** Environment of an instance beside what it is told of itself. @default none */
   environment?: Readonly<Record<string, string>>;
 
+  /** Volumes that an instance finds filled, such as its part of an `SshKeyMesh`, by the instance's name. @default none */
+  mounts?: (instance: string) => readonly PreparedMount[];
+
   /** How the software is asked for its health; the command runs in the instance's own environment. */
   health: HealthCheck;
 
@@ -94,6 +97,7 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     registration = "stack",
     kvPrefix = DEFAULT_KV_PREFIX,
     environment = {},
+    mounts = () => [],
     memoryMiB = 128,
     cpus = 1,
     drainTimeoutSeconds = 30,
@@ -160,6 +164,7 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     registration,
     kvPrefix,
     environment,
+    mounts,
     memoryMiB,
     cpus,
     drainTimeoutSeconds,

@@ -39,6 +39,8 @@ interface LiveConfigNode {
   readonly image: string;
   /** `uid:gid` that owns the files. */
   readonly user: string;
+  /** Last part of the volume's and the command's name, where a node has more than one configuration. @default "config" */
+  readonly role?: string;
 }
 
 /** A node's configuration: the volume to mount, and the command that a change runs. */
@@ -55,24 +57,26 @@ export interface LiveConfig {
  * in one rename, and the software reloads. What fails its check never replaces what runs: the update fails with the software's own words.
  */
 export function createLiveConfig(name: string, node: LiveConfigNode, args: LiveConfigArgs, opts: pulumi.CustomResourceOptions): LiveConfig {
+  const { role = "config" } = node;
+  const configName = `${name}-${role}`;
   const volume = new Volume(
-    `${name}-config`,
+    configName,
     {
-      name: engineName(`${name}-config`),
+      name: engineName(configName),
       labels: ownershipLabels(node.component, name),
     },
     { ...opts, provider: node.host.provider },
   );
   const contents = pulumi.all(args.files.map(({ content }) => content));
   const command = new Command(
-    `${name}-config`,
+    configName,
     {
-      create: renderInstallCommand(engineName(name), engineName(`${name}-config`), node, args),
+      create: renderInstallCommand(engineName(name), engineName(configName), node, args),
       stdin: contents.apply((texts) => renderStageScript(node.user, args, texts)),
     },
     { ...opts, dependsOn: [volume, ...dependencies(opts)] },
   );
-  return { volumeName: engineName(`${name}-config`), command };
+  return { volumeName: engineName(configName), command };
 }
 
 /** The script, run as root in a throw-away container, that writes one version's files and prints its folder. */

@@ -44,6 +44,14 @@ export interface Mount {
   readonly readOnly?: boolean;
 }
 
+/** A volume that something else fills. */
+export interface PreparedMount {
+  readonly mount: Mount;
+
+  /** What the container must depend on to find the volume filled. */
+  readonly ready: pulumi.Resource;
+}
+
 /** Escape hatch: gets the arguments as they would be used and returns what to add or change. */
 export type ContainerTransform = (args: Readonly<ContainerArgs>) => Partial<ContainerArgs>;
 
@@ -103,6 +111,9 @@ export interface ServiceContainerArgs {
 
   transform?: ContainerTransform;
 }
+
+/** What is writable where nothing else is said. */
+export const DEFAULT_TMPFS = { "/tmp": "rw,noexec,nosuid,nodev,size=64m" } as const;
 
 /** Arguments that a transform may not change: the network, the hardening and the identity are the component's own. */
 const OWNED = [
@@ -177,7 +188,7 @@ function validateContainer(name: string, { host, network, user, rootReason, cpus
 }
 
 function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
-  const { environment = {}, mounts = [], tmpfs = { "/tmp": "rw,noexec,nosuid,nodev,size=64m" }, capabilities = {}, ports = [] } = args;
+  const { environment = {}, mounts = [], tmpfs = DEFAULT_TMPFS, capabilities = {}, ports = [] } = args;
   const { intervalSeconds = 5, timeoutSeconds = 3, retries = 3, startPeriodSeconds = 30 } = args.health;
   const stopGrace = args.stopGraceSeconds ?? 30;
   return {

@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { AppService } from "../../components/app-service/app-service";
 import { AppServiceArgs, normalizeAppServiceArgs } from "../../components/app-service/args";
@@ -6,7 +7,7 @@ import { Endpoint } from "../../components/core/endpoint";
 import { emptyNetwork, recordResources, settled } from "../mocks";
 
 const registered = recordResources();
-const network = emptyNetwork({ goods: "10.89.0.41", self: "10.89.0.61" });
+const network = emptyNetwork({ goods: "10.89.0.41", self: "10.89.0.61", filled: "10.89.0.71" });
 const consul = new ConsulClient(
   [
     { docker: ["docker"], container: "shop-dev-discovery-1", endpoint: new Endpoint("10.89.0.11", 8500) },
@@ -91,5 +92,16 @@ describe("an app service", () => {
     expect(own.find(({ name }) => name === "self-1")?.inputs.envs).toEqual(
       expect.arrayContaining(["REGISTRATION=self", "WEIGHT=5", "CHECK_INTERVAL=10s", "CHECK_TIMEOUT=2s"]),
     );
+  });
+
+  it("mounts what is filled for each instance", async () => {
+    const own = recordResources();
+    const ready = new pulumi.ComponentResource("test:index:Files", "files");
+    const mounts = (instance: string) => [{ mount: { volume: `${instance}-ssh`, path: "/etc/ssh/mesh", readOnly: true }, ready }];
+    new AppService("filled", { ...args, instances: 2, mounts });
+    await settled(own);
+    expect(own.find(({ name }) => name === "filled-2")?.inputs.volumes).toEqual([
+      { volumeName: "filled-2-ssh", containerPath: "/etc/ssh/mesh", readOnly: true },
+    ]);
   });
 });
