@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { createHash } from "node:crypto";
 import { Host, Placement } from "../components/core/host";
 import { ServiceNetwork } from "../components/core/service-network";
 
@@ -16,7 +17,8 @@ export function recordResources(): Registered[] {
     {
       newResource: ({ type, name, inputs }) => {
         registered.push({ type, name, inputs: inputs as Record<string, unknown> });
-        return { id: `${name}-id`, state: { ...(inputs as object), stdout: "", stderr: "" } };
+        const generated = type === "random:index/randomBytes:RandomBytes" ? { base64: seedOf(name) } : {};
+        return { id: `${name}-id`, state: { ...(inputs as object), stdout: "", stderr: "", ...generated } };
       },
       call: () => ({}),
     },
@@ -24,6 +26,11 @@ export function recordResources(): Registered[] {
     "unit",
   );
   return registered;
+}
+
+/** 32 bytes in base64, others for another name and the same for the same. */
+export function seedOf(name: string): string {
+  return createHash("sha256").update(name).digest("base64");
 }
 
 /** What Pulumi has registered once nothing is on its way any more. */

@@ -22,6 +22,7 @@ export const IMAGES = {
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
   // The bundle holds packages, and the lock file says which.
   shop: { version: "0.1.0", sources: ["images/shop", "apps/shop", "package-lock.json"], artifacts: ["shop.js"] },
+  "ssh-node": { version: "10.0p1", sources: ["images/ssh-node"], artifacts: [] },
 } as const satisfies Record<string, ImageDefinition>;
 
 export type ImageName = keyof typeof IMAGES;

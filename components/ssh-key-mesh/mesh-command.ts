@@ -1,0 +1,61 @@
+import { CURRENT, MESH_FILES, RUN_PATH } from "./mesh-files";
+
+/** The server in the foreground, with its log on the container's; its path is absolute because it runs itself again for every login. */
+export function sshdCommand(): string[] {
+  return ["/usr/sbin/sshd", "-D", "-e", "-f", `${CURRENT}/${MESH_FILES.serverConfig}`];
+}
+
+/** Has a node log in to itself: that takes both its keys, its pinned host key and its own entry among the authorized ones. */
+export function sshProbe(): string[] {
+  return ["ssh", "-F", `${CURRENT}/${MESH_FILES.clientConfig}`, "localhost", "true"];
+}
+
+/** Has OpenSSH itself read every file of a client's folder, before it is in use. */
+export function clientCheck(folder: string): string[] {
+  return shellCheck(folder, CLIENT_CHECKS);
+}
+
+/** The same of a node's folder, which has a server's files as well. */
+export function nodeCheck(folder: string): string[] {
+  return shellCheck(folder, [...CLIENT_CHECKS, ...SERVER_CHECKS]);
+}
+
+const CLIENT_CHECKS = [
+  `ssh -G -F "$1/${MESH_FILES.clientConfig}" localhost >/dev/null`,
+  `ssh-keygen -y -P '' -f "$1/${MESH_FILES.loginKey}" >/dev/null`,
+  `ssh-keygen -l -f "$1/${MESH_FILES.knownHosts}" >/dev/null`,
+];
+
+const SERVER_CHECKS = [
+  // The host key is given on the command line as well, because the path in the file is that of the folder in use.
+  `/usr/sbin/sshd -t -f "$1/${MESH_FILES.serverConfig}" -h "$1/${MESH_FILES.hostKey}"`,
+  `ssh-keygen -y -P '' -f "$1/${MESH_FILES.hostKey}" >/dev/null`,
+  `ssh-keygen -l -f "$1/${MESH_FILES.authorizedKeys}" >/dev/null`,
+];
+
+function shellCheck(folder: string, checks: readonly string[]): string[] {
+  return ["/bin/sh", "-c", ["set -e", ...checks].join("\n"), "sh", folder];
+}
+
+/**
+ * Makes the server take up a changed host key or setting, and waits until it has.
+ *
+ * Who may log in is read at every login, so a node that comes or goes does not touch the servers of the others: the server, which does not
+ * listen for a moment while it starts anew, is signalled only when no PID file is called after its current configuration.
+ */
+export function sshdReload(): string[] {
+  const script = [
+    "set -eu",
+    `wanted=$(sed -n 's/^PidFile //p' ${CURRENT}/${MESH_FILES.serverConfig})`,
+    // A server that was killed leaves its file behind, and its number may be another process's by now.
+    'server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd*) ;; *) false ;; esac; }',
+    "tries=0",
+    'until server "$wanted"; do',
+    '  [ "$tries" -lt 100 ] || { echo "sshd has not taken its new configuration up within 10 s" >&2; exit 1; }',
+    "  tries=$((tries + 1))",
+    `  for file in ${RUN_PATH}/*.pid; do if server "$file"; then kill -HUP "$pid" || true; fi; done`,
+    "  sleep 0.1",
+    "done",
+  ];
+  return ["/bin/sh", "-c", script.join("\n")];
+}

@@ -1,0 +1,195 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ConfigError } from "../core/errors";
+import { ConfigFile, LiveConfigArgs, createLiveConfig } from "../core/live-config";
+import { generatedKey } from "../core/secret";
+import type { PreparedMount } from "../core/service-container";
+import { NormalSshNode, SshClient, SshKeyMeshArgs, normalizeSshKeyMeshArgs } from "./args";
+import { clientCheck, nodeCheck, sshProbe, sshdCommand, sshdReload } from "./mesh-command";
+import {
+  HostIdentity,
+  LoginIdentity,
+  MESH_FILES,
+  MESH_PATH,
+  RUN_PATH,
+  renderAuthorizedKeys,
+  renderKnownHosts,
+  renderSshConfig,
+  renderSshdConfig,
+} from "./mesh-files";
+import { renderSshPrivateKey, sshPublicKey } from "./openssh-key";
+
+/** What a node's container takes: the volume that a client's takes as well, and its server. */
+export interface SshMember extends PreparedMount {
+  readonly node: NormalSshNode;
+
+  /** Argument array that runs the server. */
+  readonly command: readonly string[];
+
+  /** Folder in memory that the server needs, with its mount options. */
+  readonly tmpfs: Readonly<Record<string, string>>;
+
+  /** Argument array that has the node log in to itself, for its health check. */
+  readonly probe: readonly string[];
+}
+
+/**
+ * Containers that log in to each other over SSH by their names, without a password and without a question.
+ *
+ * Each node has an Ed25519 key to log in with and one that proves its server; the private halves reach it alone. All get the public halves of
+ * all: who may log in, each with its own key from its own address, and which key proves whom. A node that comes or goes changes the files of
+ * the others in the same `up` and replaces no container. A key is made anew by `pulumi up --replace` of its resource, `<node>-login-key` or
+ * `<node>-host-key`.
+ *
+ * A container takes its volume, and a node's the server's command and its folder in memory, from here. `ssh` finds the others where
+ * `/etc/ssh/ssh_config` includes `/etc/ssh/mesh/current/ssh_config`, as in Dockyard's own image, or with `-F` and that path. A server that is
+ * not root runs as the user that it lets in, so whoever is let in can read that node's own keys.
+ *
+ * @example
+ * const [address] = network.addressesOf("deployer", 1);
+ * const deployer = { name: "deployer-1", host, address, image, user: "1000:1000" };
+ * const mesh = new SshKeyMesh("mesh", { nodes: SshNodes.describe("ops", { network }), clients: [deployer] });
+ * new AppService("deployer", { ..., mounts: (instance) => [mesh.client(instance)] });
+ */
+export class SshKeyMesh extends pulumi.ComponentResource {
+  private readonly name: string;
+  private readonly members: Readonly<Record<string, SshMember>>;
+  private readonly clients: Readonly<Record<string, PreparedMount>>;
+
+  constructor(name: string, args: SshKeyMeshArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:SshKeyMesh", name, {}, opts);
+    this.name = name;
+    const mesh = normalizeSshKeyMeshArgs(name, args);
+
+    const nodes = mesh.nodes.map((node) => createNodeKeys(node, { parent: this }));
+    const clients = mesh.clients.map((client) => createClientKeys(client, { parent: this }));
+    const known = mergePublicKeys(nodes, clients);
+    this.members = byName(nodes, (node) => createMember(name, node, known, { parent: this }));
+    this.clients = byName(clients, (client) => createClientMember(name, client, known, { parent: this }));
+
+    this.registerOutputs({ nodes: Object.keys(this.members), clients: Object.keys(this.clients) });
+  }
+
+  /**
+   * What the container of a node takes.
+   *
+   * @throws {ConfigError} when the mesh has no node of that name.
+   */
+  member(node: string): SshMember {
+    return this.find("nodes", this.members, node);
+  }
+
+  /**
+   * What the container of a client takes.
+   *
+   * @throws {ConfigError} when the mesh has no client of that name.
+   */
+  client(client: string): PreparedMount {
+    return this.find("clients", this.clients, client);
+  }
+
+  private find<T>(argument: string, members: Readonly<Record<string, T>>, name: string): T {
+    const found = members[name];
+    if (found !== undefined) return found;
+    const remedy = `must have it before it is asked for; there are ${Object.keys(members).join(", ") || "none"}`;
+    throw new ConfigError([{ path: `${this.name}.${argument}`, value: name, remedy }]);
+  }
+}
+
+interface KeyPair {
+  /** A secret. */
+  readonly privateHalf: pulumi.Output<string>;
+  readonly publicHalf: pulumi.Output<string>;
+}
+
+interface KeyedClient {
+  readonly node: SshClient;
+  readonly loginKey: KeyPair;
+}
+
+interface KeyedNode {
+  readonly node: NormalSshNode;
+  readonly loginKey: KeyPair;
+  readonly hostKey: KeyPair;
+}
+
+/** What everyone gets. */
+interface PublicKeys {
+  readonly nodes: readonly NormalSshNode[];
+  readonly logins: pulumi.Output<LoginIdentity[]>;
+  readonly hosts: pulumi.Output<HostIdentity[]>;
+}
+
+function createClientKeys(node: SshClient, opts: pulumi.CustomResourceOptions): KeyedClient {
+  return { node, loginKey: createKeyPair(`${node.name}-login-key`, node.name, opts) };
+}
+
+function createNodeKeys(node: NormalSshNode, opts: pulumi.CustomResourceOptions): KeyedNode {
+  return { ...createClientKeys(node, opts), node, hostKey: createKeyPair(`${node.name}-host-key`, node.name, opts) };
+}
+
+function createKeyPair(name: string, owner: string, opts: pulumi.CustomResourceOptions): KeyPair {
+  const seed = generatedKey(name, 32, opts);
+  return {
+    privateHalf: seed.apply((bytes) => renderSshPrivateKey(bytes, owner)),
+    publicHalf: pulumi.unsecret(seed.apply(sshPublicKey)),
+  };
+}
+
+function mergePublicKeys(nodes: readonly KeyedNode[], clients: readonly KeyedClient[]): PublicKeys {
+  const logins = [...nodes, ...clients].map(({ node: { name, address }, loginKey }) =>
+    loginKey.publicHalf.apply((key): LoginIdentity => ({ name, address, loginKey: key })),
+  );
+  const hosts = nodes.map(({ node: { name, address, port }, hostKey }) =>
+    hostKey.publicHalf.apply((key): HostIdentity => ({ name, address, port, hostKey: key })),
+  );
+  return { nodes: nodes.map(({ node }) => node), logins: pulumi.all(logins), hosts: pulumi.all(hosts) };
+}
+
+function createMember(mesh: string, keyed: KeyedNode, known: PublicKeys, opts: pulumi.CustomResourceOptions): SshMember {
+  const { node, hostKey } = keyed;
+  const files = [
+    ...clientFiles(keyed, known),
+    { path: MESH_FILES.hostKey, content: hostKey.privateHalf, mode: "0600" },
+    { path: MESH_FILES.authorizedKeys, content: known.logins.apply((all) => renderAuthorizedKeys(all, node.forcedCommand)), mode: "0600" },
+    { path: MESH_FILES.serverConfig, content: hostKey.publicHalf.apply((key) => renderSshdConfig(node, key)) },
+  ];
+  return {
+    ...installFiles(mesh, node, { files, check: nodeCheck, reload: sshdReload() }, opts),
+    node,
+    command: sshdCommand(),
+    tmpfs: { [RUN_PATH]: runOptions(node.user) },
+    probe: sshProbe(),
+  };
+}
+
+function createClientMember(mesh: string, keyed: KeyedClient, known: PublicKeys, opts: pulumi.CustomResourceOptions): PreparedMount {
+  return installFiles(mesh, keyed.node, { files: clientFiles(keyed, known), check: clientCheck }, opts);
+}
+
+function clientFiles({ node, loginKey }: KeyedClient, { nodes, hosts }: PublicKeys): ConfigFile[] {
+  return [
+    { path: MESH_FILES.loginKey, content: loginKey.privateHalf, mode: "0600" },
+    { path: MESH_FILES.knownHosts, content: hosts.apply(renderKnownHosts) },
+    { path: MESH_FILES.clientConfig, content: renderSshConfig(nodes, node.name) },
+  ];
+}
+
+function installFiles(
+  mesh: string,
+  { name, host, image, user }: SshClient,
+  config: Omit<LiveConfigArgs, "mountPath">,
+  opts: pulumi.CustomResourceOptions,
+): PreparedMount {
+  const node = { host, component: mesh, image, user, role: "ssh" };
+  const { volumeName, command } = createLiveConfig(name, node, { mountPath: MESH_PATH, ...config }, opts);
+  return { mount: { volume: volumeName, path: MESH_PATH, readOnly: true }, ready: command };
+}
+
+function runOptions(user: string): string {
+  const [uid, gid] = user.split(":");
+  return `rw,noexec,nosuid,nodev,size=64k,mode=0700,uid=${uid},gid=${gid}`;
+}
+
+function byName<K extends { readonly node: SshClient }, T>(keyed: readonly K[], create: (keyed: K) => T): Readonly<Record<string, T>> {
+  return Object.fromEntries(keyed.map((each) => [each.node.name, create(each)]));
+}
