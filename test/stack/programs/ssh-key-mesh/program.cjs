@@ -1,0 +1,3 @@
+delete Error.prepareStackTrace;
+require("tsx/cjs");
+module.exports = require("./index.ts");
