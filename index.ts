@@ -1,4 +1,14 @@
-import { AppService, ConsulCluster, Host, NginxUpsyncGateway, Placement, ServiceNetwork, imageReference } from "./components";
+import {
+  AppService,
+  ConsulCluster,
+  Host,
+  NginxUpsyncGateway,
+  Placement,
+  ServiceNetwork,
+  SshKeyMesh,
+  SshNodes,
+  imageReference,
+} from "./components";
 import { readStackConfig } from "./stack/config";
 
 const config = readStackConfig();
@@ -30,6 +40,10 @@ const shop = {
 };
 new AppService("goods", { ...shop, ...config.goods, ports: { http: 8000, rpc: 9000 } });
 new AppService("order", { ...shop, ...config.order, ports: { http: 8000, rpc: 9000 } });
+
+const ops = SshNodes.describe("ops", { network, ...config.ops });
+const mesh = new SshKeyMesh("mesh", { nodes: ops });
+new SshNodes("ops", { network, members: ops.map(({ name }) => mesh.member(name)), allowDataLoss: config.allowDataLoss });
 
 /** Where the stack is reached, by name; other stacks and tools read it. */
 export const endpoints = {

@@ -15,6 +15,7 @@ export interface StackConfig {
   readonly gateway: Section<"gateway">;
   readonly goods: Section<"goods">;
   readonly order: Section<"order">;
+  readonly ops: Section<"ops">;
   /** Data volumes that may be deleted with all that is in them. */
   readonly allowDataLoss: readonly string[];
 }
@@ -29,6 +30,7 @@ const SETTINGS = {
   gateway: { publishedPort: 8080, publishedAdminPort: 8081, workers: 2 },
   goods: SHOP,
   order: SHOP,
+  ops: { nodes: 3 },
 };
 
 type SectionName = keyof typeof SETTINGS;
@@ -37,7 +39,7 @@ type Section<K extends SectionName> = Readonly<Partial<(typeof SETTINGS)[K]>>;
 const DEFAULT_SUBNET = "10.89.0.0/24";
 
 /** Where each component's nodes begin in the subnet, with room to grow up to the next. */
-const FIRST_HOSTS = { gateway: 10, discovery: 21, goods: 41, order: 81 };
+const FIRST_HOSTS = { gateway: 10, discovery: 21, goods: 41, order: 81, ops: 151 };
 
 /**
  * Reads `dockyard:*` of the stack's configuration.
@@ -60,6 +62,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     gateway: section("gateway"),
     goods: section("goods"),
     order: section("order"),
+    ops: section("ops"),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
   };
   if (faults.length > 0) throw new ConfigError(faults);

@@ -76,7 +76,7 @@ describe("the stack, once it is up", () => {
 
   it("runs every container hardened", async () => {
     const containers = Object.entries(await containersOf(stack.label));
-    expect(containers).toHaveLength(9);
+    expect(containers).toHaveLength(12);
     for (const [node, { Config, HostConfig }] of containers) {
       expect.soft(Config.User, node).toMatch(/^[1-9]\d*:[1-9]\d*$/);
       expect.soft(HostConfig, node).toMatchObject({
