@@ -86,10 +86,10 @@ function checkClient(checks: Checks, path: string, { name, address, user }: SshC
   if (namesake === undefined) taken.set(name, path);
   checks
     .that(
-      NAME_PATTERN.test(name),
+      NAME_PATTERN.test(name) && name !== "localhost",
       `${path}.name`,
       name,
-      "must be lower-case letters, digits and inner hyphens, since its container is called by it",
+      "must be lower-case letters, digits and inner hyphens, since its container is called by it, and not localhost, which every node is to itself",
     )
     .that(namesake === undefined, `${path}.name`, name, `must be its own, but ${namesake} has it; rename one of them`)
     .that(isIPv4(address), `${path}.address`, address, "must be an IPv4 address, since the container's key is good from there only")

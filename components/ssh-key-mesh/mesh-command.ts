@@ -48,7 +48,7 @@ export function sshdReload(): string[] {
     "set -eu",
     `wanted=$(sed -n 's/^PidFile //p' ${CURRENT}/${MESH_FILES.serverConfig})`,
     // A server that was killed leaves its file behind, and its number may be another process's by now.
-    'server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd*) ;; *) false ;; esac; }',
+    'server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd | sshd.*) ;; *) false ;; esac; }',
     "tries=0",
     'until server "$wanted"; do',
     '  [ "$tries" -lt 100 ] || { echo "sshd has not taken its new configuration up within 10 s" >&2; exit 1; }',

@@ -1,6 +1,6 @@
 set -eu
 wanted=$(sed -n 's/^PidFile //p' /etc/ssh/mesh/current/sshd_config)
-server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd*) ;; *) false ;; esac; }
+server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd | sshd.*) ;; *) false ;; esac; }
 tries=0
 until server "$wanted"; do
   [ "$tries" -lt 100 ] || { echo "sshd has not taken its new configuration up within 10 s" >&2; exit 1; }
