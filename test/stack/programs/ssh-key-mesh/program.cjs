@@ -1,3 +1,2 @@
-delete Error.prepareStackTrace;
-require("tsx/cjs");
+require("../../../../register.cjs");
 module.exports = require("./index.ts");
