@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, readFileSync, readdirSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { pulumiEnvironment } from "./setup/environment";
-import { SetupError, run } from "./setup/shell";
+import { SetupError, lastWords, run } from "./setup/shell";
 import { Target, exportedStack, pulumiOutput } from "./stack";
 
 interface Resource {
@@ -50,7 +50,8 @@ export interface Recovery {
  * @throws {SetupError} when the engine runs nodes of this stack and the state in use knows nothing of the stack at all.
  */
 export async function recover(target: Target): Promise<Recovery> {
-  if (await isHeld(target)) return { hosts: [["docker"]], stopped: [], gone: false };
+  const hold = await holdOf(target);
+  if (hold === "held") return { hosts: [["docker"]], stopped: [], gone: false };
   const checkpoint = JSON.parse((await exportedStack(target)) ?? "{}") as Checkpoint;
   const { resources = [], pending_operations: pending = [] } = checkpoint.deployment ?? {};
   const hosts = stackHosts(resources);
@@ -60,6 +61,7 @@ export async function recover(target: Target): Promise<Recovery> {
     found,
     resources,
     pending.map(({ resource }) => resource),
+    hold === "cut",
   );
   if (pending.length > 0) await forgetPending(target, checkpoint);
   const recorded = new Set(resources.map(({ id }) => id));
@@ -76,29 +78,34 @@ const KINDS: Readonly<Record<string, Found["kind"]>> = {
   "docker:index/network:Network": "network",
 };
 
-/** Whether a live run holds the stack; the lock of a dead one is lifted, and the state that it was writing is put right. */
-async function isHeld(target: Target): Promise<boolean> {
+type Hold = "free" | "held" | "cut";
+
+/** Whether a live run holds the stack; the lock of a dead one is lifted, and the state that it was cut in writing is put right. */
+async function holdOf(target: Target): Promise<Hold> {
   const backend = pulumiEnvironment().PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
   if (!backend.startsWith("file://")) {
     const stacks = JSON.parse(await pulumiOutput(target, ["stack", "ls", "--json"])) as { name: string; updateInProgress?: boolean }[];
-    return stacks.some(({ name, updateInProgress }) => name.split("/").pop() === target.stack && updateInProgress === true);
+    return stacks.some(({ name, updateInProgress }) => name.split("/").pop() === target.stack && updateInProgress === true)
+      ? "held"
+      : "free";
   }
   const pulumiFolder = join(backendFolder(backend, target.cwd), ".pulumi");
   const folder = join(pulumiFolder, "locks", "organization", target.project, target.stack);
   const files = existsSync(folder) ? readdirSync(folder) : [];
   // Beside each lock lies a file of the storage library's own.
   const locks = files.filter((file) => file.endsWith(".json")).map((file) => join(folder, file));
-  if (locks.some(isLive)) return true;
-  restoreCutState(join(pulumiFolder, "stacks", target.project, `${target.stack}.json`));
+  if (locks.some(isLive)) return "held";
+  const cut = restoreCutState(join(pulumiFolder, "stacks", target.project, `${target.stack}.json`));
   if (locks.length > 0) await pulumiOutput(target, ["cancel", target.stack, "--yes"]);
-  return false;
+  return cut ? "cut" : "free";
 }
 
 /** A run that is killed while it writes the state leaves half a file, and beside it the state as it was one step before. */
-function restoreCutState(file: string): void {
-  if (!existsSync(file) || isJson(file) || !existsSync(`${file}.bak`) || !isJson(`${file}.bak`)) return;
+function restoreCutState(file: string): boolean {
+  if (!existsSync(file) || isJson(file) || !existsSync(`${file}.bak`) || !isJson(`${file}.bak`)) return false;
   copyFileSync(`${file}.bak`, file);
   console.log("The last run was killed while it wrote the state; going on from the step before.");
+  return true;
 }
 
 function isJson(file: string): boolean {
@@ -175,6 +182,7 @@ async function removeUnrecorded(
   found: readonly Found[],
   resources: readonly Resource[],
   pending: readonly Resource[],
+  cut: boolean,
 ): Promise<void> {
   const recorded = new Set(resources.map(({ id }) => id));
   const inTheMaking = new Set(pending.map(({ urn }) => `${target.label}-${urn.split("::").pop()}`));
@@ -187,6 +195,11 @@ async function removeUnrecorded(
     );
   }
   for (const { docker, kind, id, name } of unrecorded) {
+    // The step that a cut state has lost is one of which nothing says that it was under way.
+    if (!cut && !inTheMaking.has(name)) {
+      console.log(`The ${kind} ${name} has the stack's labels, but the program did not make it: left alone.`);
+      continue;
+    }
     console.log(`Removing the ${kind} ${name}, which an interrupted run had made but not recorded.`);
     await run(kind === "container" ? [...docker, "rm", "--force", id] : [...docker, "network", "rm", id]);
   }
@@ -204,11 +217,20 @@ async function forgetPending(target: Target, checkpoint: Checkpoint): Promise<vo
  * Starts nodes that were stopped or killed by hand: the program says that they run.
  *
  * One that is not to be restarted has left its cluster and waits for its removal; started again it would join anew.
+ *
+ * @returns Whether one could not be started: a look at the engine shows that to Pulumi, which makes it anew as the program says by now.
  */
-export async function startStopped(stopped: readonly Found[]): Promise<void> {
+export async function startStopped(stopped: readonly Found[]): Promise<boolean> {
+  let refused = false;
   for (const { docker, id, name } of stopped) {
     if ((await run([...docker, "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", id])) === "no") continue;
     console.log(`Starting ${name}, which had been stopped.`);
-    await run([...docker, "start", id]);
+    try {
+      await run([...docker, "start", id]);
+    } catch (error) {
+      console.log(`${name} does not start, so it is made anew: ${lastWords(error)}`);
+      refused = true;
+    }
   }
+  return refused;
 }

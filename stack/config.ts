@@ -86,7 +86,7 @@ function readSection<K extends SectionName>(name: K, given: unknown, faults: Fau
   }
   for (const [key, value] of Object.entries(given)) {
     const path = `dockyard:${name}.${key}`;
-    const example = examples[key];
+    const example = Object.hasOwn(examples, key) ? examples[key] : undefined;
     if (example === undefined) faults.push({ path, value, remedy: `is not a setting; there are ${Object.keys(examples).join(", ")}` });
     else if (typeof value !== typeof example || value === null)
       faults.push({ path, value, remedy: `must be a ${typeof example}, like ${JSON.stringify(example)}` });
@@ -95,7 +95,8 @@ function readSection<K extends SectionName>(name: K, given: unknown, faults: Fau
 }
 
 function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">, faults: Fault[]): StackConfig["network"] {
-  const parsed = Subnet.parse(subnet);
+  // What is no text has been told as a fault already.
+  const parsed = Subnet.parse(String(subnet));
   if (parsed === undefined) {
     faults.push({
       path: "dockyard:network.subnet",

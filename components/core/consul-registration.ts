@@ -153,17 +153,15 @@ function registerService(args: ConsulRegistrationArgs, { service, endpoint, chec
   return `${heredoc("definition=$(cat", definition)}\n)\n{ ${attempts.join(" || ")}; } || exit 1`;
 }
 
-/** Asks every server, since the home server may have been away when the instance was registered. */
+/** Asks every server, since the home server may have been away when the instance was registered; one that does not know it is not the one meant. */
 function deregisterService(args: ConsulRegistrationArgs, service: string): string {
-  return (
-    args.consul.servers
-      // A server that does not know the service says so and is not the one meant.
-      .map(
-        ({ docker, container }) =>
-          `${shellCommand(docker)} exec ${container} consul services deregister -id=${serviceId(args, service)} 2>&1 || true`,
-      )
-      .join("\n")
-  );
+  return args.consul.servers
+    .map(
+      ({ docker, container }) =>
+        `said=$(${shellCommand(docker)} exec ${container} consul services deregister -id=${serviceId(args, service)} 2>&1) || ` +
+        `case $said in *'Unknown service ID'*) ;; *) echo "${container} keeps ${serviceId(args, service)} in its catalogue: $said";; esac`,
+    )
+    .join("\n");
 }
 
 type Question = "serving" | "drained";

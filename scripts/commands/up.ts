@@ -7,7 +7,8 @@ export default async function up(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi", "images"]);
   const { stopped, gone } = await recover(target);
-  await startStopped(stopped);
+  const refused = await startStopped(stopped);
   await ensureStack(target);
-  return pulumi(target, ["up", "--stack", target.stack, "--yes", "--skip-preview", ...(gone ? ["--refresh"] : []), ...rest]);
+  // Pulumi previews first: what the program refuses is refused before anything is touched.
+  return pulumi(target, ["up", "--stack", target.stack, "--yes", ...(gone || refused ? ["--refresh"] : []), ...rest]);
 }

@@ -37,7 +37,9 @@ describe("an Ed25519 key", () => {
   });
 
   it("is the same file for the same seed", () => {
-    const digest = createHash("sha256").update(renderSshPrivateKey(seedOf("ops-1"), "ops-1")).digest("hex");
+    const digest = createHash("sha256")
+      .update(renderSshPrivateKey(seedOf("ops-1"), "ops-1"))
+      .digest("hex");
     expect(digest).toBe("9a6e82efcda51a7efab751969d166bc7d93c20fce83a68a5fe62510b6f2d18b4");
   });
 

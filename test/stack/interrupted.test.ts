@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { imageReference } from "../../components/core/images";
 import { raftPeers } from "./support/consul";
 import { containersOf, docker } from "./support/engine";
 import { get, until } from "./support/load";
@@ -150,9 +151,16 @@ describe("npm run up", () => {
     const before = await containersOf(stack.label);
     await docker("kill", stack.container("goods-1"));
     await docker("rm", "--force", stack.container("order-1"));
+    // Somebody's own, which only carries the labels.
+    const stranger = `${stack.label}-stranger`;
+    const labels = [`dockyard.stack=${stack.label}`, "dockyard.node=stranger"].flatMap((label) => ["--label", label]);
+    await docker("run", "--detach", "--name", stranger, ...labels, imageReference("shop"), "sleep", "600");
     const { exitCode, all } = await start("up");
     expect(exitCode, all).toBe(0);
-    const after = await containersOf(stack.label);
+    expect(all).toContain(`${stranger} has the stack's labels, but the program did not make it: left alone`);
+    const { stranger: left, ...after } = await containersOf(stack.label);
+    expect(left?.State.Running).toBe(true);
+    await docker("rm", "--force", stranger);
     const changed = Object.keys(after).filter((node) => after[node]?.Id !== before[node]?.Id);
     expect(changed).toEqual(["order-1"]);
     expect(Object.values(after).every(({ State }) => State.Running)).toBe(true);

@@ -23,7 +23,7 @@ until said=$(docker exec shop-dev-gateway-1 curl -sS --fail-with-body --max-time
   }
   sleep 0.05
 done
-docker exec shop-dev-discovery-1 consul services deregister -id=goods-2-goods 2>&1 || true
-docker exec shop-dev-discovery-2 consul services deregister -id=goods-2-goods 2>&1 || true
-docker exec shop-dev-discovery-1 consul services deregister -id=goods-2-goods-rpc 2>&1 || true
-docker exec shop-dev-discovery-2 consul services deregister -id=goods-2-goods-rpc 2>&1 || true
+said=$(docker exec shop-dev-discovery-1 consul services deregister -id=goods-2-goods 2>&1) || case $said in *'Unknown service ID'*) ;; *) echo "shop-dev-discovery-1 keeps goods-2-goods in its catalogue: $said";; esac
+said=$(docker exec shop-dev-discovery-2 consul services deregister -id=goods-2-goods 2>&1) || case $said in *'Unknown service ID'*) ;; *) echo "shop-dev-discovery-2 keeps goods-2-goods in its catalogue: $said";; esac
+said=$(docker exec shop-dev-discovery-1 consul services deregister -id=goods-2-goods-rpc 2>&1) || case $said in *'Unknown service ID'*) ;; *) echo "shop-dev-discovery-1 keeps goods-2-goods-rpc in its catalogue: $said";; esac
+said=$(docker exec shop-dev-discovery-2 consul services deregister -id=goods-2-goods-rpc 2>&1) || case $said in *'Unknown service ID'*) ;; *) echo "shop-dev-discovery-2 keeps goods-2-goods-rpc in its catalogue: $said";; esac
