@@ -21,6 +21,7 @@ beforeAll(async () => {
     network: { subnet: "10.195.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
     consul: { apiPort: port + 2 },
+    ops: { nodes: 1 },
   });
 });
 
@@ -80,10 +81,13 @@ async function isAsIfNothingHadHappened(): Promise<void> {
   expect((await get(`${gateway}/orders/1`)).status).toBe(200);
   expect(await stack.preview()).toEqual([]);
   expect(await found()).toEqual({
-    containers: ["discovery-1", "discovery-2", "discovery-3", "gateway-1", "goods-1", "order-1"].map((node) => stack.container(node)),
+    containers: ["discovery-1", "discovery-2", "discovery-3", "gateway-1", "goods-1", "ops-1", "order-1"].map((node) =>
+      stack.container(node),
+    ),
     networks: [stack.container("services")],
     volumes: ["discovery-1", "discovery-2", "discovery-3", "gateway-1"]
       .flatMap((node) => [`${node}-config`, `${node}-data`])
+      .concat("ops-1-data", "ops-1-ssh")
       .map((volume) => stack.container(volume)),
   });
   expect(Object.values(await containersOf(stack.label)).every(({ State }) => State.Running)).toBe(true);
@@ -104,7 +108,9 @@ describe("npm run up", () => {
     expect(await found()).toEqual({
       containers: [],
       networks: [],
-      volumes: ["discovery-1-data", "discovery-2-data", "discovery-3-data", "gateway-1-data"].map((volume) => stack.container(volume)),
+      volumes: ["discovery-1-data", "discovery-2-data", "discovery-3-data", "gateway-1-data", "ops-1-data"].map((volume) =>
+        stack.container(volume),
+      ),
     });
   });
 
