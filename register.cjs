@@ -30,3 +30,6 @@ if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) {
 }
 
 require("tsx/cjs");
+
+/** Loads a program's TypeScript; what is wrong with any of its components is told at once, before anything is touched. */
+exports.loadProgram = (load) => require("./components/core/errors.ts").collectFaults(load);

@@ -1,6 +1,6 @@
 import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
-import type { GatewayFollower } from "../core/consul-registration";
+import { GatewayFollower, serviceName } from "../core/consul-registration";
 import { Checks } from "../core/errors";
 import type { Placement } from "../core/host";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
@@ -8,6 +8,7 @@ import { NAME_PATTERN } from "../core/naming";
 import type { ContainerTransform, HealthCheck, PreparedMount } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
 import { UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
+import { instanceEnvironment } from "./instance-environment";
 
 export interface AppServiceArgs {
   /** Network that the instances join; their addresses come from it. */
@@ -55,7 +56,7 @@ export interface AppServiceArgs {
   /** Consul's check of every port. @default TCP, every 10 s, timeout 2 s */
   check?: ConsulCheck;
 
-  /** Environment of an instance beside what it is told of itself. @default none */
+  /** Environment of an instance beside what it is told of itself, which it may not change. @default none */
   environment?: Readonly<Record<string, string>>;
 
   /** Volumes that an instance finds filled, such as its part of an `SshKeyMesh`, by the instance's name. @default none */
@@ -153,6 +154,27 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
         number,
         "must be 1024 to 65535: an unprivileged process cannot listen below",
       );
+  }
+  const found = ports.map(([port]) => serviceName(name, port));
+  const routed = followers.flatMap(({ services }) => services);
+  checks.that(
+    followers.length === 0 || found.some((service) => routed.includes(service)),
+    "followers",
+    found,
+    `must be among what the followers route: ${routed.join(", ")}; add the service to the gateway's or leave followers out`,
+  );
+  const own = instanceEnvironment(
+    name,
+    { name: "", address: "" },
+    { ...given, registration, kvPrefix, upstream: entry, check: normalCheck },
+  );
+  for (const variable of Object.keys(environment).filter((key) => key in own)) {
+    checks.that(
+      false,
+      `environment.${variable}`,
+      environment[variable],
+      "must be left out: it is what an instance is told of itself; change the argument that it comes from",
+    );
   }
   checks.done();
 

@@ -33,8 +33,37 @@ export class Checks {
     return this;
   }
 
-  /** @throws {ConfigError} when any check failed. */
+  /** @throws {ConfigError} when any check failed; inside {@link collectFaults} that comes at the program's end. */
   done(): void {
-    if (this.faults.length > 0) throw new ConfigError(this.faults);
+    if (this.faults.length === 0) return;
+    if (collected === undefined) throw new ConfigError(this.faults);
+    collected.push(...this.faults.splice(0));
   }
+}
+
+/** What the checks of a whole program have found so far; undefined outside of {@link collectFaults}. */
+let collected: Fault[] | undefined;
+
+/**
+ * Runs a program and tells the faults of all its components at once, not only the first one's.
+ *
+ * A component with a fault is still made, so that those behind it are looked at as well; what it leads to is not told, and nothing of the
+ * program reaches the engine. Only what the program does before its first `await` is covered.
+ *
+ * @throws {ConfigError} naming every fault that any component found.
+ */
+export function collectFaults<T>(program: () => T): T {
+  const faults = (collected = []) as Fault[];
+  let result: T | undefined;
+  try {
+    result = program();
+  } catch (error) {
+    if (error instanceof ConfigError) faults.push(...error.faults);
+    // After a fault it is only what the fault leads to.
+    else if (faults.length === 0) throw error;
+  } finally {
+    collected = undefined;
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return result as T;
 }

@@ -16,6 +16,9 @@ export interface ImageDefinition {
 /** Release of Debian that every image starts from. */
 export const DEBIAN_RELEASE = "trixie";
 
+/** First part of the references of all images that Dockyard builds. */
+export const CATALOGUE_PREFIX = "dockyard/";
+
 /** Every image that Dockyard builds. */
 export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
@@ -38,5 +41,5 @@ const PROJECT_ROOT = join(dirname(__filename), "..", "..");
  */
 export function imageReference(name: ImageName): string {
   const { version, sources }: ImageDefinition = IMAGES[name];
-  return `dockyard/${name}:${version}-${digestOf(PROJECT_ROOT, sources)}`;
+  return `${CATALOGUE_PREFIX}${name}:${version}-${digestOf(PROJECT_ROOT, sources)}`;
 }

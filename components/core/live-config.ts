@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { Command } from "@pulumi/command/local/command";
 import { Volume } from "@pulumi/docker/volume";
 import { Host } from "./host";
+import { deliverImage } from "./host-images";
 import { engineName, ownershipLabels, stackId } from "./naming";
 import { dependencies } from "./resource-options";
 import { containerState, heredoc, shellCommand, shellWord } from "./shell";
@@ -74,7 +75,7 @@ export function createLiveConfig(name: string, node: LiveConfigNode, args: LiveC
       create: renderInstallCommand(engineName(name), engineName(configName), node, args),
       stdin: contents.apply((texts) => renderStageScript(node.user, args, texts)),
     },
-    { ...opts, dependsOn: [volume, ...dependencies(opts)] },
+    { ...opts, dependsOn: [volume, ...dependencies(opts), ...deliverImage(node.host, node.image)] },
   );
   return { volumeName: engineName(configName), command };
 }

@@ -2,7 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { Container, ContainerArgs } from "@pulumi/docker/container";
 import { Checks, ConfigError } from "./errors";
 import { Host } from "./host";
+import { deliverImage } from "./host-images";
 import { engineName, ownershipLabels } from "./naming";
+import { dependencies } from "./resource-options";
 import { ServiceNetwork } from "./service-network";
 
 /** A port of the container that the host publishes. */
@@ -149,6 +151,7 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
     { ...containerArgs, ...transformed(name, containerArgs, args.transform) },
     {
       ...opts,
+      dependsOn: [...dependencies(opts), ...deliverImage(args.host, args.image)],
       provider: args.host.provider,
       // Two containers cannot share a name and an address.
       deleteBeforeReplace: true,
@@ -156,7 +159,7 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
   );
 }
 
-function validateContainer(name: string, { host, network, user, rootReason, cpus = 1, ports = [] }: ServiceContainerArgs): void {
+function validateContainer(name: string, { host, network, component, user, rootReason, cpus = 1, ports = [] }: ServiceContainerArgs): void {
   const reached = network.placement.hosts;
   const checks = new Checks(name)
     .that(
@@ -173,7 +176,7 @@ function validateContainer(name: string, { host, network, user, rootReason, cpus
     )
     .that(cpus > 0, "cpus", cpus, "must be more than 0");
   for (const { external } of ports) {
-    const holder = host.portHolder(external);
+    const holder = host.portHolder(external, { node: name, component });
     checks
       .that(Number.isInteger(external) && external >= 1 && external <= 65_535, "ports", external, "must be a port from 1 to 65535")
       .that(
@@ -182,7 +185,7 @@ function validateContainer(name: string, { host, network, user, rootReason, cpus
         external,
         `must be free on host ${host.name}, but ${holder} listens there; choose another port or stop it`,
       );
-    host.claimPort(external, `node ${name}`);
+    host.claimPort(external, { node: name, component });
   }
   checks.done();
 }

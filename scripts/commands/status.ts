@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import logUpdate from "log-update";
 import { setup } from "../setup/setup";
 import { SetupError, run } from "../setup/shell";
-import { Target, parseTarget, pulumiOutput } from "../stack";
+import { Target, exportedStack, parseTarget, pulumiOutput } from "../stack";
 
 /** Milliseconds between two looks. */
 const INTERVAL = 2000;
@@ -36,13 +36,14 @@ export default async function status(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Every host of the stack, from the stack's own outputs. */
+/** Every host of the stack, from the stack's own output `hosts`; a program without one has only the local engine. */
 async function stackHosts(target: Target): Promise<readonly StackHost[]> {
-  const outputs = JSON.parse(await pulumiOutput(target, ["stack", "output", "--stack", target.stack, "--json"]).catch(() => "{}")) as {
+  if ((await exportedStack(target)) === undefined)
+    throw new SetupError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
+  const outputs = JSON.parse(await pulumiOutput(target, ["stack", "output", "--stack", target.stack, "--json"])) as {
     hosts?: readonly StackHost[];
   };
-  if (outputs.hosts === undefined) throw new SetupError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
-  return outputs.hosts;
+  return outputs.hosts ?? [{ name: "local", docker: ["docker"] }];
 }
 
 async function look(target: Target, hosts: readonly StackHost[]): Promise<{ table: string; healthy: boolean }> {

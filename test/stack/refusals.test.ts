@@ -72,6 +72,20 @@ describe("preview refuses", () => {
     expect(said).toContain('dockyard:goods.instances: must be a number, like 3, got "3"');
   });
 
+  it("what is wrong with several components, all at once", async () => {
+    const said = await refusal({ consul: { ...settings.consul, servers: 4 }, goods: { instances: 0 }, order: { instances: 0.5 } });
+    expect(said).toContain("discovery.servers: must be 1, 3, 5 or 7");
+    expect(said).toContain("goods.instances: must be a whole number from 1; leave the component out to have none, got 0");
+    expect(said).toContain("order.instances: must be a whole number from 1");
+  });
+
+  it("ports that the next server still holds while the one before takes them", async () => {
+    const apiPort = settings.consul.apiPort + 1;
+    expect(await refusal({ consul: { ...settings.consul, apiPort } })).toContain(
+      `discovery-1.ports: must be free on host local, but container ${stack.container("discovery-2")} of this stack, until its own turn, listens there`,
+    );
+  });
+
   it("more instances than there are addresses before the next component's", async () => {
     expect(await refusal({ goods: { instances: 45 } })).toContain("services.addresses.order-1: must be its own, but goods-41 has it");
   });

@@ -1,15 +1,14 @@
-import { copyFileSync, existsSync, readFileSync, readdirSync } from "node:fs";
-import { homedir, hostname } from "node:os";
-import { join, resolve } from "node:path";
-import { pulumiEnvironment } from "./setup/environment";
-import { SetupError, lastWords, run } from "./setup/shell";
-import { Target, exportedStack, pulumiOutput } from "./stack";
+import { SetupError, lastWords, run } from "../setup/shell";
+import { Target, exportedStack, pulumiOutput } from "../stack";
+import { Hold, holdOf, releaseHold } from "./local-state";
 
 interface Resource {
   readonly urn: string;
   readonly type: string;
   readonly id?: string;
   readonly outputs?: Record<string, unknown>;
+  /** URNs of the resources whose outputs each input uses. */
+  readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
 }
 
 /** The parts of an exported stack that recovery looks at. */
@@ -28,16 +27,31 @@ interface Found {
   readonly running: boolean;
 }
 
-/** What recovery found, for the command that follows. */
-export interface Recovery {
+/** A stack as its state and the engines of its hosts have it. */
+export interface Findings {
+  readonly hold: Hold;
+
   /** How the engines of the stack's hosts are reached. */
   readonly hosts: readonly Docker[];
 
   /** Nodes that the state knows and that do not run. */
   readonly stopped: readonly Found[];
 
-  /** Whether something that the state knows is gone, so that `up` has to look first. */
-  readonly gone: boolean;
+  /** What the state knows and no engine has any more, and what was made for it; by URN. */
+  readonly gone: readonly string[];
+
+  /** What an interrupted run was making when it ended; by name. */
+  readonly pending: readonly string[];
+}
+
+/**
+ * Looks what an interrupted run left behind and what was stopped or removed by hand, and changes nothing.
+ *
+ * While another run holds the stack, and where its state was cut, nothing can be told.
+ */
+export async function look(target: Target): Promise<Findings> {
+  const hold = await holdOf(target);
+  return hold === "free" ? findingsOf(hold, await survey(target)) : { hold, hosts: [["docker"]], stopped: [], gone: [], pending: [] };
 }
 
 /**
@@ -49,95 +63,57 @@ export interface Recovery {
  *
  * @throws {SetupError} when the engine runs nodes of this stack and the state in use knows nothing of the stack at all.
  */
-export async function recover(target: Target): Promise<Recovery> {
+export async function recover(target: Target): Promise<Findings> {
   const hold = await holdOf(target);
-  if (hold === "held") return { hosts: [["docker"]], stopped: [], gone: false };
+  if (hold === "held") return look(target);
+  await releaseHold(target);
+  const surveyed = await survey(target);
+  await removeUnrecorded(target, surveyed, hold === "cut");
+  if (surveyed.pending.length > 0) await forgetPending(target, surveyed.checkpoint);
+  return findingsOf(hold, surveyed);
+}
+
+/** What the state says beside what the engines have. */
+interface Survey {
+  readonly checkpoint: Checkpoint;
+  readonly resources: readonly Resource[];
+  readonly pending: readonly Resource[];
+  readonly hosts: readonly Docker[];
+  readonly found: readonly Found[];
+}
+
+async function survey(target: Target): Promise<Survey> {
   const checkpoint = JSON.parse((await exportedStack(target)) ?? "{}") as Checkpoint;
   const { resources = [], pending_operations: pending = [] } = checkpoint.deployment ?? {};
   const hosts = stackHosts(resources);
-  const found = await findOnEngines(target, hosts);
-  await removeUnrecorded(
-    target,
-    found,
-    resources,
-    pending.map(({ resource }) => resource),
-    hold === "cut",
-  );
-  if (pending.length > 0) await forgetPending(target, checkpoint);
+  return { checkpoint, resources, pending: pending.map(({ resource }) => resource), hosts, found: await findOnEngines(target, hosts) };
+}
+
+function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): Findings {
   const recorded = new Set(resources.map(({ id }) => id));
   const present = new Set(found.map(({ id }) => id));
+  const lost = resources.filter(({ type, id }) => id !== undefined && type in KINDS && !present.has(id)).map(({ urn }) => urn);
+  // What uses a lost node's outputs, its gate and its registration, was made for that very container.
+  const madeFor = resources.filter(({ propertyDependencies = {} }) =>
+    Object.values(propertyDependencies).some((used) => used?.some((urn) => lost.includes(urn))),
+  );
   return {
+    hold,
     hosts,
     stopped: found.filter(({ kind, id, running }) => kind === "container" && recorded.has(id) && !running),
-    gone: resources.some(({ type, id }) => id !== undefined && type in KINDS && !present.has(id)),
+    gone: [...lost, ...madeFor.map(({ urn }) => urn)],
+    pending: pending.map(({ urn }) => nameOf(urn)),
   };
+}
+
+function nameOf(urn: string): string {
+  return urn.split("::").pop() ?? "";
 }
 
 const KINDS: Readonly<Record<string, Found["kind"]>> = {
   "docker:index/container:Container": "container",
   "docker:index/network:Network": "network",
 };
-
-type Hold = "free" | "held" | "cut";
-
-/** Whether a live run holds the stack; the lock of a dead one is lifted, and the state that it was cut in writing is put right. */
-async function holdOf(target: Target): Promise<Hold> {
-  const backend = pulumiEnvironment().PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
-  if (!backend.startsWith("file://")) {
-    const stacks = JSON.parse(await pulumiOutput(target, ["stack", "ls", "--json"])) as { name: string; updateInProgress?: boolean }[];
-    return stacks.some(({ name, updateInProgress }) => name.split("/").pop() === target.stack && updateInProgress === true)
-      ? "held"
-      : "free";
-  }
-  const pulumiFolder = join(backendFolder(backend, target.cwd), ".pulumi");
-  const folder = join(pulumiFolder, "locks", "organization", target.project, target.stack);
-  const files = existsSync(folder) ? readdirSync(folder) : [];
-  // Beside each lock lies a file of the storage library's own.
-  const locks = files.filter((file) => file.endsWith(".json")).map((file) => join(folder, file));
-  if (locks.some(isLive)) return "held";
-  const cut = restoreCutState(join(pulumiFolder, "stacks", target.project, `${target.stack}.json`));
-  if (locks.length > 0) await pulumiOutput(target, ["cancel", target.stack, "--yes"]);
-  return cut ? "cut" : "free";
-}
-
-/** A run that is killed while it writes the state leaves half a file, and beside it the state as it was one step before. */
-function restoreCutState(file: string): boolean {
-  if (!existsSync(file) || isJson(file) || !existsSync(`${file}.bak`) || !isJson(`${file}.bak`)) return false;
-  copyFileSync(`${file}.bak`, file);
-  console.log("The last run was killed while it wrote the state; going on from the step before.");
-  return true;
-}
-
-function isJson(file: string): boolean {
-  try {
-    JSON.parse(readFileSync(file, "utf8"));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Folder of a `file://` backend, with `~` and relative paths as Pulumi takes them. */
-function backendFolder(url: string, cwd: string): string {
-  const path = decodeURIComponent(url.slice("file://".length).split("?")[0] ?? "");
-  return resolve(cwd, path.replace(/^~(?=\/|$)/, homedir()));
-}
-
-/** A lock that cannot be read may be one that is just being written, so it counts as live. */
-function isLive(file: string): boolean {
-  let lock: { pid: number; hostname: string };
-  try {
-    lock = JSON.parse(readFileSync(file, "utf8")) as typeof lock;
-  } catch {
-    return existsSync(file);
-  }
-  try {
-    // A process that has ended but was not waited for has no command line, and its number may be another's by now.
-    return lock.hostname !== hostname() || readFileSync(`/proc/${lock.pid}/cmdline`, "utf8").includes("pulumi");
-  } catch {
-    return false;
-  }
-}
 
 /** How the engines of the stack's hosts are reached, as its own outputs tell. */
 function stackHosts(resources: readonly Resource[]): readonly Docker[] {
@@ -177,18 +153,12 @@ function rows(docker: Docker, kind: Found["kind"], lines: string): Found[] {
     });
 }
 
-async function removeUnrecorded(
-  target: Target,
-  found: readonly Found[],
-  resources: readonly Resource[],
-  pending: readonly Resource[],
-  cut: boolean,
-): Promise<void> {
+async function removeUnrecorded(target: Target, { found, resources, pending }: Survey, cut: boolean): Promise<void> {
   const recorded = new Set(resources.map(({ id }) => id));
-  const inTheMaking = new Set(pending.map(({ urn }) => `${target.label}-${urn.split("::").pop()}`));
+  const inTheMaking = new Set(pending.map(({ urn }) => `${target.label}-${nameOf(urn)}`));
   const unrecorded = found.filter(({ id }) => !recorded.has(id));
   const foreign = unrecorded.filter(({ name }) => !inTheMaking.has(name));
-  if (foreign.length > 0 && !resources.some(({ type }) => type in KINDS)) {
+  if (!cut && foreign.length > 0 && !resources.some(({ type }) => type in KINDS)) {
     throw new SetupError(
       `${foreign.map(({ name }) => name).join(", ")} belong to a stack ${target.stack} whose state is somewhere else: another checkout, another backend, or a deleted .state/. ` +
         "Use that state, choose another stack with --stack, or remove them yourself if they are not needed; their data volumes can stay.",
@@ -207,9 +177,7 @@ async function removeUnrecorded(
 
 async function forgetPending(target: Target, checkpoint: Checkpoint): Promise<void> {
   const { pending_operations: pending = [], ...deployment } = checkpoint.deployment ?? {};
-  console.log(
-    `The last run was interrupted; taking up again: ${pending.map(({ resource }) => resource.urn.split("::").pop()).join(", ")}.`,
-  );
+  console.log(`The last run was interrupted; taking up again: ${pending.map(({ resource }) => nameOf(resource.urn)).join(", ")}.`);
   await pulumiOutput(target, ["stack", "import", "--stack", target.stack], JSON.stringify({ ...checkpoint, deployment }));
 }
 
