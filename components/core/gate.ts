@@ -8,6 +8,9 @@ import { containerState, heredoc, shellCommand, shellWord } from "./shell";
 /** Restarts of a new container after which its gate no longer waits: it does not start at all. */
 const HOPELESS_RESTARTS = 4;
 
+/** Seconds for which a node that cannot be spared is waited for: another one may be on its way back. */
+const SPARE_SECONDS = 60;
+
 /** Seconds that one look at a node may take; an engine that does not answer must not hold up the gate's own deadline. */
 const LOOK_SECONDS = 20;
 
@@ -63,7 +66,7 @@ export function renderGateCommand(
   { host, whole, timeoutSeconds = 120, pids = 512 }: Omit<GateArgs, "container">,
 ): string {
   return [
-    ...look(host, whole),
+    ...look(host, whole, timeoutSeconds),
     `deadline=$(($(date +%s) + ${timeoutSeconds}))`,
     `$docker update --pids-limit ${pids} ${container} >/dev/null || exit 1`,
     `restarts() { $docker inspect -f '{{.RestartCount}}' ${container}; }`,
@@ -85,10 +88,10 @@ export function renderGateCommand(
  */
 export function renderSpareCommand(container: string, { host, spare }: { host: Host; spare: string }): string {
   return [
-    ...look(host, spare),
+    ...look(host, spare, SPARE_SECONDS),
     `state=$(${containerState(host.docker, container)}) || exit 1`,
     'if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then',
-    "  deadline=$(($(date +%s) + 60))",
+    `  deadline=$(($(date +%s) + ${SPARE_SECONDS}))`,
     "  until look; do",
     `    if [ "$(date +%s)" -ge "$deadline" ]; then echo "${container} cannot be spared now: $saw" >&2; exit 1; fi`,
     "    sleep 0.2",
@@ -98,12 +101,13 @@ export function renderSpareCommand(container: string, { host, spare }: { host: H
 }
 
 /** Shell function `look`: whether a condition holds now. What it printed is in `$saw`. */
-function look(host: Host, condition: string): string[] {
+function look(host: Host, condition: string, deadlineSeconds: number): string[] {
+  const seconds = Math.min(LOOK_SECONDS, deadlineSeconds);
   return [
     "set -u",
     `export docker=${shellWord(shellCommand(host.docker))}`,
     `${heredoc("condition=$(cat", condition)}\n)`,
-    `look() { saw=$(timeout ${LOOK_SECONDS} sh -c "$condition" 2>&1) || { [ $? -ne 124 ] || saw="no answer within ${LOOK_SECONDS} s: $saw"; false; }; }`,
+    `look() { saw=$(timeout ${seconds} sh -c "$condition" 2>&1) || { [ $? -ne 124 ] || saw="no answer within ${seconds} s: $saw"; false; }; }`,
   ];
 }
 
