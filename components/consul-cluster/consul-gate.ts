@@ -19,10 +19,10 @@ function voterRow({ name }: ConsulNode): string {
 /**
  * The condition that a server is a voter which has caught up, in a cluster that is whole.
  *
- * Servers come one by one, so the first ones must pass before there can be a leader at all: while the seeds that may know of peers are no
- * majority. One that has no container cannot, and one that says it has no peers does not: it has just been made, or has lost its volume. A
- * cluster that still lacks a seed needs a leader, no more. Behind the last seed, and whenever all seeds are there, the whole cluster must be
- * healthy: one that lost a node is waited for.
+ * Servers come one by one, so the first ones must pass before there can be a leader at all. While a seed has no container the others need
+ * only answer: one of them may have lost its volume, and then it takes all three to agree on who belongs to the cluster. The same while the
+ * seeds that may know of peers are no majority; one that says it has none does not. Behind the last seed, and whenever all seeds are there,
+ * the whole cluster must be healthy: one that lost a node is waited for.
  */
 export function consulWholeCondition(node: ConsulNode, ordinal: number, seeds: readonly ConsulNode[]): string {
   const voter = `peers=$($docker exec ${node.container} ${PROBE}) && echo "$peers" && echo "$peers" | grep -Eq '${voterRow(node)}'`;
@@ -36,7 +36,7 @@ export function consulWholeCondition(node: ConsulNode, ordinal: number, seeds: r
   return [
     "made=0; formed=0",
     [`$docker exec ${node.container} consul info >/dev/null`, ...count].join(" &&\n") + " &&",
-    `{ [ "$formed" -lt ${majority} ] || { [ "$made" -lt ${seeds.length} ] && ${voter}; } || { ${whole}; }; }`,
+    `{ [ "$formed" -lt ${majority} ] || [ "$made" -lt ${seeds.length} ] || { ${whole}; }; }`,
   ].join("\n");
 }
 
