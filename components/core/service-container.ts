@@ -23,7 +23,7 @@ export interface PublishedPort {
 export interface HealthCheck {
   readonly command: readonly string[];
 
-  /** Seconds between two checks. @default 5 */
+  /** Seconds between two checks: each starts a process in the container, which is not free. @default 10 */
   readonly intervalSeconds?: number;
 
   /** Seconds that a check may take. @default 3 */
@@ -192,7 +192,7 @@ function validateContainer(name: string, { host, network, component, user, rootR
 
 function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
   const { environment = {}, mounts = [], tmpfs = DEFAULT_TMPFS, capabilities = {}, ports = [] } = args;
-  const { intervalSeconds = 5, timeoutSeconds = 3, retries = 3, startPeriodSeconds = 30 } = args.health;
+  const { intervalSeconds = 10, timeoutSeconds = 3, retries = 3, startPeriodSeconds = 30 } = args.health;
   const stopGrace = args.stopGraceSeconds ?? 30;
   return {
     name: engineName(name),
