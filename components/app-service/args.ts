@@ -1,6 +1,7 @@
 import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
 import type { GatewayFollower } from "../core/consul-registration";
+import type * as pulumi from "@pulumi/pulumi";
 import { Checks } from "../core/errors";
 import type { Placement } from "../core/host";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
@@ -58,6 +59,18 @@ export interface AppServiceArgs {
   /** Environment of an instance beside what it is told of itself. @default none */
   environment?: Readonly<Record<string, string>>;
 
+  /**
+   * Secrets, by the name of the file in `/run/secrets/current` that each is: for the instance's user alone (mode 0400), and in no environment.
+   * Another value replaces the file while the instance runs, so it should be read whenever it is needed. @default none
+   */
+  secrets?: Readonly<Record<string, pulumi.Input<string>>>;
+
+  /** Folder of the image, owned by its user, whose content outlives an instance's container. @default none */
+  dataPath?: string;
+
+  /** Data volumes that may be deleted, by their name on the engine. @default none */
+  allowDataLoss?: readonly string[];
+
   /** Volumes that an instance finds filled, such as its part of an `SshKeyMesh`, by the instance's name. @default none */
   mounts?: (instance: string) => readonly PreparedMount[];
 
@@ -77,7 +90,10 @@ export interface AppServiceArgs {
   transform?: ContainerTransform;
 }
 
-type Optional = "transform";
+/** Where an instance's secrets are mounted. */
+export const SECRETS_PATH = "/run/secrets";
+
+type Optional = "transform" | "dataPath";
 export type NormalAppServiceArgs = Required<Omit<AppServiceArgs, Optional | "upstream" | "check">> &
   Pick<AppServiceArgs, Optional> & {
     readonly upstream: Required<UpstreamEntry>;
@@ -97,6 +113,8 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     registration = "stack",
     kvPrefix = DEFAULT_KV_PREFIX,
     environment = {},
+    secrets = {},
+    allowDataLoss = [],
     mounts = () => [],
     memoryMiB = 128,
     cpus = 1,
@@ -129,7 +147,21 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
       "drainTimeoutSeconds",
       drainTimeoutSeconds,
       "must be a whole number of seconds from 1",
+    )
+    .that(
+      args.dataPath === undefined || /^(\/[\w.-]+)+$/.test(args.dataPath),
+      "dataPath",
+      args.dataPath,
+      "must be an absolute path below the root, such as /data",
     );
+  for (const file of Object.keys(secrets)) {
+    checks.that(
+      /^[\w-][\w.-]*$/.test(file),
+      `secrets.${file}`,
+      file,
+      "must be called by letters, digits, '.', '_' and '-', since it is a file",
+    );
+  }
   checkKvPrefix(checks, kvPrefix);
   const entry = normalizeUpstreamEntry(checks, "upstream", upstream);
   const normalCheck = normalizeConsulCheck(checks, check);
@@ -164,6 +196,8 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     registration,
     kvPrefix,
     environment,
+    secrets,
+    allowDataLoss,
     mounts,
     memoryMiB,
     cpus,

@@ -33,7 +33,7 @@ export function renderApplyDefinitions(brokers: readonly Broker[], managed: read
     "for path in users/guest $before; do",
     '  case $wanted in *" $path "*) continue ;; esac',
     "  case $path in vhosts/*)",
-    `    queues=$(broker ${apiCommand("queues/${path#vhosts/}?columns=name")} 2>/dev/null) || continue`,
+    `    queues=$(broker ${apiCommand("queues/${path#vhosts/}?columns=name")} 2>&1) || case $queues in *404*) continue ;; esac`,
     '    if [ "$queues" != "[]" ]; then echo "the vhost ${path#vhosts/} still has queues, and they would go with it: $queues. Delete them, or declare the vhost again" >&2; exit 1; fi',
     "  esac",
     // What went with its user or its vhost is gone already.

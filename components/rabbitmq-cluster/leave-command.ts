@@ -31,7 +31,7 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
   const node = nodeName(broker.name);
   const choose = survivors.map(
     (survivor) =>
-      `nodes=$(${shellCommand(survivor.docker)} exec ${survivor.container} ${apiCommand("nodes?columns=name,running")} 2>/dev/null) && survivor() { ${shellCommand(survivor.docker)} exec ${survivor.container} "$@"; }`,
+      `{ nodes=$(${shellCommand(survivor.docker)} exec ${survivor.container} ${apiCommand("nodes?columns=name,running")} 2>/dev/null) && survivor() { ${shellCommand(survivor.docker)} exec ${survivor.container} "$@"; }; }`,
   );
   const aside = `cd ${RABBITMQ_DATA_PATH}; [ ! -d mnesia ] || mv mnesia left-$(date +%Y%m%d-%H%M%S)`;
   return [
@@ -56,6 +56,7 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
     `  if [ "$(${docker} inspect -f '{{.State.Running}}' ${broker.container})" = true ]; then`,
     `    ${docker} exec ${broker.container} rabbitmq-upgrade drain >&2 || refuse "it cannot be drained"`,
     `    survivor ${apiCommand(`queues/quorum/replicas/on/${node}/shrink`, "--request", "DELETE", "--max-time", "60")} >&2 || refuse "its members of the quorum queues cannot be removed"`,
+    `    member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"`,
     "  fi",
     // It has left, and must not be started again to join anew.
     `  ${docker} update --restart no ${broker.container} >/dev/null && ${docker} stop --time 60 ${broker.container} >/dev/null || exit 1`,

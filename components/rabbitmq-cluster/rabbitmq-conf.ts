@@ -100,7 +100,8 @@ export function renderStartScript(): string {
   return `set -eu
 own=$(hostname)
 answers() { timeout 1 bash -c ": > /dev/tcp/$1/4369" 2>/dev/null; }
-if [ -z "$(ls -A "$RABBITMQ_MNESIA_BASE/rabbit@$own" 2>/dev/null)" ]; then
+members=$(cat "$RABBITMQ_MNESIA_BASE/rabbit@$own/cluster_nodes.config" 2>/dev/null || true)
+if ! echo "$members" | grep -o "'rabbit@[^']*'" | grep -qvFx "'rabbit@$own'"; then
   first=$(head -n 1 ${CURRENT}/${RABBITMQ_FILES.hosts})
   while :; do
     members="'rabbit@$own'"
