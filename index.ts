@@ -24,8 +24,11 @@ const queue = config.without.has("rabbitmq")
   : new RabbitmqCluster("queue", {
       network,
       ...config.rabbitmq,
-      users: [{ name: "orders" }],
-      permissions: [{ user: "orders", configure: "^orders", write: "^orders", read: "^orders" }],
+      users: [{ name: "orders" }, { name: "admin", tags: ["administrator"] }],
+      permissions: [
+        { user: "orders", configure: "^orders", write: "^orders", read: "^orders" },
+        { user: "admin", configure: ".*", write: ".*", read: ".*" },
+      ],
       allowDataLoss: config.allowDataLoss,
     });
 
@@ -80,6 +83,9 @@ export const endpoints = {
   consul: discovery.api[0]?.url("http"),
   ...(queue && { rabbitmqManagement: queue.management[0]?.url("http") }),
 };
+
+/** Logins of people, by the endpoint that they are for; secrets. */
+export const logins = { ...(queue && { rabbitmqManagement: { user: "admin", password: queue.password("admin") } }) };
 
 /** Hosts that the stack runs on, and how their engines are reached. */
 export const hosts = [{ name: local.name, docker: local.docker }];

@@ -65,9 +65,9 @@ async function confirmedWhile(access: BrokerAccess, work: () => Promise<unknown>
     const { confirmed, failed, longestPause } = published;
     await until("all that is in the queue is counted", async () => tally.totals().orders >= confirmed, 120_000).catch(() => undefined);
     await counter.stop();
-    const { orders, repeated, revenue } = tally.totals();
-    // Each message is worth one: what was counted twice would be worth more than its number.
-    return { confirmed, failed: failed.length, longestPause, repeated, lost: confirmed - orders, twice: revenue - orders };
+    const { orders, repeated } = tally.totals();
+    const [lost, twice] = [Math.max(0, confirmed - orders), Math.max(0, orders - confirmed)];
+    return { confirmed, failed: failed.length, longestPause, repeated, lost, twice };
   } finally {
     await counter.stop();
     tally.close();
