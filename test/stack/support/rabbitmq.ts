@@ -26,8 +26,10 @@ export async function runningBrokers(container: string): Promise<string[]> {
     .sort();
 }
 
+/** Where a queue's members are: by the queue itself, not by the statistics, which are some seconds old. */
 export async function membersOf(container: string, queue: string): Promise<readonly string[]> {
-  const { members = [] } = await api<QueueInfo>(container, `queues/%2F/${queue}?columns=name,type,members`);
+  const queues = await api<QueueInfo[]>(container, "queues/%2F?disable_stats=true&enable_queue_totals=true");
+  const { members = [] } = queues.find(({ name }) => name === queue) ?? {};
   return members.map((member) => member.replace("rabbit@", "")).sort();
 }
 
