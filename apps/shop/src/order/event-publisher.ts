@@ -76,7 +76,12 @@ export class EventPublisher {
       this.sent = event.position;
       this.inFlight++;
       const options = { persistent: true, mandatory: true, messageId: event.id, contentType: "application/json" };
-      channel.publish(ORDER_EVENTS, "", Buffer.from(event.body), options, (error) => this.onAnswer(channel, event, error));
+      try {
+        channel.publish(ORDER_EVENTS, "", Buffer.from(event.body), options, (error) => this.onAnswer(channel, event, error));
+      } catch {
+        // The channel has just ended; the next one starts over.
+        return;
+      }
     }
   }
 
@@ -88,13 +93,19 @@ export class EventPublisher {
     this.answers.set(position, answer);
     if (answer !== "acknowledged") {
       this.log.warn({ event: id, answer }, "the broker did not take an event; it is tried again");
-      this.retry ??= setTimeout(() => {
-        this.retry = undefined;
-        this.startOver();
-      }, RETRY_MS);
+      this.retryLater();
     }
     // Answers come in bunches, and each transaction is a write to the disk.
     if (this.answers.size === 1) setImmediate(() => this.pump());
+  }
+
+  private retryLater(): void {
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined;
+      // What is still on the way would be sent twice.
+      if (this.inFlight > 0) this.retryLater();
+      else this.startOver();
+    }, RETRY_MS);
   }
 
   private flush(): void {
