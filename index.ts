@@ -4,6 +4,7 @@ import {
   Host,
   NginxUpsyncGateway,
   Placement,
+  RabbitmqCluster,
   ServiceNetwork,
   SshKeyMesh,
   SshNodes,
@@ -18,12 +19,26 @@ const network = new ServiceNetwork("services", { placement: new Placement([local
 
 const discovery = new ConsulCluster("discovery", { network, ...config.consul, allowDataLoss: config.allowDataLoss });
 
+const queue = config.without.has("rabbitmq")
+  ? undefined
+  : new RabbitmqCluster("queue", {
+      network,
+      ...config.rabbitmq,
+      users: [{ name: "orders" }, { name: "admin", tags: ["administrator"] }],
+      permissions: [
+        { user: "orders", configure: "^orders", write: "^orders", read: "^orders" },
+        { user: "admin", configure: ".*", write: ".*", read: ".*" },
+      ],
+      allowDataLoss: config.allowDataLoss,
+    });
+
 const gateway = new NginxUpsyncGateway("gateway", {
   network,
   consul: { servers: discovery.client.endpoints },
   services: {
     goods: { path: "/goods/" },
     order: { path: "/orders/" },
+    ...(queue && { statistics: { path: "/statistics" } }),
   },
   ...config.gateway,
   allowDataLoss: config.allowDataLoss,
@@ -38,19 +53,39 @@ const shop = {
   user: "10001:10001",
   health: { command: ["/app/probe"] },
 };
+/** What a service takes that tells of orders, or hears of them. */
+const events = queue && {
+  environment: {
+    AMQP_ENDPOINTS: queue.endpoints.join(","),
+    AMQP_USER: "orders",
+    AMQP_PASSWORD_FILE: "/run/secrets/current/amqp-password",
+    DATA_FOLDER: "/data",
+  },
+  secrets: { "amqp-password": queue.password("orders") },
+  dataPath: "/data",
+  allowDataLoss: config.allowDataLoss,
+};
+const told = ({ environment = {} }: { environment?: Readonly<Record<string, string>> }) => ({ ...events?.environment, ...environment });
 new AppService("goods", { ...shop, ...config.goods, ports: { http: 8000, rpc: 9000 } });
-new AppService("order", { ...shop, ...config.order, ports: { http: 8000, rpc: 9000 } });
+new AppService("order", { ...shop, ...events, ...config.order, environment: told(config.order), ports: { http: 8000, rpc: 9000 } });
+if (events) new AppService("statistics", { ...shop, ...events, environment: told(config.statistics), ports: { http: 8000, rpc: 9000 } });
 
-const ops = SshNodes.describe("ops", { network, ...config.ops });
-const mesh = new SshKeyMesh("mesh", { nodes: ops });
-new SshNodes("ops", { network, members: ops.map(({ name }) => mesh.member(name)), allowDataLoss: config.allowDataLoss });
+if (!config.without.has("ops")) {
+  const ops = SshNodes.describe("ops", { network, ...config.ops });
+  const mesh = new SshKeyMesh("mesh", { nodes: ops });
+  new SshNodes("ops", { network, members: ops.map(({ name }) => mesh.member(name)), allowDataLoss: config.allowDataLoss });
+}
 
 /** Where the stack is reached, by name; other stacks and tools read it. */
 export const endpoints = {
   gateway: gateway.endpoint.url("http"),
   gatewayStatus: `${gateway.admin.url("http")}/__gateway/upstreams`,
   consul: discovery.api[0]?.url("http"),
+  ...(queue && { rabbitmqManagement: queue.management[0]?.url("http") }),
 };
+
+/** Logins of people, by the endpoint that they are for; secrets. */
+export const logins = { ...(queue && { rabbitmqManagement: { user: "admin", password: queue.password("admin") } }) };
 
 /** Hosts that the stack runs on, and how their engines are reached. */
 export const hosts = [{ name: local.name, docker: local.docker }];

@@ -2,13 +2,16 @@ import { TestStack, freePorts } from "../test/stack/support/test-stack";
 
 /** A stack of the bench's own, with the addresses that the measurements need. */
 export async function benchStack(settings: Record<string, unknown> = {}) {
-  const port = await freePorts(10);
+  const port = await freePorts(12);
   const stack = await TestStack.create("bench", {
     network: { subnet: "10.198.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
     consul: { apiPort: port + 2 },
     goods: { instances: 3 },
     order: { instances: 2 },
+    rabbitmq: { amqpPort: port + 5, managementPort: port + 8 },
+    // Its brokers would take from the machine what is measured.
+    without: ["rabbitmq"],
     ...settings,
   });
   return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}` };

@@ -3,6 +3,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { changeLatency } from "./change-latency";
 import { gatewayThroughput } from "./gateway-throughput";
+import { messages } from "./messages";
 import { previewTime } from "./preview-time";
 
 /** One figure, with what it is held against in the same run. */
@@ -20,6 +21,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   preview: previewTime,
   changes: changeLatency,
   throughput: gatewayThroughput,
+  messages,
 };
 
 async function main(names: readonly string[]): Promise<number> {

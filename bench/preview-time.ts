@@ -11,7 +11,7 @@ const BOUND = 2.5;
 
 /** A preview that finds nothing to change, beside the same CLI on a program without a resource. */
 export async function previewTime(): Promise<Figure[]> {
-  const { stack } = await benchStack();
+  const { stack } = await benchStack({ without: [] });
   const empty = await mkdtemp(join(tmpdir(), "dockyard-empty-"));
   try {
     await stack.up();

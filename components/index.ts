@@ -7,6 +7,9 @@ export type { ConsulUpstreamArgs, UpstreamInstance } from "./consul-upstream/arg
 export { NginxUpsyncGateway } from "./nginx-upsync-gateway/nginx-upsync-gateway";
 export type { GatewayEngine, GatewayServiceArgs, PullArgs } from "./nginx-upsync-gateway/gateway-settings";
 export type { NginxUpsyncGatewayArgs } from "./nginx-upsync-gateway/args";
+export { RabbitmqCluster } from "./rabbitmq-cluster/rabbitmq-cluster";
+export type { RabbitmqClusterArgs } from "./rabbitmq-cluster/args";
+export type { RabbitmqAccess, RabbitmqPermission, RabbitmqPolicy, RabbitmqTag, RabbitmqUser } from "./rabbitmq-cluster/access-args";
 export { SshKeyMesh } from "./ssh-key-mesh/ssh-key-mesh";
 export type { SshMember } from "./ssh-key-mesh/ssh-key-mesh";
 export { SshNodes } from "./ssh-key-mesh/ssh-nodes";

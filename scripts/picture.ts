@@ -98,6 +98,9 @@ function requestEdges(resources: readonly StackResource[], components: readonly 
     });
 }
 
+/** What a component is talked to about, where it is not keys. */
+const TOLD: Readonly<Record<string, string>> = { RabbitmqCluster: "events" };
+
 /** Who is told a node's address, in its environment or its configuration, talks to that node's component. */
 function addressEdges(resources: readonly StackResource[], components: readonly Component[]): string[] {
   return components.flatMap((component) => {
@@ -111,6 +114,6 @@ function addressEdges(resources: readonly StackResource[], components: readonly 
       .join();
     return components
       .filter((other) => other !== component && other.nodes.some(({ address }) => address !== "" && told.includes(address)))
-      .map((other) => `  "${component.name}" -> "${other.name}" [style=dashed, label="keys"]`);
+      .map((other) => `  "${component.name}" -> "${other.name}" [style=dashed, label="${TOLD[other.kind] ?? "keys"}"]`);
   });
 }

@@ -15,7 +15,11 @@ export interface StackConfig {
   readonly gateway: Section<"gateway">;
   readonly goods: Section<"goods">;
   readonly order: Section<"order">;
+  readonly statistics: Section<"statistics">;
+  readonly rabbitmq: Section<"rabbitmq">;
   readonly ops: Section<"ops">;
+  /** Systems that the stack does without, with all that needs them. */
+  readonly without: ReadonlySet<OptionalSystem>;
   /** Data volumes that may be deleted with all that is in them. */
   readonly allowDataLoss: readonly string[];
 }
@@ -30,16 +34,22 @@ const SETTINGS = {
   gateway: { publishedPort: 8080, publishedAdminPort: 8081, workers: 2 },
   goods: SHOP,
   order: SHOP,
+  statistics: { environment: SHOP.environment },
+  rabbitmq: { brokers: 3, amqpPort: 5674, managementPort: 15_674, memoryMiB: 512 },
   ops: { nodes: 3 },
 };
 
 type SectionName = keyof typeof SETTINGS;
 type Section<K extends SectionName> = Readonly<Partial<(typeof SETTINGS)[K]>>;
 
+/** Systems that nothing in the stack needs but what is left out with them. */
+const OPTIONAL_SYSTEMS = ["rabbitmq", "ops"] as const;
+export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
+
 const DEFAULT_SUBNET = "10.89.0.0/24";
 
 /** Where each component's nodes begin in the subnet, with room to grow up to the next. */
-const FIRST_HOSTS = { gateway: 10, discovery: 21, goods: 41, order: 81, ops: 151 };
+const FIRST_HOSTS = { gateway: 10, discovery: 21, queue: 31, goods: 41, order: 81, statistics: 121, ops: 151 };
 
 /**
  * Reads `dockyard:*` of the stack's configuration.
@@ -51,7 +61,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
   const settings = Object.fromEntries(
     Object.entries(given).flatMap(([key, text]) => (key.startsWith("dockyard:") ? [[key.slice("dockyard:".length), parse(text)]] : [])),
   ) as Record<string, unknown>;
-  const known = [...Object.keys(SETTINGS), "allowDataLoss"];
+  const known = [...Object.keys(SETTINGS), "without", "allowDataLoss"];
   for (const [name, value] of Object.entries(settings)) {
     if (!known.includes(name)) faults.push({ path: `dockyard:${name}`, value, remedy: `is not a setting; there are ${known.join(", ")}` });
   }
@@ -62,7 +72,10 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     gateway: section("gateway"),
     goods: section("goods"),
     order: section("order"),
+    statistics: section("statistics"),
+    rabbitmq: section("rabbitmq"),
     ops: section("ops"),
+    without: readWithout(settings.without ?? [], faults),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
   };
   if (faults.length > 0) throw new ConfigError(faults);
@@ -108,6 +121,19 @@ function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">, faults: Fa
     subnet,
     addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, parsed?.at(host) ?? ""])),
   };
+}
+
+function readWithout(given: unknown, faults: Fault[]): ReadonlySet<OptionalSystem> {
+  const names: unknown[] = Array.isArray(given) ? given : [given];
+  for (const name of names) {
+    if (OPTIONAL_SYSTEMS.includes(name as OptionalSystem)) continue;
+    faults.push({
+      path: "dockyard:without",
+      value: name,
+      remedy: `must be a list of systems that can be left out: ${OPTIONAL_SYSTEMS.join(", ")}`,
+    });
+  }
+  return new Set(names as OptionalSystem[]);
 }
 
 /** A misspelt name would keep what was meant to go, so only names that a data volume of this stack can have are taken. */

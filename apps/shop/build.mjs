@@ -1,5 +1,7 @@
-// Bundles the sample shop into one file: node apps/shop/build.mjs <folder>
+// Bundles the sample shop into one file, with its database's engine beside it: node apps/shop/build.mjs <folder>
 import { build } from "esbuild";
+import { copyFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { join, resolve } from "node:path";
 
@@ -21,3 +23,7 @@ await build({
   keepNames: true,
   logLevel: "warning",
 });
+
+const database = "node-sqlite3-wasm.wasm";
+const installed = createRequire(import.meta.url).resolve("node-sqlite3-wasm");
+await copyFile(join(installed, "..", database), join(resolve(folder), database));

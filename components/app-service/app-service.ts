@@ -2,10 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { Registration, createConsulRegistration, serviceName, servingCondition } from "../core/consul-registration";
 import { Endpoint } from "../core/endpoint";
 import { healthCondition, renderSpareCommand, siblingCondition } from "../core/gate";
+import { LiveConfigArgs } from "../core/live-config";
 import { engineName } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { renderUpstreamValue } from "../core/upstream-entry";
-import { AppServiceArgs, NormalAppServiceArgs, normalizeAppServiceArgs } from "./args";
+import { AppServiceArgs, NormalAppServiceArgs, SECRETS_PATH, normalizeAppServiceArgs } from "./args";
 import { AppInstance, instanceEnvironment } from "./instance-environment";
 
 /**
@@ -42,7 +43,8 @@ export class AppService extends pulumi.ComponentResource {
   private createNodes(name: string, instances: readonly AppInstance[], service: NormalAppServiceArgs): void {
     const nodes = instances.map((instance, index) => instanceNode(name, instance, index, service));
     const filled = instances.flatMap((instance) => service.mounts(instance.name).map(({ ready }) => ready));
-    new RollingSet(`${name}-instances`, { component: name, nodes, after: [...service.consul.ready, ...filled] }, { parent: this });
+    const after = [...service.consul.ready, ...filled];
+    new RollingSet(`${name}-instances`, { component: name, nodes, after, allowDataLoss: service.allowDataLoss }, { parent: this });
   }
 }
 
@@ -62,6 +64,8 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
   return {
     name: instance.name,
     host,
+    dataPath: service.dataPath,
+    config: secretFiles(service),
     container: {
       network,
       address: instance.address,
@@ -98,6 +102,12 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
       ],
     }),
   };
+}
+
+/** Whoever reads a secret cannot be told that it has changed, nor can a secret be checked: it is only written. */
+function secretFiles({ secrets }: NormalAppServiceArgs): LiveConfigArgs | undefined {
+  const files = Object.entries(secrets).map(([path, content]) => ({ path, content: pulumi.secret(content), mode: "0400" }));
+  return files.length === 0 ? undefined : { mountPath: SECRETS_PATH, files, check: (folder) => ["test", "-d", folder] };
 }
 
 function instanceRegistrations(name: string, { address }: AppInstance, { ports, upstream, check }: NormalAppServiceArgs): Registration[] {

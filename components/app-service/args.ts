@@ -1,3 +1,4 @@
+import type * as pulumi from "@pulumi/pulumi";
 import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
 import { GatewayFollower, serviceName } from "../core/consul-registration";
@@ -59,6 +60,18 @@ export interface AppServiceArgs {
   /** Environment of an instance beside what it is told of itself, which it may not change. @default none */
   environment?: Readonly<Record<string, string>>;
 
+  /**
+   * Secrets, by the name of the file in `/run/secrets/current` that each is: for the instance's user alone (mode 0400), and in no environment.
+   * Another value replaces the file while the instance runs, so it should be read whenever it is needed. @default none
+   */
+  secrets?: Readonly<Record<string, pulumi.Input<string>>>;
+
+  /** Folder of the image, owned by its user, whose content outlives an instance's container. @default none */
+  dataPath?: string;
+
+  /** Data volumes that may be deleted, by their name on the engine. @default none */
+  allowDataLoss?: readonly string[];
+
   /** Volumes that an instance finds filled, such as its part of an `SshKeyMesh`, by the instance's name. @default none */
   mounts?: (instance: string) => readonly PreparedMount[];
 
@@ -78,7 +91,10 @@ export interface AppServiceArgs {
   transform?: ContainerTransform;
 }
 
-type Optional = "transform";
+/** Where an instance's secrets are mounted. */
+export const SECRETS_PATH = "/run/secrets";
+
+type Optional = "transform" | "dataPath";
 export type NormalAppServiceArgs = Required<Omit<AppServiceArgs, Optional | "upstream" | "check">> &
   Pick<AppServiceArgs, Optional> & {
     readonly upstream: Required<UpstreamEntry>;
@@ -98,6 +114,8 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     registration = "stack",
     kvPrefix = DEFAULT_KV_PREFIX,
     environment = {},
+    secrets = {},
+    allowDataLoss = [],
     mounts = () => [],
     memoryMiB = 128,
     cpus = 1,
@@ -130,7 +148,21 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
       "drainTimeoutSeconds",
       drainTimeoutSeconds,
       "must be a whole number of seconds from 1",
+    )
+    .that(
+      args.dataPath === undefined || /^(\/[\w.-]+)+$/.test(args.dataPath),
+      "dataPath",
+      args.dataPath,
+      "must be an absolute path below the root, such as /data",
     );
+  for (const file of Object.keys(secrets)) {
+    checks.that(
+      /^[\w-][\w.-]*$/.test(file),
+      `secrets.${file}`,
+      file,
+      "must be called by letters, digits, '.', '_' and '-', since it is a file",
+    );
+  }
   checkKvPrefix(checks, kvPrefix);
   const entry = normalizeUpstreamEntry(checks, "upstream", upstream);
   const normalCheck = normalizeConsulCheck(checks, check);
@@ -186,6 +218,8 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     registration,
     kvPrefix,
     environment,
+    secrets,
+    allowDataLoss,
     mounts,
     memoryMiB,
     cpus,

@@ -24,3 +24,8 @@ function filesOf(root: string, path: string): string[] {
     .sort()
     .flatMap((entry) => filesOf(root, join(path, entry)));
 }
+
+/** A short digest of texts, in their order. */
+export function digestOfText(texts: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(texts)).digest("hex").slice(0, 12);
+}

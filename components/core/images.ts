@@ -23,6 +23,7 @@ export const CATALOGUE_PREFIX = "dockyard/";
 export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
+  rabbitmq: { version: "4.0.5", sources: ["images/rabbitmq"], artifacts: [] },
   // The bundle holds packages, and the lock file says which.
   shop: { version: "0.1.0", sources: ["images/shop", "apps/shop", "package-lock.json"], artifacts: ["shop.js"] },
   "ssh-node": { version: "10.0p1", sources: ["images/ssh-node"], artifacts: [] },

@@ -97,7 +97,8 @@ function createNode(
   ];
   const needs: pulumi.Resource[] = [...opts.dependsOn, args.network.network, ...(data ? [data] : []), ...(live ? [live.command] : [])];
   const container = createServiceContainer(name, { ...args, host, component, mounts }, { ...opts, dependsOn: needs });
-  const triggers = live ? [live.command.stdout] : [];
+  // What is not reloaded is read when the software starts, or by itself: nothing that runs has changed by it.
+  const triggers = live && config?.reload !== undefined ? [live.command.stdout] : [];
   const membership = node.membership?.(container, { ...opts, dependsOn: [container] });
   const gate = createGate(
     `${name}-gate`,

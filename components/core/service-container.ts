@@ -227,10 +227,10 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     init: false,
     healthcheck: {
       tests: ["CMD", ...args.health.command],
-      interval: `${intervalSeconds}s`,
-      timeout: `${timeoutSeconds}s`,
+      interval: duration(intervalSeconds),
+      timeout: duration(timeoutSeconds),
       retries,
-      startPeriod: `${startPeriodSeconds}s`,
+      startPeriod: duration(startPeriodSeconds),
     },
     stopSignal: args.stopSignal ?? "SIGTERM",
     stopTimeout: stopGrace,
@@ -238,6 +238,11 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     destroyGraceSeconds: stopGrace,
     mustRun: true,
   };
+}
+
+/** As Go writes it, for the same reason: `45s`, `2m0s`. */
+function duration(seconds: number): string {
+  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
 }
 
 function decimal(value: number): string {

@@ -7,7 +7,7 @@ import { Endpoint } from "../../components/core/endpoint";
 import { emptyNetwork, recordResources, settled } from "../mocks";
 
 const registered = recordResources();
-const network = emptyNetwork({ goods: "10.89.0.41", self: "10.89.0.61", filled: "10.89.0.71" });
+const network = emptyNetwork({ goods: "10.89.0.41", self: "10.89.0.61", filled: "10.89.0.71", keeping: "10.89.0.76" });
 const consul = new ConsulClient(
   [
     { docker: ["docker"], container: "shop-dev-discovery-1", endpoint: new Endpoint("10.89.0.11", 8500) },
@@ -49,9 +49,11 @@ describe("an app service's arguments", () => {
         ports: { HTTP: 80, rpc: 80 },
         memoryMiB: 1,
         drainTimeoutSeconds: 0,
+        dataPath: "data",
+        secrets: { "../token": "" },
       }),
     ).toThrow(
-      /Goods\.name: .*\nGoods\.instances: .*\nGoods\.ports: must be different .*\nGoods\.registration: must be "stack" or "self", got "never"\nGoods\.memoryMiB: .*\nGoods\.drainTimeoutSeconds: .*\nGoods\.ports\.HTTP: .*\nGoods\.ports\.HTTP: must be 1024 to 65535/,
+      /Goods\.name: .*\nGoods\.instances: .*\nGoods\.ports: must be different .*\nGoods\.registration: must be "stack" or "self", got "never"\nGoods\.memoryMiB: .*\nGoods\.drainTimeoutSeconds: .*\nGoods\.dataPath: must be an absolute path .*, got "data"\nGoods\.secrets\.\.\.\/token: must be called by letters.*\nGoods\.ports\.HTTP: .*\nGoods\.ports\.HTTP: must be 1024 to 65535/,
     );
   });
 
@@ -111,5 +113,21 @@ describe("an app service", () => {
     expect(own.find(({ name }) => name === "filled-2")?.inputs.volumes).toEqual([
       { volumeName: "filled-2-ssh", containerPath: "/etc/ssh/mesh", readOnly: true },
     ]);
+  });
+
+  it("gives each instance its secrets as files, by standard input, and keeps its data on a volume of its own", async () => {
+    const own = recordResources();
+    new AppService("keeping", { ...args, instances: 2, secrets: { token: "t0ken" }, dataPath: "/data" });
+    await settled(own);
+    expect(own.find(({ name }) => name === "keeping-2")?.inputs.volumes).toEqual([
+      { volumeName: "dockyard-unit-keeping-2-data", containerPath: "/data", readOnly: false },
+      { volumeName: "dockyard-unit-keeping-2-config", containerPath: "/run/secrets", readOnly: true },
+    ]);
+    const { inputs } = own.find(({ name, type }) => name === "keeping-2-config" && type === "command:local:Command") ?? { inputs: {} };
+    const { stdin } = inputs as { stdin: string | { value: string } };
+    // A secret is wrapped on its way to the engine.
+    expect(stdin).toBeTypeOf("object");
+    expect((stdin as { value: string }).value).toMatch(/t0ken[^]*chmod 0400 \/run\/secrets\/[0-9a-f]+\.part\/token/);
+    expect(JSON.stringify(own.filter(({ name }) => name === "keeping-2"))).not.toContain("t0ken");
   });
 });

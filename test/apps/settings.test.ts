@@ -45,7 +45,7 @@ describe("an instance's settings", () => {
 
   it("are refused all at once, each with what is allowed", () => {
     expect(faultsOf({})).toEqual([
-      "SERVICE must be one of goods, order, but is not set",
+      "SERVICE must be one of goods, order, statistics, but is not set",
       "INSTANCE must be a name of letters, digits, '.', '_' and '-', such as goods-1, but is not set",
       "BIND_ADDRESS must be an IPv4 address, but is not set",
       "HTTP_PORT must be a whole number from 1 to 65535, but is not set",
@@ -55,7 +55,7 @@ describe("an instance's settings", () => {
   });
 
   it.each([
-    ["SERVICE", "toString", "must be one of goods, order"],
+    ["SERVICE", "toString", "must be one of goods, order, statistics"],
     ["INSTANCE", "goods 1", "must be a name of letters, digits, '.', '_' and '-', such as goods-1"],
     ["BIND_ADDRESS", "localhost", "must be an IPv4 address"],
     ["HTTP_PORT", "65536", "must be a whole number from 1 to 65535"],
@@ -77,6 +77,26 @@ describe("an instance's settings", () => {
     expect(faultsOf(away)).toEqual([]);
     expect(faultsOf({ ...away, SERVICE: "order" })).toHaveLength(1);
     expect(faultsOf({ ...away, REGISTRATION: "self" })).toHaveLength(1);
+  });
+
+  it("have a broker, with its password in a file, where orders are told of", () => {
+    const told = {
+      ...goods,
+      AMQP_ENDPOINTS: "10.0.0.4:5672,10.0.0.5:5672",
+      AMQP_USER: "orders",
+      AMQP_PASSWORD_FILE: "/run/secrets/current/amqp-password",
+      DATA_FOLDER: "/data",
+    };
+    expect(readSettings(told).events).toEqual({
+      broker: { endpoints: ["10.0.0.4:5672", "10.0.0.5:5672"], user: "orders", passwordFile: "/run/secrets/current/amqp-password" },
+      dataFolder: "/data",
+    });
+    expect(readSettings({ ...goods, SERVICE: "order" }).events).toBeUndefined();
+    expect(faultsOf({ ...told, AMQP_ENDPOINTS: "10.0.0.4", AMQP_USER: "" })).toEqual([
+      'AMQP_ENDPOINTS must be comma-separated addresses of brokers, such as 10.0.0.1:5672,10.0.0.2:5672, got "10.0.0.4"',
+      'AMQP_USER must be a user of the broker, such as orders, got ""',
+    ]);
+    expect(faultsOf({ ...goods, SERVICE: "statistics" })).toHaveLength(4);
   });
 
   it("refuse to register an address that leads nowhere", () => {

@@ -3,7 +3,7 @@ import { encodeFrame } from "../../apps/shop/src/rpc/frame";
 import { eventually } from "./support/eventually";
 import { FakeConsul } from "./support/fake-consul";
 import { freePort, HOST, RawClient, rpcServer } from "./support/net";
-import { getJson, startService } from "./support/shop";
+import { getJson, startService, postJson } from "./support/shop";
 
 describe("goods", { timeout: 20_000 }, () => {
   it("answers for one and for all of its catalogue, and says who answered", async () => {
@@ -100,6 +100,22 @@ describe("order", { timeout: 20_000 }, () => {
       },
     });
     expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  it("takes an order and answers with its goods and its total, with nobody to tell where there is no broker", async () => {
+    const consul = await FakeConsul.start();
+    const goods = await startService("goods", { instance: "goods-7" });
+    consul.put(`upstreams/goods-rpc/${HOST}:${goods.rpcPort}`);
+    const { httpPort } = await startService("order", { consulUrls: [consul.url] });
+    const taken = await postJson(httpPort, "/orders/", { lines: [{ goodsId: 1, quantity: 3 }] });
+    expect(taken).toMatchObject({
+      status: 201,
+      body: { id: expect.stringMatching(/^[0-9a-f-]{36}$/), total: 14_970, goods: [{ id: 1, quantity: 3, instance: "goods-7" }] },
+    });
+    for (const lines of [undefined, [], [{ goodsId: 1 }], [{ goodsId: 1, quantity: 0 }], [{ goodsId: 1, quantity: "1" }]])
+      expect(await postJson(httpPort, "/orders/", { lines })).toMatchObject({ status: 400, body: { error: "bad_request" } });
+    expect(await postJson(httpPort, "/orders/", { lines: [{ goodsId: 99, quantity: 1 }] })).toMatchObject({ status: 404 });
+    expect(await getJson(httpPort, "/orders/events")).toMatchObject({ status: 404 });
   });
 
   it("answers 502 when goods itself answers with an error", async () => {

@@ -73,4 +73,12 @@ describe("a service container", () => {
       /thing-6\.transform\.user: must be left alone.*\nthing-6\.transform\.readOnly: must be left alone/,
     );
   });
+
+  it("writes its times as the engine reads them back, or every preview would see a difference", async () => {
+    const own = recordResources();
+    const health = { command: ["thing", "ping"], intervalSeconds: 59, timeoutSeconds: 60, startPeriodSeconds: 125 };
+    createServiceContainer("thing-8", { ...args, health }, {});
+    await settled(own);
+    expect(own[0]?.inputs.healthcheck).toMatchObject({ interval: "59s", timeout: "1m0s", startPeriod: "2m5s" });
+  });
 });

@@ -22,6 +22,7 @@ beforeAll(async () => {
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
     consul: { apiPort: port + 2 },
     ops: { nodes: 1 },
+    without: ["rabbitmq"],
   });
 });
 

@@ -68,7 +68,9 @@ describe("preview refuses", () => {
   it("a setting that does not exist, or is of another type, all at once", async () => {
     const said = await refusal({ consul: { ...settings.consul, server: 3 }, goods: { instances: "3" }, good: {} });
     expect(said).toContain("dockyard:consul.server: is not a setting; there are servers, apiPort, logLevel, environment, got 3");
-    expect(said).toContain("dockyard:good: is not a setting; there are network, consul, gateway, goods, order, ops, allowDataLoss");
+    expect(said).toContain(
+      "dockyard:good: is not a setting; there are network, consul, gateway, goods, order, statistics, rabbitmq, ops, without, allowDataLoss",
+    );
     expect(said).toContain('dockyard:goods.instances: must be a number, like 3, got "3"');
   });
 
@@ -84,6 +86,12 @@ describe("preview refuses", () => {
     expect(await refusal({ consul: { ...settings.consul, apiPort } })).toContain(
       `discovery-1.ports: must be free on host local, but container ${stack.container("discovery-2")} of this stack, until its own turn, listens there`,
     );
+  });
+
+  it("a system to do without that is none, or that others need", async () => {
+    const said = await refusal({ without: ["mysql", "consul"] });
+    expect(said).toContain('dockyard:without: must be a list of systems that can be left out: rabbitmq, ops, got "mysql"');
+    expect(said).toContain('dockyard:without: must be a list of systems that can be left out: rabbitmq, ops, got "consul"');
   });
 
   it("more instances than there are addresses before the next component's", async () => {

@@ -8,6 +8,7 @@ import { startOrder } from "./order/order-part";
 import type { ServicePart } from "./part";
 import { RpcServer } from "./rpc/server";
 import type { Settings } from "./settings";
+import { startStatistics } from "./statistics/statistics-part";
 
 /** Time from the removal of the keys until those who follow them are sure to have read it. */
 const NOTICE_MS = 500;
@@ -69,5 +70,8 @@ function startPart(settings: Settings, consul: ConsulClient, log: Log): ServiceP
       return startGoods(settings.instance);
     case "order":
       return startOrder(settings, consul, log);
+    case "statistics":
+      if (settings.events === undefined) throw new TypeError("statistics are of events, and no broker is set");
+      return startStatistics(settings.instance, settings.events, log);
   }
 }

@@ -1,7 +1,8 @@
 import { isIPv4 } from "node:net";
+import type { BrokerSettings } from "./queue/broker-link";
 
 /** The services that this program can be. */
-export const SERVICES = ["goods", "order"] as const;
+export const SERVICES = ["goods", "order", "statistics"] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
 /** Where one instance listens: what it binds is what others reach it at. */
@@ -21,6 +22,12 @@ export interface SelfRegistrationSettings {
   readonly checkTimeout: string;
 }
 
+/** How orders are told of, and where what must not be lost on the way is kept. */
+export interface EventSettings {
+  readonly broker: BrokerSettings;
+  readonly dataFolder: string;
+}
+
 export interface Settings {
   readonly service: ServiceName;
   /** Name of this instance, the same in logs, answers and Consul: `goods-1`. */
@@ -32,6 +39,8 @@ export interface Settings {
   readonly upstreamPrefix: string;
   /** Absent when the stack writes the instance's keys. */
   readonly selfRegistration?: SelfRegistrationSettings;
+  /** Absent where there is no broker: then nobody is told of orders. */
+  readonly events?: EventSettings;
 }
 
 /** Everything that is wrong with the environment, so that one start tells all of it. */
@@ -67,6 +76,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const checkTimeout = read.duration("CHECK_TIMEOUT", "2s");
   // A goods instance that the stack registers never speaks to Consul.
   const consulUrls = read.urls("CONSUL_URLS", service === "order" || registration === "self");
+  const events = readEvents(read, env, service === "statistics");
 
   if (httpPort === rpcPort && httpPort !== 0) read.fault("RPC_PORT", "must differ from HTTP_PORT");
   if (registration === "self" && address === "0.0.0.0")
@@ -80,7 +90,22 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     consulUrls,
     upstreamPrefix,
     selfRegistration: registration === "self" ? { weight, checkInterval, checkTimeout } : undefined,
+    events,
   };
+}
+
+/** The broker and the folder come together or not at all. */
+function readEvents(read: EnvironmentReader, env: NodeJS.ProcessEnv, required: boolean): EventSettings | undefined {
+  if (!required && !env.AMQP_ENDPOINTS) return undefined;
+  const endpoints = read.text(
+    "AMQP_ENDPOINTS",
+    /^[\w.-]+:\d+(,[\w.-]+:\d+)*$/,
+    "comma-separated addresses of brokers, such as 10.0.0.1:5672,10.0.0.2:5672",
+  );
+  const user = read.text("AMQP_USER", /^[\w.-]+$/, "a user of the broker, such as orders");
+  const passwordFile = read.text("AMQP_PASSWORD_FILE", /^\/./, "the absolute path of a file that holds the user's password");
+  const dataFolder = read.text("DATA_FOLDER", /^\/./, "the absolute path of a folder that outlives the instance");
+  return { broker: { endpoints: endpoints.split(","), user, passwordFile }, dataFolder };
 }
 
 /** Reads variables one by one and goes on after a fault; what a faulty one reads as is never used. */

@@ -1,4 +1,4 @@
-import { Agent, get, type IncomingHttpHeaders } from "node:http";
+import { Agent, request, type IncomingHttpHeaders } from "node:http";
 import { onTestFinished } from "vitest";
 import { Service } from "../../../apps/shop/src/service";
 import type { ServiceName, Settings } from "../../../apps/shop/src/settings";
@@ -12,13 +12,25 @@ export interface Answer {
 
 /** One GET; with an agent that keeps connections alive it uses the one from before. */
 export function getJson(port: number, path: string, agent?: Agent): Promise<Answer> {
+  return exchange(port, path, { agent });
+}
+
+/** One POST over a connection of its own. */
+export function postJson(port: number, path: string, body: unknown): Promise<Answer> {
+  return exchange(port, path, { method: "POST", body: JSON.stringify(body) });
+}
+
+function exchange(port: number, path: string, { agent, method, body }: { agent?: Agent; method?: string; body?: string }): Promise<Answer> {
+  const headers = body === undefined ? {} : { "content-type": "application/json" };
   return new Promise((resolve, reject) => {
-    get({ host: HOST, port, path, agent }, (res) => {
+    const outgoing = request({ host: HOST, port, path, agent, method, headers }, (res) => {
       let text = "";
       res.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
       res.on("end", () => resolve({ status: res.statusCode!, headers: res.headers, body: JSON.parse(text) }));
       res.on("error", reject);
-    }).on("error", reject);
+    });
+    outgoing.on("error", reject);
+    outgoing.end(body);
   });
 }
 

@@ -9,10 +9,16 @@ export interface Answer {
 /** One request over a connection of its own or of `agent`. */
 export function get(
   url: string,
-  { agent, method = "GET", body, timeoutMs = 10_000 }: { agent?: Agent; method?: string; body?: string; timeoutMs?: number } = {},
+  {
+    agent,
+    method = "GET",
+    headers,
+    body,
+    timeoutMs = 10_000,
+  }: { agent?: Agent; method?: string; headers?: Record<string, string>; body?: string; timeoutMs?: number } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { agent, method, timeout: timeoutMs }, (incoming) => {
+    const outgoing = request(url, { agent, method, headers, timeout: timeoutMs }, (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
       incoming.on("end", () =>

@@ -1,14 +1,28 @@
-import type { HttpRoutes } from "../http/server";
 import { HttpError, readId } from "../http/errors";
+import type { HttpRoutes } from "../http/server";
 import { NoAnswerError } from "../rpc/call";
-import { RpcError } from "../rpc/message";
+import { isRecord, RpcCode, RpcError } from "../rpc/message";
+import type { EventPublisher } from "./event-publisher";
 import type { OrderDesk } from "./order-desk";
-import { allOrders } from "./orders";
+import { allOrders, type OrderLine } from "./orders";
 
-/** `GET /orders`, which needs nobody else, and `GET /orders/:id`, which asks for the goods. */
-export function orderRoutes(instance: string, desk: OrderDesk): HttpRoutes {
+const MOST_LINES = 100;
+const MOST_PIECES = 1_000_000;
+
+/**
+ * `GET /orders`, which needs nobody else, `GET /orders/:id` and `POST /orders`, which ask for the goods, and `GET /orders/events`: how many
+ * events wait, and what the brokers answered to those that were published.
+ */
+export function orderRoutes(instance: string, desk: OrderDesk, publisher: EventPublisher | undefined): HttpRoutes {
   return (app) => {
-    app.get("/orders", async () => ({ instance, orders: allOrders() }));
+    const list = async () => ({ instance, orders: allOrders() });
+    app.get("/orders", list);
+    app.get("/orders/", list);
+
+    app.get("/orders/events", async () => {
+      if (publisher === undefined) throw new HttpError(404, "not_found", "nobody is told of orders here: there is no broker");
+      return { instance, ...publisher.counts() };
+    });
 
     app.get<{ Params: { id: string } }>("/orders/:id", async ({ params }) => {
       const id = readId("an order", params.id);
@@ -18,12 +32,36 @@ export function orderRoutes(instance: string, desk: OrderDesk): HttpRoutes {
       if (order === undefined) throw new HttpError(404, "not_found", `there is no order ${id}`);
       return order;
     });
+
+    app.post("/orders/", async ({ body }, reply) => {
+      const order = await desk.take(readLines(body)).catch((error: unknown) => {
+        throw asHttpError(error);
+      });
+      return reply.status(201).send(order);
+    });
   };
+}
+
+/** @throws {HttpError} 400 when the body names no lines. */
+function readLines(body: unknown): readonly OrderLine[] {
+  const lines: unknown = isRecord(body) ? body.lines : undefined;
+  const valid =
+    Array.isArray(lines) &&
+    lines.length > 0 &&
+    lines.length <= MOST_LINES &&
+    lines.every((line) => isRecord(line) && isCount(line.goodsId) && isCount(line.quantity));
+  if (!valid) throw new HttpError(400, "bad_request", `an order has 1 to ${MOST_LINES} lines, like {"lines":[{"goodsId":1,"quantity":2}]}`);
+  return (lines as OrderLine[]).map(({ goodsId, quantity }) => ({ goodsId, quantity }));
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MOST_PIECES;
 }
 
 function asHttpError(error: unknown): unknown {
   if (error instanceof NoAnswerError)
     return new HttpError(503, "goods_unavailable", error.message, { upstream: error.upstream, tried: error.tried });
+  if (error instanceof RpcError && error.code === RpcCode.notFound) return new HttpError(404, "not_found", error.message);
   if (error instanceof RpcError) return new HttpError(502, "goods_failed", `goods answered with error ${error.code}: ${error.message}`);
   return error;
 }

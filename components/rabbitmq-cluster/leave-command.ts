@@ -1,0 +1,68 @@
+import { shellCommand, shellWord } from "../core/shell";
+import { RABBITMQ_DATA_PATH, apiCommand, nodeName } from "./rabbitmq-conf";
+import { Broker, growQueues } from "./rabbitmq-gate";
+
+export interface Leaving {
+  readonly broker: Broker;
+
+  /** Brokers through which the others are asked: some of those that stay. */
+  readonly survivors: readonly Broker[];
+
+  /** Name of the broker's data volume on its engine. */
+  readonly volume: string;
+
+  /** Image and `uid:gid` of the broker, for a throw-away container on its volume. */
+  readonly image: string;
+  readonly user: string;
+}
+
+const QUEUES = "queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable";
+
+/**
+ * Makes a broker leave its cluster before its container goes.
+ *
+ * Refused while any broker is down, and where a queue would go with it. Every quorum queue gets a member on each broker that stays before it
+ * loses its own on the one that leaves, so that none is short of members. Then the broker stops cleanly and the others forget it. What it had
+ * on its volume is moved aside there, not deleted: should it ever come back, it joins as a new one. The last broker stays: it holds the data.
+ * `DOCKYARD_STOP` says that the whole cluster stops and comes back as it is, so nobody leaves.
+ */
+export function brokerLeaveCommand({ broker, survivors, volume, image, user }: Leaving): string {
+  const docker = shellCommand(broker.docker);
+  const node = nodeName(broker.name);
+  const choose = survivors.map(
+    (survivor) =>
+      `{ nodes=$(${shellCommand(survivor.docker)} exec ${survivor.container} ${apiCommand("nodes?columns=name,running")} 2>/dev/null) && survivor() { ${shellCommand(survivor.docker)} exec ${survivor.container} "$@"; }; }`,
+  );
+  const aside = `cd ${RABBITMQ_DATA_PATH}; [ ! -d mnesia ] || mv mnesia left-$(date +%Y%m%d-%H%M%S)`;
+  return [
+    "set -u",
+    '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
+    `find_survivor() { ${choose.join(" || ") || "false"}; }`,
+    `refuse() { echo "${broker.container} may not leave: $1" >&2; exit 1; }`,
+    "if ! find_survivor; then",
+    // Alone in its own account it is the last, and stays with the data.
+    `  nodes=$(${docker} exec ${broker.container} ${apiCommand("nodes?columns=name,running")} 2>/dev/null) || nodes=`,
+    `  case $nodes in *'},{'*) refuse "none of the others answers. Bring them back first" ;; esac`,
+    "  exit 0",
+    "fi",
+    `if echo "$nodes" | grep -qF '"${node}"'; then`,
+    `  others=$(echo "$nodes" | tr '{' '\\n' | grep '"name":' | grep -vF '"${node}"')`,
+    `  case $others in *'"running":false'*) refuse "another broker is down, and this one may be needed. Bring it back first: $nodes" ;; esac`,
+    `  names=$(echo "$others" | sed 's/.*"name":"\\([^"]*\\)".*/\\1/')`,
+    `  for name in $names; do survivor ${growQueues("$name")} >&2 || refuse "the quorum queues cannot be moved to $name"; done`,
+    `  lost() { survivor ${apiCommand(QUEUES)} | tr '{' '\\n' | grep '"name":' | grep -F '"${node}"'; }`,
+    `  only=$(lost | grep -E '"members":\\["${node}"\\]|"type":"classic"' | grep '"durable":true')`,
+    `  [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"`,
+    `  if [ "$(${docker} inspect -f '{{.State.Running}}' ${broker.container})" = true ]; then`,
+    `    ${docker} exec ${broker.container} rabbitmq-upgrade drain >&2 || refuse "it cannot be drained"`,
+    `    survivor ${apiCommand(`queues/quorum/replicas/on/${node}/shrink`, "--request", "DELETE", "--max-time", "60")} >&2 || refuse "its members of the quorum queues cannot be removed"`,
+    `    member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"`,
+    "  fi",
+    // It has left, and must not be started again to join anew.
+    `  ${docker} update --restart no ${broker.container} >/dev/null && ${docker} stop --time 60 ${broker.container} >/dev/null || exit 1`,
+    `  survivor rabbitmqctl --quiet forget_cluster_node ${shellWord(node)} >&2 || refuse "the others do not forget it"`,
+    "fi",
+    `if [ "$(${docker} inspect -f '{{.State.Running}}' ${broker.container})" = true ]; then ${docker} update --restart no ${broker.container} >/dev/null && ${docker} stop --time 60 ${broker.container} >/dev/null || exit 1; fi`,
+    `${docker} run --rm --network none --user ${user} --cap-drop ALL --security-opt no-new-privileges -v ${volume}:${RABBITMQ_DATA_PATH} --entrypoint /bin/sh ${shellWord(image)} -c ${shellWord(aside)}`,
+  ].join("\n");
+}

@@ -1,0 +1,253 @@
+import * as pulumi from "@pulumi/pulumi";
+import { Command } from "@pulumi/command/local/command";
+import { digestOfText } from "../core/digest";
+import { Endpoint } from "../core/endpoint";
+import { ConfigError } from "../core/errors";
+import { engineName } from "../core/naming";
+import { dependencies } from "../core/resource-options";
+import { RollingNode, RollingSet } from "../core/rolling-set";
+import { generatedKey, generatedPassword } from "../core/secret";
+import { NormalRabbitmqClusterArgs, RabbitmqClusterArgs, normalizeRabbitmqClusterArgs } from "./args";
+import { renderApplyDefinitions } from "./definitions-command";
+import { managedPaths, renderDefinitions } from "./definitions-files";
+import { brokerLeaveCommand } from "./leave-command";
+import {
+  AMQP_PORT,
+  MANAGEMENT_PORT,
+  OPERATOR,
+  PROMETHEUS_PORT,
+  RABBITMQ_CONFIG_PATH,
+  RABBITMQ_DATA_PATH,
+  RABBITMQ_FILES,
+  brokerCheck,
+  brokerCommand,
+  brokerEnvironment,
+  brokerProbe,
+  renderEnabledPlugins,
+  renderHosts,
+  renderOperatorOptions,
+  renderRabbitmqConf,
+  renderResolver,
+  renderStartScript,
+} from "./rabbitmq-conf";
+import { Broker, brokerSpareCondition, brokerWholeCondition, growQueuesCommand } from "./rabbitmq-gate";
+
+/**
+ * A RabbitMQ cluster whose queues are quorum queues: a message that was confirmed is on a majority of the brokers.
+ *
+ * A change reaches one broker at a time, each after the one before runs again and while no quorum queue would lose its majority. Users, vhosts,
+ * permissions, policies and passwords change while the brokers run. A broker that is taken out hands its queues over and is forgotten first;
+ * one whose container is replaced is not.
+ *
+ * @example
+ * const queue = new RabbitmqCluster("queue", {
+ *   network,
+ *   users: [{ name: "orders" }],
+ *   permissions: [{ user: "orders", configure: "^orders", write: "^orders", read: "^orders" }],
+ * });
+ * queue.endpoints; // where clients connect
+ * queue.password("orders"); // a secret
+ */
+export class RabbitmqCluster extends pulumi.ComponentResource {
+  /** AMQP of each broker on the service network. */
+  public readonly endpoints: readonly Endpoint[];
+
+  /** AMQP of each broker on its host; empty where none is published. */
+  public readonly amqp: readonly Endpoint[];
+
+  /** Management page and API of each broker on its host; empty where none is published. */
+  public readonly management: readonly Endpoint[];
+
+  /** Prometheus' metrics of each broker on the service network. */
+  public readonly metrics: readonly Endpoint[];
+
+  private readonly name: string;
+  private readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
+
+  constructor(name: string, args: RabbitmqClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:RabbitmqCluster", name, {}, opts);
+    const cluster = normalizeRabbitmqClusterArgs(name, args);
+
+    this.name = name;
+    const addresses = cluster.network.addressesOf(name, cluster.brokers);
+    this.endpoints = addresses.map((address) => new Endpoint(address, AMQP_PORT));
+    this.metrics = addresses.map((address) => new Endpoint(address, PROMETHEUS_PORT));
+    this.amqp = published(cluster.amqpPort, cluster);
+    this.management = published(cluster.managementPort, cluster);
+    const secrets = createSecrets(name, cluster, { parent: this });
+    this.passwords = secrets.passwords;
+    const brokers = this.createNodes(name, cluster, secrets);
+    createDefinitions(name, cluster, secrets, { parent: this, dependsOn: [...brokers.gates] });
+
+    this.registerOutputs({
+      endpoints: this.endpoints.map(String),
+      amqp: this.amqp.map(String),
+      management: this.management.map(String),
+    });
+  }
+
+  /**
+   * A user's password, a secret.
+   *
+   * @throws {ConfigError} when the cluster has no user of that name.
+   */
+  password(user: string): pulumi.Output<string> {
+    const password = this.passwords[user];
+    if (password !== undefined && user !== OPERATOR) return password;
+    const users = Object.keys(this.passwords).filter((name) => name !== OPERATOR);
+    const remedy = `must have it before it is asked for; there are ${users.join(", ") || "none"}`;
+    throw new ConfigError([{ path: `${this.name}.users`, value: user, remedy }]);
+  }
+
+  private createNodes(name: string, cluster: NormalRabbitmqClusterArgs, secrets: Secrets): RollingSet {
+    const brokers = brokersOf(name, cluster);
+    let before: Command | undefined;
+    const nodes = brokers.map((broker, index): RollingNode => ({
+      ...brokerNode(name, broker, index, brokers, this.endpoints, cluster, secrets),
+      membership: (container, opts) =>
+        (before = createMembership(broker, brokers, cluster, { ...opts, dependsOn: [container, ...(before ? [before] : [])] })),
+    }));
+    return new RollingSet(`${name}-brokers`, { component: name, nodes, allowDataLoss: cluster.allowDataLoss }, { parent: this });
+  }
+}
+
+interface Secrets {
+  readonly cookie: pulumi.Output<string>;
+
+  /** By user, the component's own among them. */
+  readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
+  readonly definitions: pulumi.Output<string>;
+}
+
+function createSecrets(name: string, { access, cookie }: NormalRabbitmqClusterArgs, opts: pulumi.CustomResourceOptions): Secrets {
+  const passwords: Record<string, pulumi.Output<string>> = { [OPERATOR]: generatedPassword(`${name}-operator-password`, 32, opts) };
+  access.users.forEach((user, index) => {
+    passwords[user.name] = user.password
+      ? secretOnly(`${name}.users[${index}].password`, user.password)
+      : generatedPassword(`${name}-${user.name}-password`, 32, opts);
+  });
+  const salt = generatedKey(`${name}-password-salt`, 32, opts);
+  return {
+    cookie: cookie ? secretOnly(`${name}.cookie`, cookie) : generatedPassword(`${name}-cookie`, 48, opts),
+    passwords,
+    definitions: pulumi.all([salt, pulumi.all(passwords)]).apply(([s, known]) => renderDefinitions(access, { salt: s, passwords: known })),
+  };
+}
+
+/** What was given as an output has to be a secret one, or the state would hold it in clear. */
+function secretOnly(path: string, given: pulumi.Output<string>): pulumi.Output<string> {
+  return pulumi.all([given, pulumi.isSecret(given)]).apply(([value, secret]) => {
+    if (secret) return value;
+    throw new ConfigError([{ path, value: "(in clear)", remedy: "must be a secret; wrap it in pulumi.secret(...)" }]);
+  });
+}
+
+function brokersOf(name: string, { brokers, placement }: NormalRabbitmqClusterArgs): Broker[] {
+  return Array.from({ length: brokers }, (_, index) => ({
+    name: `${name}-${index + 1}`,
+    docker: placement.hostFor(index).docker,
+    container: engineName(`${name}-${index + 1}`),
+  }));
+}
+
+function brokerNode(
+  name: string,
+  broker: Broker,
+  index: number,
+  brokers: readonly Broker[],
+  endpoints: readonly Endpoint[],
+  cluster: NormalRabbitmqClusterArgs,
+  { cookie, passwords, definitions }: Secrets,
+): RollingNode {
+  const { network, placement, image, user, memoryMiB, cpus, transform } = cluster;
+  const hosts = brokers.map((each, at) => ({ name: each.name, address: endpoints[at]?.host ?? "" }));
+  const startFiles = [
+    { path: RABBITMQ_FILES.settings, content: renderRabbitmqConf({ cluster: name, ...cluster }) },
+    { path: RABBITMQ_FILES.plugins, content: renderEnabledPlugins() },
+    { path: RABBITMQ_FILES.resolver, content: renderResolver() },
+    { path: RABBITMQ_FILES.start, content: renderStartScript() },
+  ];
+  return {
+    name: broker.name,
+    host: placement.hostFor(index),
+    dataPath: RABBITMQ_DATA_PATH,
+    config: {
+      mountPath: RABBITMQ_CONFIG_PATH,
+      files: [
+        ...startFiles,
+        { path: RABBITMQ_FILES.hosts, content: renderHosts(hosts) },
+        { path: RABBITMQ_FILES.cookie, content: cookie, mode: "0400" },
+        { path: RABBITMQ_FILES.definitions, content: definitions, mode: "0400" },
+        { path: RABBITMQ_FILES.operator, content: (passwords[OPERATOR] ?? pulumi.output("")).apply(renderOperatorOptions), mode: "0400" },
+      ],
+      check: brokerCheck,
+    },
+    container: {
+      network,
+      address: endpoints[index]?.host ?? "",
+      image,
+      user,
+      memoryMiB,
+      cpus,
+      transform,
+      command: brokerCommand(),
+      environment: brokerEnvironment(broker.name),
+      startConfiguration: digestOfText(startFiles.map(({ content }) => content)),
+      ports: publishedPorts(index, cluster),
+      health: { command: brokerProbe(), intervalSeconds: 15, timeoutSeconds: 10, startPeriodSeconds: 120 },
+      // Its queues' leaders move, and what it holds in memory is written.
+      stopGraceSeconds: 60,
+    },
+    whole: brokerWholeCondition(broker, brokers),
+    spare: brokerSpareCondition(broker, brokers),
+    gateTimeoutSeconds: 180,
+    follow: (_, gate, opts) => [
+      new Command(`${broker.name}-queues`, { create: growQueuesCommand(broker) }, { ...opts, dependsOn: [gate] }),
+    ],
+  };
+}
+
+/**
+ * Makes leaving part of the broker's removal and of nothing else.
+ *
+ * It depends on the container by order only, so a replaced container does not replace it; and on the broker before, so that they leave
+ * one by one, the last first.
+ */
+function createMembership(
+  broker: Broker,
+  brokers: readonly Broker[],
+  { image, user }: NormalRabbitmqClusterArgs,
+  opts: pulumi.CustomResourceOptions,
+): Command {
+  const survivors = brokers.slice(0, 3).filter(({ name }) => name !== broker.name);
+  return new Command(
+    `${broker.name}-membership`,
+    { delete: brokerLeaveCommand({ broker, survivors, volume: engineName(`${broker.name}-data`), image, user }) },
+    opts,
+  );
+}
+
+/** The brokers read the definitions when they start; this brings those that run to the same, and takes away what is no longer declared. */
+function createDefinitions(
+  name: string,
+  cluster: NormalRabbitmqClusterArgs,
+  { definitions }: Secrets,
+  opts: pulumi.CustomResourceOptions,
+): Command {
+  const create = renderApplyDefinitions(brokersOf(name, cluster).slice(0, 3), managedPaths(cluster.access));
+  return new Command(`${name}-definitions`, { create, stdin: definitions }, { ...opts, dependsOn: dependencies(opts) });
+}
+
+function publishedPorts(index: number, { amqpPort, managementPort, prometheusPort }: NormalRabbitmqClusterArgs) {
+  const ports = [
+    [AMQP_PORT, amqpPort],
+    [MANAGEMENT_PORT, managementPort],
+    [PROMETHEUS_PORT, prometheusPort],
+  ] as const;
+  return ports.flatMap(([internal, first]) => (first === null ? [] : [{ internal, external: first + index }]));
+}
+
+function published(port: number | null, { brokers, placement }: NormalRabbitmqClusterArgs): readonly Endpoint[] {
+  if (port === null) return [];
+  return Array.from({ length: brokers }, (_, index) => new Endpoint(placement.hostFor(index).address, port + index));
+}

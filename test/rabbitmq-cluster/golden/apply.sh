@@ -1,0 +1,21 @@
+set -u
+definitions=$(cat)
+wanted=' permissions/%2F/orders permissions/billing/watcher policies/%2F/short users/orders users/watcher vhosts/%2F vhosts/billing '
+deadline=$(($(date +%s) + 60))
+while :; do
+  if docker exec shop-dev-queue-1 curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/overview?columns=node" >/dev/null 2>&1; then broker() { docker exec -i shop-dev-queue-1 "$@"; }; break; fi
+  if docker exec shop-dev-queue-2 curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/overview?columns=node" >/dev/null 2>&1; then broker() { docker exec -i shop-dev-queue-2 "$@"; }; break; fi
+  if [ "$(date +%s)" -ge "$deadline" ]; then echo "no broker answers" >&2; exit 1; fi
+  sleep 0.5
+done
+printf %s "$definitions" | broker curl --config /etc/rabbitmq/node/current/operator.curl --request POST --header 'content-type: application/json' --data-binary @- "http://127.0.0.1:15672/api/definitions" >&2 || exit 1
+before=$(broker curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/global-parameters/dockyard" 2>/dev/null | sed -n 's/.*"value":"\([^"]*\)".*/\1/p')
+for path in users/guest $before; do
+  case $wanted in *" $path "*) continue ;; esac
+  case $path in vhosts/*)
+    queues=$(broker curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues/${path#vhosts/}?columns=name" 2>&1) || case $queues in *404*) continue ;; esac
+    if [ "$queues" != "[]" ]; then echo "the vhost ${path#vhosts/} still has queues, and they would go with it: $queues. Delete them, or declare the vhost again" >&2; exit 1; fi
+  esac
+  said=$(broker curl --config /etc/rabbitmq/node/current/operator.curl --request DELETE "http://127.0.0.1:15672/api/$path" 2>&1) || case $said in *404*) ;; *) echo "$path cannot be removed: $said" >&2; exit 1 ;; esac
+done
+printf '{"name":"dockyard","value":"%s"}' "${wanted# }" | broker curl --config /etc/rabbitmq/node/current/operator.curl --request PUT --header 'content-type: application/json' --data-binary @- "http://127.0.0.1:15672/api/global-parameters/dockyard" >&2 || exit 1

@@ -1,0 +1,27 @@
+set -u
+[ -z "${DOCKYARD_STOP:-}" ] || exit 0
+find_survivor() { { nodes=$(docker exec shop-dev-queue-1 curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/nodes?columns=name,running" 2>/dev/null) && survivor() { docker exec shop-dev-queue-1 "$@"; }; } || { nodes=$(docker exec shop-dev-queue-2 curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/nodes?columns=name,running" 2>/dev/null) && survivor() { docker exec shop-dev-queue-2 "$@"; }; }; }
+refuse() { echo "shop-dev-queue-3 may not leave: $1" >&2; exit 1; }
+if ! find_survivor; then
+  nodes=$(docker exec shop-dev-queue-3 curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/nodes?columns=name,running" 2>/dev/null) || nodes=
+  case $nodes in *'},{'*) refuse "none of the others answers. Bring them back first" ;; esac
+  exit 0
+fi
+if echo "$nodes" | grep -qF '"rabbit@queue-3"'; then
+  others=$(echo "$nodes" | tr '{' '\n' | grep '"name":' | grep -vF '"rabbit@queue-3"')
+  case $others in *'"running":false'*) refuse "another broker is down, and this one may be needed. Bring it back first: $nodes" ;; esac
+  names=$(echo "$others" | sed 's/.*"name":"\([^"]*\)".*/\1/')
+  for name in $names; do survivor curl --config /etc/rabbitmq/node/current/operator.curl --request POST --header 'content-type: application/json' --data '{"strategy":"all","vhost_pattern":".*","queue_pattern":".*"}' --max-time 60 "http://127.0.0.1:15672/api/queues/quorum/replicas/on/$name/grow" >&2 || refuse "the quorum queues cannot be moved to $name"; done
+  lost() { survivor curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable" | tr '{' '\n' | grep '"name":' | grep -F '"rabbit@queue-3"'; }
+  only=$(lost | grep -E '"members":\["rabbit@queue-3"\]|"type":"classic"' | grep '"durable":true')
+  [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"
+  if [ "$(docker inspect -f '{{.State.Running}}' shop-dev-queue-3)" = true ]; then
+    docker exec shop-dev-queue-3 rabbitmq-upgrade drain >&2 || refuse "it cannot be drained"
+    survivor curl --config /etc/rabbitmq/node/current/operator.curl --request DELETE --max-time 60 "http://127.0.0.1:15672/api/queues/quorum/replicas/on/rabbit@queue-3/shrink" >&2 || refuse "its members of the quorum queues cannot be removed"
+    member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"
+  fi
+  docker update --restart no shop-dev-queue-3 >/dev/null && docker stop --time 60 shop-dev-queue-3 >/dev/null || exit 1
+  survivor rabbitmqctl --quiet forget_cluster_node rabbit@queue-3 >&2 || refuse "the others do not forget it"
+fi
+if [ "$(docker inspect -f '{{.State.Running}}' shop-dev-queue-3)" = true ]; then docker update --restart no shop-dev-queue-3 >/dev/null && docker stop --time 60 shop-dev-queue-3 >/dev/null || exit 1; fi
+docker run --rm --network none --user 5672:5672 --cap-drop ALL --security-opt no-new-privileges -v shop-dev-queue-3-data:/var/lib/rabbitmq --entrypoint /bin/sh rabbitmq:1 -c 'cd /var/lib/rabbitmq; [ ! -d mnesia ] || mv mnesia left-$(date +%Y%m%d-%H%M%S)'
