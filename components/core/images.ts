@@ -19,6 +19,7 @@ export const DEBIAN_RELEASE = "trixie";
 /** Every image that Dockyard builds. */
 export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
+  "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
   // The bundle holds packages, and the lock file says which.
   shop: { version: "0.1.0", sources: ["images/shop", "apps/shop", "package-lock.json"], artifacts: ["shop.js"] },

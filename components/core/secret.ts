@@ -1,7 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomBytes } from "@pulumi/random/randomBytes";
+import { RandomPassword } from "@pulumi/random/randomPassword";
 
 /** A generated key of `bytes` random bytes in base64. It is a secret in the state and everywhere that it flows. */
 export function generatedKey(name: string, bytes: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
   return pulumi.secret(new RandomBytes(name, { length: bytes }, opts).base64);
+}
+
+/** A generated password of letters and digits, which needs no quotes anywhere. It is a secret as a key is. */
+export function generatedPassword(name: string, length: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
+  return pulumi.secret(new RandomPassword(name, { length, special: false }, opts).result);
 }
