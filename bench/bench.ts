@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { changeLatency } from "./change-latency";
+import { failover } from "./failover";
 import { gatewayThroughput } from "./gateway-throughput";
 import { previewTime } from "./preview-time";
 
@@ -20,6 +21,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   preview: previewTime,
   changes: changeLatency,
   throughput: gatewayThroughput,
+  failover,
 };
 
 async function main(names: readonly string[]): Promise<number> {

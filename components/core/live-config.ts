@@ -34,6 +34,9 @@ export interface LiveConfigArgs {
 
   /** `uid:gid` of the software that owns and reads the files, where it is not the user of the node's container. @default the node's user */
   readonly user?: string;
+
+  /** Linux capabilities that the check takes, as the container has them. @default none */
+  readonly checkCapabilities?: readonly string[];
 }
 
 interface LiveConfigNode {
@@ -118,13 +121,13 @@ export function renderInstallCommand(
   container: string,
   volume: string,
   { host, image, ...node }: LiveConfigNode,
-  { mountPath, check, reload, user = node.user }: LiveConfigArgs,
+  { mountPath, check, reload, user = node.user, checkCapabilities = [] }: LiveConfigArgs,
 ): string {
   const docker = shellCommand(host.docker);
   const exec = `${docker} exec ${user === node.user ? "" : `--user ${user} `}${container}`;
   const mount = `--label dockyard.stack=${stackId()} --network none -v ${volume}:${mountPath} --security-opt no-new-privileges`;
   const asRoot = `${docker} run --rm -i ${mount} --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER --entrypoint /bin/sh ${shellWord(image)}`;
-  const asItself = `${docker} run --rm ${mount} --user ${user} --cap-drop ALL --tmpfs /run:mode=1777 --tmpfs /tmp:mode=1777 --entrypoint`;
+  const asItself = `${docker} run --rm ${mount} --user ${user} --cap-drop ALL${checkCapabilities.map((each) => ` --cap-add ${each}`).join("")} --tmpfs /run:mode=1777 --tmpfs /tmp:mode=1777 --entrypoint`;
   const [program = "", ...args] = check("FOLDER").map((word) => shellWord(word).replaceAll("FOLDER", '"$folder"'));
   return [
     "set -eu",

@@ -89,7 +89,7 @@ function option(name: string, on: boolean): string[] {
 function statsFrontend({ stats }: NormalHaproxy): string {
   return section(`frontend ${STATS_FRONTEND} from http`, [
     `bind :${stats.port}`,
-    "no log",
+    "http-request set-log-level silent",
     "monitor-uri /healthz",
     "http-request use-service prometheus-exporter if { path /metrics }",
     "stats enable",

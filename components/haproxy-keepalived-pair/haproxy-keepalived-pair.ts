@@ -174,6 +174,8 @@ function keepalivedConfig(
       ...Object.entries(keepalived.files).map(([path, content]) => ({ path: `${KEEPALIVED_FILES}/${path}`, content, mode: "0555" })),
     ],
     check: keepalivedCheck,
+    // It asks whether a script's user may run it by becoming that user.
+    checkCapabilities: ["CAP_SETUID", "CAP_SETGID"],
     reload: keepalivedReload(),
   };
 }

@@ -22,7 +22,10 @@ type Filled<T, Optional extends keyof T = never> = Required<Omit<T, Optional>> &
 
 export type NormalServer = Filled<HaproxyServer, "checkAddress" | "checkPort" | "redirect" | "maxConnections">;
 export type NormalCheck = { type: "tcp" } | (Filled<HttpHealthCheck, "host"> & { expect: NonNullable<HttpHealthCheck["expect"]> });
-type ServerSection = { servers: Readonly<Record<string, NormalServer>>; check: NormalCheck };
+interface ServerSection {
+  servers: Readonly<Record<string, NormalServer>>;
+  check: NormalCheck;
+}
 export type NormalBackend = Filled<Omit<HaproxyBackend, "servers" | "check">, "balance"> & ServerSection;
 export type NormalFrontend = Filled<HaproxyFrontend, "maxConnections" | "backlog" | "publishedPort">;
 export type NormalListen = Filled<Omit<HaproxyListen, "servers" | "check">, "maxConnections" | "backlog" | "publishedPort" | "balance"> &

@@ -43,17 +43,24 @@ function globalDefs({ global }: NormalKeepalived, { index }: KeepalivedNode): Bl
     ...(global.strict ? ["vrrp_strict"] : []),
     `script_user ${HAPROXY_USER_NAME} ${HAPROXY_USER_NAME}`,
     "enable_script_security",
+    "# A container that only checks has no interface.",
+    "@check dynamic_interfaces",
     "# The supervisor finds out which of them the engine allows.",
     `@realtime vrrp_rt_priority ${global.realTimePriority}`,
     "@nice vrrp_priority -20",
     "vrrp_notify_fifo /run/vrrp.fifo root root",
     `vrrp_notify_fifo_script ${STATES_SCRIPT} root root`,
-    `vrrp_garp_interval ${garp.intervalSeconds}`,
-    `vrrp_gna_interval ${garp.gnaIntervalSeconds}`,
+    ...unlessZero("vrrp_garp_interval", garp.intervalSeconds),
+    ...unlessZero("vrrp_gna_interval", garp.gnaIntervalSeconds),
     `vrrp_garp_master_delay ${garp.masterDelaySeconds}`,
     `vrrp_garp_master_repeat ${garp.masterRepeat}`,
-    `vrrp_garp_master_refresh ${garp.masterRefreshSeconds}`,
+    ...unlessZero("vrrp_garp_master_refresh", garp.masterRefreshSeconds),
   ]);
+}
+
+/** keepalived's own defaults are 0, and it takes none where they are written out. */
+function unlessZero(keyword: string, value: number): string[] {
+  return value === 0 ? [] : [`${keyword} ${value}`];
 }
 
 function script(name: string, { command: argv, intervalSeconds, timeoutSeconds, weight, fall, rise, initFail }: NormalScript): Block {

@@ -33,9 +33,8 @@ export function haproxyReload(): string[] {
   return ["/opt/pair/reload-haproxy"];
 }
 
-/** With the priority that most lines are written for, so that all of them are read. */
 export function keepalivedCheck(folder: string): string[] {
-  return ["keepalived", "--config-test", "--config-id", "realtime", "--use-file", `${folder}/keepalived.conf`];
+  return ["keepalived", "--config-test", "--config-id", "check", "--use-file", `${folder}/keepalived.conf`];
 }
 
 export function keepalivedReload(): string[] {

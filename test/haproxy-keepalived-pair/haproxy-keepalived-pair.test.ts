@@ -8,7 +8,7 @@ const registered = recordResources();
 const network = emptyNetwork({ queue: "10.89.0.111", next: "10.89.0.100" });
 
 /** A secret is wrapped on its way to the engine. */
-const plain = (value: unknown) => (typeof value === "object" ? (value as { value: string }).value : String(value));
+const plain = (input: unknown) => (input as { value: string }).value;
 
 describe("a pair", () => {
   it("has its addresses, logins and pages ready before anything runs", () => {

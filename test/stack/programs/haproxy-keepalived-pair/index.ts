@@ -10,12 +10,13 @@ const { subnet, addresses, virtualAddress } = config.requireObject<{
   addresses: Record<string, string>;
   virtualAddress: string;
 }>("network");
-const { weights, lines, environment, memoryMiB, statsPort } = config.requireObject<{
+const { weights, lines, environment, memoryMiB, statsPort, advertSeconds } = config.requireObject<{
   weights: number[];
   lines: string[];
   environment: Record<string, string>;
   memoryMiB: number;
   statsPort: number;
+  advertSeconds?: number;
 }>("pair");
 
 const host = new Host({ name: "local" });
@@ -52,7 +53,11 @@ const pair = new HaproxyKeepalivedPair("proxy", {
     },
     stats: { publishedPort: statsPort },
   },
-  keepalived: { instances: { main: { addresses: [{ address: virtualAddress, label: "eth0:queue" }] } } },
+  keepalived: {
+    instances: {
+      main: { addresses: [{ address: virtualAddress, label: "eth0:queue" }], ...(advertSeconds !== undefined && { advertSeconds }) },
+    },
+  },
 });
 
 export const endpoints = Object.fromEntries(Object.entries(pair.endpoints).map(([name, endpoint]) => [name, String(endpoint)]));
