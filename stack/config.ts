@@ -11,12 +11,15 @@ export interface StackConfig {
     /** First address of each component's nodes. */
     readonly addresses: Readonly<Record<string, string>>;
   };
+  /** Addresses that no node has for good, by what is reached at them. */
+  readonly virtualAddresses: Readonly<Record<"rabbitmq", string>>;
   readonly consul: Section<"consul">;
   readonly gateway: Section<"gateway">;
   readonly goods: Section<"goods">;
   readonly order: Section<"order">;
   readonly statistics: Section<"statistics">;
   readonly rabbitmq: Section<"rabbitmq">;
+  readonly proxy: Section<"proxy">;
   readonly ops: Section<"ops">;
   /** Systems that the stack does without, with all that needs them. */
   readonly without: ReadonlySet<OptionalSystem>;
@@ -36,6 +39,7 @@ const SETTINGS = {
   order: SHOP,
   statistics: { environment: SHOP.environment },
   rabbitmq: { brokers: 3, amqpPort: 5674, managementPort: 15_674, memoryMiB: 512 },
+  proxy: { nodes: 2, statsPort: 8100 },
   ops: { nodes: 3 },
 };
 
@@ -49,7 +53,10 @@ export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 const DEFAULT_SUBNET = "10.89.0.0/24";
 
 /** Where each component's nodes begin in the subnet, with room to grow up to the next. */
-const FIRST_HOSTS = { gateway: 10, discovery: 21, queue: 31, goods: 41, order: 81, statistics: 121, ops: 151 };
+const FIRST_HOSTS = { gateway: 10, proxy: 15, discovery: 21, queue: 31, goods: 41, order: 81, statistics: 121, ops: 151 };
+
+/** Last parts of the addresses that move, behind the nodes that move them. */
+const VIRTUAL_HOSTS = { rabbitmq: 19 };
 
 /**
  * Reads `dockyard:*` of the stack's configuration.
@@ -67,13 +74,14 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
   }
   const section = <K extends SectionName>(name: K) => readSection(name, settings[name] ?? {}, faults);
   const config = {
-    network: readNetwork(section("network"), faults),
+    ...readNetwork(section("network"), faults),
     consul: section("consul"),
     gateway: section("gateway"),
     goods: section("goods"),
     order: section("order"),
     statistics: section("statistics"),
     rabbitmq: section("rabbitmq"),
+    proxy: section("proxy"),
     ops: section("ops"),
     without: readWithout(settings.without ?? [], faults),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
@@ -107,7 +115,7 @@ function readSection<K extends SectionName>(name: K, given: unknown, faults: Fau
   return given as Section<K>;
 }
 
-function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">, faults: Fault[]): StackConfig["network"] {
+function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">, faults: Fault[]): Pick<StackConfig, "network" | "virtualAddresses"> {
   // What is no text has been told as a fault already.
   const parsed = Subnet.parse(String(subnet));
   if (parsed === undefined) {
@@ -117,9 +125,10 @@ function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">, faults: Fa
       remedy: "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24",
     });
   }
+  const at = (host: number) => parsed?.at(host) ?? "";
   return {
-    subnet,
-    addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, parsed?.at(host) ?? ""])),
+    network: { subnet, addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, at(host)])) },
+    virtualAddresses: { rabbitmq: at(VIRTUAL_HOSTS.rabbitmq) },
   };
 }
 

@@ -22,6 +22,7 @@ export const CATALOGUE_PREFIX = "dockyard/";
 /** Every image that Dockyard builds. */
 export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
+  "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
   rabbitmq: { version: "4.0.5", sources: ["images/rabbitmq"], artifacts: [] },
   // The bundle holds packages, and the lock file says which.

@@ -93,6 +93,31 @@ export class ServiceNetwork extends pulumi.ComponentResource {
     return addresses;
   }
 
+  /**
+   * Keeps an address for a component that moves it between its nodes; what is wrong with it is added to `checks`.
+   *
+   * The engine knows nothing of it: a container without a static address may be given the same one where the subnet is nearly full.
+   */
+  claimVirtualAddress(checks: Checks, argument: string, component: string, address: string): void {
+    const holder = this.claims.get(address);
+    const [usable, wide] = [this.isHostAddress(address), isOverlay(this.placement)];
+    checks
+      .that(
+        usable,
+        argument,
+        address,
+        `must be a host address of ${this.subnet}, the subnet of the network, other than ${this.gatewayAddress}, the gateway's`,
+      )
+      .that(holder === undefined, argument, address, `must be its own, but ${holder} has it; choose one that no node has`)
+      .that(
+        !wide,
+        argument,
+        address,
+        "must be on a network of one host: an overlay forwards an address to the host that it was given to, so it cannot move; place the nodes on one host",
+      );
+    if (usable && holder === undefined) this.claims.set(address, `${component}, as an address that moves,`);
+  }
+
   /** Address under which a host appears to its own nodes when it reaches a port that they publish. */
   hostAddress(host: Host): string {
     if (!isOverlay(this.placement)) return this.gatewayAddress;
