@@ -47,8 +47,8 @@ let collected: Fault[] | undefined;
 /**
  * Runs a program and tells the faults of all its components at once, not only the first one's.
  *
- * A component with a fault is still made, so that those behind it are looked at as well; what it leads to is not told, and nothing of the
- * program reaches the engine. Only what the program does before its first `await` is covered.
+ * A component with a fault is still made, so that those behind it are looked at as well; what it leads to is not told. Whoever calls this has
+ * to see to it that nothing of such a program is sent, as `register.cjs` does. Only what comes before the program's first `await` is covered.
  *
  * @throws {ConfigError} naming every fault that any component found.
  */

@@ -81,6 +81,15 @@ describe("preview refuses", () => {
     expect(said).toContain("order.instances: must be a whole number from 1");
   });
 
+  it("the same where up is told to do without a preview, before it has made or changed anything", async () => {
+    let said = "";
+    const events = await eventsDuring(stack.label, async () => {
+      said = await stack.up({ goods: { instances: 0 }, order: { instances: 4 } }).then(() => "it went through", String);
+    });
+    expect(said).toContain("goods.instances: must be a whole number from 1");
+    expect(events).toEqual([]);
+  });
+
   it("ports that the next server still holds while the one before takes them", async () => {
     const apiPort = settings.consul.apiPort + 1;
     expect(await refusal({ consul: { ...settings.consul, apiPort } })).toContain(
