@@ -113,6 +113,3 @@ export const endpoints = {
 export const logins = {
   ...(queue && proxy && { rabbitmqManagement: { user: "admin", password: queue.password("admin") }, haproxyStats: proxy.statsLogin }),
 };
-
-/** Hosts that the stack runs on, and how their engines are reached. */
-export const hosts = [{ name: local.name, docker: local.docker }];

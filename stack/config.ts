@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Subnet } from "../components/core/address";
-import { ConfigError, Fault } from "../components/core/errors";
+import { Fault, reportFaults } from "../components/core/errors";
 import { stackId } from "../components/core/naming";
 
 /** What the stack's configuration says. What it leaves out is left to the components' own defaults, as ranges are to their checks. */
@@ -61,7 +61,9 @@ const VIRTUAL_HOSTS = { rabbitmq: 19 };
 /**
  * Reads `dockyard:*` of the stack's configuration.
  *
- * @throws {ConfigError} naming every setting that is unknown or of the wrong type.
+ * What is unknown or of the wrong type is left out of what it returns, so that the components behind can be checked as well.
+ *
+ * @throws {ConfigError} naming every setting that is unknown or of the wrong type, see {@link reportFaults}.
  */
 export function readStackConfig(given: Readonly<Record<string, string>> = pulumi.runtime.allConfig()): StackConfig {
   const faults: Fault[] = [];
@@ -74,7 +76,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
   }
   const section = <K extends SectionName>(name: K) => readSection(name, settings[name] ?? {}, faults);
   const config = {
-    ...readNetwork(section("network"), faults),
+    ...readNetwork(section("network")),
     consul: section("consul"),
     gateway: section("gateway"),
     goods: section("goods"),
@@ -86,7 +88,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     without: readWithout(settings.without ?? [], faults),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
   };
-  if (faults.length > 0) throw new ConfigError(faults);
+  reportFaults(faults);
   return config;
 }
 
@@ -105,26 +107,22 @@ function readSection<K extends SectionName>(name: K, given: unknown, faults: Fau
     faults.push({ path: `dockyard:${name}`, value: given, remedy: `must be settings, like ${JSON.stringify(examples)}` });
     return {} as Section<K>;
   }
-  for (const [key, value] of Object.entries(given)) {
+  const read: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(given) as [string, unknown][]) {
     const path = `dockyard:${name}.${key}`;
     const example = Object.hasOwn(examples, key) ? examples[key] : undefined;
     if (example === undefined) faults.push({ path, value, remedy: `is not a setting; there are ${Object.keys(examples).join(", ")}` });
-    else if (typeof value !== typeof example || value === null)
-      faults.push({ path, value, remedy: `must be a ${typeof example}, like ${JSON.stringify(example)}` });
+    else if (typeof value !== typeof example || value === null || Array.isArray(value)) {
+      const kind = typeof example === "object" ? "must be variables" : `must be a ${typeof example}`;
+      faults.push({ path, value, remedy: `${kind}, like ${JSON.stringify(example)}` });
+    } else read[key] = value;
   }
-  return given as Section<K>;
+  return read as Section<K>;
 }
 
-function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">, faults: Fault[]): Pick<StackConfig, "network" | "virtualAddresses"> {
-  // What is no text has been told as a fault already.
-  const parsed = Subnet.parse(String(subnet));
-  if (parsed === undefined) {
-    faults.push({
-      path: "dockyard:network.subnet",
-      value: subnet,
-      remedy: "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24",
-    });
-  }
+function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">): Pick<StackConfig, "network" | "virtualAddresses"> {
+  // A subnet that is none is told by the network itself; what the nodes get meanwhile is of no use, but checked.
+  const parsed = Subnet.parse(subnet) ?? Subnet.parse(DEFAULT_SUBNET);
   const at = (host: number) => parsed?.at(host) ?? "";
   return {
     network: { subnet, addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, at(host)])) },

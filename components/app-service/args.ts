@@ -2,7 +2,8 @@ import type * as pulumi from "@pulumi/pulumi";
 import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
 import { GatewayFollower, serviceName } from "../core/consul-registration";
-import { Checks } from "../core/errors";
+import { checkEnvironment } from "../core/environment";
+import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
 import { NAME_PATTERN } from "../core/naming";
@@ -101,6 +102,9 @@ export type NormalAppServiceArgs = Required<Omit<AppServiceArgs, Optional | "ups
     readonly check: Required<ConsulCheck>;
   };
 
+/** More than one gateway can hold in its memory of 8 MiB is not meant. */
+const MOST_INSTANCES = 250;
+
 /**
  * Fills in the defaults and refuses what cannot work.
  *
@@ -134,10 +138,10 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
       "must be lower-case letters, digits and inner hyphens, since keys and containers are called by it",
     )
     .that(
-      Number.isInteger(instances) && instances >= 1,
+      Number.isInteger(instances) && instances >= 1 && instances <= MOST_INSTANCES,
       "instances",
       instances,
-      "must be a whole number from 1; leave the component out to have none",
+      `must be a whole number from 1 to ${MOST_INSTANCES}; leave the component out to have none`,
     )
     .that(ports.length > 0, "ports", args.ports, "must name at least one port, such as { http: 8000 }")
     .that(new Set(ports.map(([, port]) => port)).size === ports.length, "ports", args.ports, "must be different from each other")
@@ -164,6 +168,7 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     );
   }
   checkKvPrefix(checks, kvPrefix);
+  checkEnvironment(checks, environment);
   const entry = normalizeUpstreamEntry(checks, "upstream", upstream);
   const normalCheck = normalizeConsulCheck(checks, check);
   checks.that(
@@ -213,7 +218,7 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
   return {
     ...given,
     placement,
-    instances,
+    instances: bounded(instances, 1, MOST_INSTANCES),
     followers,
     registration,
     kvPrefix,

@@ -16,9 +16,14 @@ export interface Fault {
  */
 export class ConfigError extends RunError {
   constructor(readonly faults: readonly Fault[]) {
-    super(faults.map((fault) => `${fault.path}: ${fault.remedy}, got ${JSON.stringify(fault.value)}`).join("\n"));
+    super(faults.map((fault) => `${fault.path}: ${fault.remedy}, got ${shown(fault.value)}`).join("\n"));
     this.name = "ConfigError";
   }
+}
+
+/** JSON has no NaN, no Infinity and no undefined. */
+function shown(value: unknown): string {
+  return typeof value === "number" || value === undefined ? String(value) : JSON.stringify(value);
 }
 
 /** Collects faults in the order of the checks, so that one run tells all of them. */
@@ -35,10 +40,20 @@ export class Checks {
 
   /** @throws {ConfigError} when any check failed; inside {@link collectFaults} that comes at the program's end. */
   done(): void {
-    if (this.faults.length === 0) return;
-    if (collected === undefined) throw new ConfigError(this.faults);
-    collected.push(...this.faults.splice(0));
+    reportFaults(this.faults.splice(0));
   }
+}
+
+/** A count as it is used after its check: one far out of its bounds would have a faulty program made up of millions of nodes before it ends. */
+export function bounded(count: number, low: number, high: number): number {
+  return Number.isInteger(count) ? Math.min(Math.max(count, low), high) : low;
+}
+
+/** @throws {ConfigError} naming the faults where there are any; inside {@link collectFaults} that comes at the program's end. */
+export function reportFaults(faults: readonly Fault[]): void {
+  if (faults.length === 0) return;
+  if (collected === undefined) throw new ConfigError(faults);
+  collected.push(...faults);
 }
 
 /** What the checks of a whole program have found so far; undefined outside of {@link collectFaults}. */

@@ -29,7 +29,8 @@ export interface HostInventory {
  */
 export function readInventory(docker: readonly string[], local: boolean): HostInventory {
   const answers = askAtOnce([
-    `${shellCommand(docker)} network inspect $(${shellCommand(docker)} network ls --quiet)`,
+    // One that is removed meanwhile is told as an error behind the others; only an engine that does not answer is a failure.
+    `ids=$(${shellCommand(docker)} network ls --quiet) && { ${shellCommand(docker)} network inspect $ids 2>/dev/null || true; }`,
     shellCommand([
       ...docker,
       "ps",

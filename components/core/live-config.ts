@@ -133,13 +133,15 @@ export function renderInstallCommand(
   return [
     "set -eu",
     `folder=$(${asRoot} -s)`,
-    `running=$(${containerState(host.docker, container, "{{.State}} {{.Image}}")})`,
-    `if [ "$running" = ${shellWord(`running ${image}`)} ]; then said=$(${exec} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
+    // Asked for by the reference that it was made with: the list of containers writes references its own way.
+    `state=$(${containerState(host.docker, container)})`,
+    `runs=; if [ "$state" = running ] && [ "$(${docker} inspect --format '{{.Config.Image}}' ${container})" = ${shellWord(image)} ]; then runs=1; fi`,
+    `if [ -n "$runs" ]; then said=$(${exec} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
     `else said=$(${asItself} ${program} ${shellWord(image)} ${args.join(" ")} 2>&1) || refused=1; fi`,
     `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; exit 1; fi`,
     // The link moves in one rename; the version before stays, for software that still has files of it open.
     `${asRoot} -c 'set -eu; cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,
-    ...(reload === undefined ? [] : [`if [ "$running" = ${shellWord(`running ${image}`)} ]; then ${exec} ${shellCommand(reload)} >&2; fi`]),
+    ...(reload === undefined ? [] : [`if [ -n "$runs" ]; then ${exec} ${shellCommand(reload)} >&2; fi`]),
     'echo "${folder##*/}"',
   ].join("\n");
 }

@@ -159,7 +159,10 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
   );
 }
 
-function validateContainer(name: string, { host, network, component, user, rootReason, cpus = 1, ports = [] }: ServiceContainerArgs): void {
+function validateContainer(
+  name: string,
+  { host, network, component, user, rootReason, memoryMiB, cpus = 1, ports = [] }: ServiceContainerArgs,
+): void {
   const reached = network.placement.hosts;
   const checks = new Checks(name)
     .that(
@@ -174,7 +177,8 @@ function validateContainer(name: string, { host, network, component, user, rootR
       user,
       rootReason === undefined ? "must be uid:gid in numbers, neither of them root's 0" : `must be 0:0, since ${rootReason}`,
     )
-    .that(cpus > 0, "cpus", cpus, "must be more than 0");
+    .that(cpus > 0, "cpus", cpus, "must be more than 0")
+    .that(Number.isInteger(memoryMiB), "memoryMiB", memoryMiB, "must be a whole number of MiB");
   for (const { external } of ports) {
     const holder = host.portHolder(external, { node: name, component });
     checks

@@ -37,7 +37,8 @@ export class ServiceNetwork extends pulumi.ComponentResource {
   /** What a container must depend on to find the network. */
   public readonly network: Network;
   private readonly name: string;
-  private readonly parsed: Subnet;
+  /** Undefined where the subnet is none, which has been told: the components behind are checked all the same. */
+  private readonly parsed: Subnet | undefined;
   private readonly firstAddresses: Readonly<Record<string, string>>;
   private readonly claims = new Map<string, string>();
 
@@ -48,7 +49,7 @@ export class ServiceNetwork extends pulumi.ComponentResource {
     this.placement = args.placement;
     this.networkName = engineName(name);
     this.subnet = args.subnet;
-    this.gatewayAddress = this.parsed.at(1);
+    this.gatewayAddress = this.parsed?.at(1) ?? "";
     this.firstAddresses = args.addresses;
     this.network = this.createNetwork(name);
     this.registerOutputs({ networkName: this.networkName, subnet: this.subnet });
@@ -125,6 +126,7 @@ export class ServiceNetwork extends pulumi.ComponentResource {
   }
 
   private isHostAddress(address: string): boolean {
+    if (this.parsed === undefined) return true;
     const reserved = [this.parsed.networkAddress, this.gatewayAddress, this.parsed.broadcastAddress];
     return this.parsed.contains(address) && !reserved.includes(address);
   }
@@ -154,7 +156,7 @@ function swarmBridge({ inventory }: Host): string | undefined {
   return inventory.networks.find(({ name }) => name === "docker_gwbridge")?.subnets[0];
 }
 
-function validateSubnet(name: string, { subnet, addresses, placement }: ServiceNetworkArgs): Subnet {
+function validateSubnet(name: string, { subnet, addresses, placement }: ServiceNetworkArgs): Subnet | undefined {
   const parsed = Subnet.parse(subnet);
   const checks = new Checks(name);
   checks.that(
@@ -195,5 +197,5 @@ function validateSubnet(name: string, { subnet, addresses, placement }: ServiceN
     }
   }
   checks.done();
-  return parsed!;
+  return parsed;
 }

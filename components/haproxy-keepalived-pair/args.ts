@@ -1,4 +1,5 @@
-import { Checks } from "../core/errors";
+import { checkEnvironment } from "../core/environment";
+import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
@@ -76,7 +77,7 @@ export function normalizeHaproxyKeepalivedPairArgs(name: string, args: HaproxyKe
     environment = {},
     ...given
   } = args;
-  const names = Array.from({ length: Math.max(count, 0) }, (_, index) => `${name}-${index + 1}`);
+  const names = Array.from({ length: bounded(count, 0, 10) }, (_, index) => `${name}-${index + 1}`);
   // First, so that an address that moves is seen to be a node's own.
   const addresses = args.network.addressesOf(name, names.length);
   const haproxy = fillHaproxy(args.haproxy);
@@ -93,6 +94,7 @@ export function normalizeHaproxyKeepalivedPairArgs(name: string, args: HaproxyKe
     .that(memoryMiB >= 128, "memoryMiB", memoryMiB, "must be 128 or more: after a reload two workers run until old connections have ended")
     .that(cpus > 0, "cpus", cpus, "must be more than 0")
     .that(isWhole(drainSeconds, 1, 600), "drainSeconds", drainSeconds, "must be 1 to 600 seconds");
+  checkEnvironment(checks, environment);
   checkHaproxy(checks, haproxy, cpus);
   checkKeepalived(checks, keepalived, names.length);
   checkPublishedPorts(checks, haproxy, names.length);

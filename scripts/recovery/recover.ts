@@ -1,27 +1,36 @@
 import { SetupError, lastWords, run } from "../setup/shell";
-import { Target, exportedStack, pulumiOutput } from "../stack";
+import { Docker, Target, exportedStack, pulumiOutput, stackHosts } from "../stack";
 import { Hold, holdOf, releaseHold } from "./local-state";
 
 interface Resource {
   readonly urn: string;
   readonly type: string;
   readonly id?: string;
-  readonly outputs?: Record<string, unknown>;
+  readonly inputs?: Record<string, unknown>;
+  /** URN and id of the provider that made it, `urn::…::host-a::id`. */
+  readonly provider?: string;
+  readonly dependencies?: readonly string[];
+  /** Whether it stays on its engine when it leaves the program, as data volumes do. */
+  readonly retainOnDelete?: boolean;
   /** URNs of the resources whose outputs each input uses. */
   readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
 }
 
 /** The parts of an exported stack that recovery looks at. */
 interface Checkpoint {
-  deployment?: { resources?: Resource[]; pending_operations?: { type: string; resource: Resource }[] };
+  deployment?: { resources?: Resource[]; pending_operations?: PendingOperation[] };
 }
 
-type Docker = readonly [string, ...string[]];
+interface PendingOperation {
+  /** `creating`, `deleting`, … */
+  readonly type: string;
+  readonly resource: Resource;
+}
 
-/** A container or network of the stack, as its engine tells it. */
+/** A container, network or volume of the stack, as its engine tells it. */
 interface Found {
   readonly docker: Docker;
-  readonly kind: "container" | "network";
+  readonly kind: "container" | "network" | "volume";
   readonly id: string;
   readonly name: string;
   readonly running: boolean;
@@ -40,6 +49,12 @@ export interface Findings {
   /** What the state knows and no engine has any more, and what was made for it; by URN. */
   readonly gone: readonly string[];
 
+  /** Data volumes among them, by name. */
+  readonly lostData: readonly string[];
+
+  /** Commands to run again though nothing about them changes: they filled a volume that is gone, or their deletion was cut; by URN. */
+  readonly undone: readonly string[];
+
   /** What an interrupted run was making when it ended; by name. */
   readonly pending: readonly string[];
 }
@@ -51,7 +66,9 @@ export interface Findings {
  */
 export async function look(target: Target): Promise<Findings> {
   const hold = await holdOf(target);
-  return hold === "free" ? findingsOf(hold, await survey(target)) : { hold, hosts: [["docker"]], stopped: [], gone: [], pending: [] };
+  return hold === "free"
+    ? findingsOf(hold, await survey(target))
+    : { hold, hosts: [["docker"]], stopped: [], gone: [], lostData: [], undone: [], pending: [] };
 }
 
 /**
@@ -77,7 +94,7 @@ export async function recover(target: Target): Promise<Findings> {
 interface Survey {
   readonly checkpoint: Checkpoint;
   readonly resources: readonly Resource[];
-  readonly pending: readonly Resource[];
+  readonly pending: readonly PendingOperation[];
   readonly hosts: readonly Docker[];
   readonly found: readonly Found[];
 }
@@ -85,25 +102,38 @@ interface Survey {
 async function survey(target: Target): Promise<Survey> {
   const checkpoint = JSON.parse((await exportedStack(target)) ?? "{}") as Checkpoint;
   const { resources = [], pending_operations: pending = [] } = checkpoint.deployment ?? {};
-  const hosts = stackHosts(resources);
-  return { checkpoint, resources, pending: pending.map(({ resource }) => resource), hosts, found: await findOnEngines(target, hosts) };
+  const hosts = stackHosts(resources).map(({ docker }) => docker);
+  return { checkpoint, resources, pending, hosts, found: await findOnEngines(target, hosts) };
 }
 
 function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): Findings {
   const recorded = new Set(resources.map(({ id }) => id));
   const present = new Set(found.map(({ id }) => id));
-  const lost = resources.filter(({ type, id }) => id !== undefined && type in KINDS && !present.has(id)).map(({ urn }) => urn);
+  const lost = resources.filter(({ type, id }) => id !== undefined && type in KINDS && !present.has(id));
+  const lostUrns = new Set(lost.map(({ urn }) => urn));
   // What uses a lost node's outputs, its gate and its registration, was made for that very container.
   const madeFor = resources.filter(({ propertyDependencies = {} }) =>
-    Object.values(propertyDependencies).some((used) => used?.some((urn) => lost.includes(urn))),
+    Object.values(propertyDependencies).some((used) => used?.some((urn) => lostUrns.has(urn))),
   );
+  const lostVolumes = new Set(lost.filter(({ type }) => KINDS[type] === "volume").map(({ urn }) => urn));
+  const fillers = resources.filter(({ type, dependencies = [] }) => type === COMMAND && dependencies.some((urn) => lostVolumes.has(urn)));
   return {
     hold,
     hosts,
     stopped: found.filter(({ kind, id, running }) => kind === "container" && recorded.has(id) && !running),
-    gone: [...lost, ...madeFor.map(({ urn }) => urn)],
-    pending: pending.map(({ urn }) => nameOf(urn)),
+    gone: [...lostUrns, ...madeFor.map(({ urn }) => urn)],
+    lostData: lost.filter(({ type, retainOnDelete }) => KINDS[type] === "volume" && retainOnDelete === true).map(({ id = "" }) => id),
+    undone: [...fillers.map(({ urn }) => urn), ...pending.filter(isHalfTakenBack).map(({ resource }) => resource.urn)],
+    pending: pending.map(({ resource }) => nameOf(resource.urn)),
   };
+}
+
+/**
+ * Whether a deletion was cut that a creation makes good, as of a registration: what it had taken away by then is back only once it is made again.
+ * A membership has none: to make it again would be to leave.
+ */
+function isHalfTakenBack({ type, resource }: PendingOperation): boolean {
+  return type === "deleting" && resource.type === COMMAND && resource.inputs?.create !== undefined && resource.inputs.delete !== undefined;
 }
 
 function nameOf(urn: string): string {
@@ -113,14 +143,11 @@ function nameOf(urn: string): string {
 const KINDS: Readonly<Record<string, Found["kind"]>> = {
   "docker:index/container:Container": "container",
   "docker:index/network:Network": "network",
+  // Its id is its name.
+  "docker:index/volume:Volume": "volume",
 };
 
-/** How the engines of the stack's hosts are reached, as its own outputs tell. */
-function stackHosts(resources: readonly Resource[]): readonly Docker[] {
-  const outputs = resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs;
-  const hosts = outputs?.hosts as { docker: Docker }[] | undefined;
-  return hosts?.map(({ docker }) => docker) ?? [["docker"]];
-}
+const COMMAND = "command:local:Command";
 
 async function findOnEngines({ label }: Target, hosts: readonly Docker[]): Promise<Found[]> {
   const filter = ["--no-trunc", "--filter", `label=dockyard.stack=${label}`];
@@ -137,7 +164,8 @@ async function findOnEngines({ label }: Target, hosts: readonly Docker[]): Promi
         "{{.ID}}\t{{.Names}}\t{{.State}}",
       ]);
       const networks = await run([...docker, "network", "ls", ...filter, "--format", "{{.ID}}\t{{.Name}}\trunning"]);
-      return [...rows(docker, "container", containers), ...rows(docker, "network", networks)];
+      const volumes = await run([...docker, "volume", "ls", "--format", "{{.Name}}\t{{.Name}}\trunning"]);
+      return [...rows(docker, "container", containers), ...rows(docker, "network", networks), ...rows(docker, "volume", volumes)];
     }),
   );
   return found.flat();
@@ -155,8 +183,8 @@ function rows(docker: Docker, kind: Found["kind"], lines: string): Found[] {
 
 async function removeUnrecorded(target: Target, { found, resources, pending }: Survey, cut: boolean): Promise<void> {
   const recorded = new Set(resources.map(({ id }) => id));
-  const inTheMaking = new Set(pending.map(({ urn }) => `${target.label}-${nameOf(urn)}`));
-  const unrecorded = found.filter(({ id }) => !recorded.has(id));
+  const inTheMaking = new Set(pending.map(({ resource }) => `${target.label}-${nameOf(resource.urn)}`));
+  const unrecorded = found.filter(({ kind, id }) => kind !== "volume" && !recorded.has(id));
   const foreign = unrecorded.filter(({ name }) => !inTheMaking.has(name));
   if (!cut && foreign.length > 0 && !resources.some(({ type }) => type in KINDS)) {
     throw new SetupError(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Checks, ConfigError, collectFaults } from "../../components/core/errors";
+import { Checks, ConfigError, bounded, collectFaults } from "../../components/core/errors";
 
 const fault = (name: string) => new Checks(name).that(false, "count", 0, "must be 1 or more");
 
@@ -44,4 +44,8 @@ describe("the faults of a program", () => {
     expect(collectFaults(() => 7)).toBe(7);
     expect(() => fault("a").done()).toThrow(ConfigError);
   });
+});
+
+it("keeps a count that is out of its bounds from making up a program of millions of nodes", () => {
+  expect([0, 3, 2e9, NaN, 2.5].map((count) => bounded(count, 1, 7))).toEqual([1, 3, 7, 1, 1]);
 });

@@ -29,5 +29,3 @@ new AppService("goods", {
   ports: { http: 8000, rpc: 9000 },
   health: { command: ["/app/probe"] },
 });
-
-export const hosts = [first, ...others].map(({ name, docker }) => ({ name, docker }));
