@@ -226,6 +226,17 @@ describe("a pair that changes", () => {
     expect(await stack.preview()).toEqual([]);
   });
 
+  it("takes a changed election up without moving the address", async () => {
+    const [before, holder] = [await ids(), await address.settled()];
+    const since = Date.now();
+    const samples = await address.sampled(() => stack.up({ pair: { ...pair, advertSeconds: 0.1 } }));
+    expect(new Set(samples.map(({ holders }) => holders.join()))).toEqual(new Set([holder]));
+    expect(await prober.longestSilence(since)).toBe(0);
+    expect(await ids()).toEqual(before);
+    await stack.reset();
+    await stack.up();
+  });
+
   it("rolls node by node, and the address goes first", async () => {
     const before = await ids();
     const since = Date.now();
