@@ -83,7 +83,7 @@ function logging(mode: ProxyMode, traffic: LoggedTraffic): string[] {
 }
 
 function option(name: string, on: boolean): string[] {
-  return [on ? `option ${name}` : `no option ${name}`];
+  return on ? [`option ${name}`] : [];
 }
 
 function statsFrontend({ stats }: NormalHaproxy): string {
@@ -103,6 +103,8 @@ function statsFrontend({ stats }: NormalHaproxy): string {
 function frontendSection(name: string, frontend: NormalFrontend): string {
   return section(`frontend ${name} from ${frontend.mode}`, [
     ...bindLines(frontend),
+    // HAProxy heeds them before it chooses a backend, wherever they stand.
+    ...frontend.lines,
     ...frontend.routes.map(({ host, pathPrefix, backend }) => {
       const conditions = [
         ...(host === undefined ? [] : [`{ req.hdr(host),host_only -i ${host} }`]),
@@ -111,7 +113,6 @@ function frontendSection(name: string, frontend: NormalFrontend): string {
       return `use_backend ${backend} if ${conditions.join(" ")}`;
     }),
     `default_backend ${frontend.backend}`,
-    ...frontend.lines,
   ]);
 }
 

@@ -38,7 +38,7 @@ export interface VrrpScriptTiming {
   /** Seconds between two runs. @default 2 */
   intervalSeconds?: number;
 
-  /** Seconds that a run may take. @default 5 */
+  /** Seconds that a run may take; the check of HAProxy takes 3 for one that hangs, and 2 for a restart. @default 6 */
   timeoutSeconds?: number;
 
   /** What is added to the node's priority: while the script succeeds if positive, while it fails if negative, −254 to 254; at 0 a failure gives the address up. @default 0 */

@@ -37,7 +37,7 @@ const LABEL_LENGTH = 15;
 /** Fills in the defaults. @param nodes Names of the nodes. */
 export function fillKeepalived(args: KeepalivedArgs, nodes: readonly string[]): NormalKeepalived {
   const { scripts = {}, files = {}, virtualServers = {}, global = {} } = args;
-  const timing = { intervalSeconds: 2, timeoutSeconds: 5, weight: 0, fall: 1, rise: 1 };
+  const timing = { intervalSeconds: 2, timeoutSeconds: 6, weight: 0, fall: 1, rise: 1 };
   const garp = { intervalSeconds: 0, gnaIntervalSeconds: 0, masterDelaySeconds: 1, masterRepeat: 5, masterRefreshSeconds: 10 };
   return {
     global: { routerIds: nodes, strict: false, realTimePriority: 50, ...global, garp: { ...garp, ...global.garp } },

@@ -131,7 +131,7 @@ describe("a pair's arguments", () => {
     expect(listen({ mode: "http", check: { type: "http", expect: { status: "200", contains: "ok" } } })).toEqual([
       expect.stringContaining("check.expect: must have exactly one of"),
     ]);
-    expect(faults({ haproxy: { listens: { "a b": { port: 1, servers: { "c\n": { endpoint } } } } } })).toHaveLength(2);
+    expect(faults({ haproxy: { listens: { "a b": { port: 1, servers: { "c d": { endpoint } } } } } })).toHaveLength(2);
     expect(faults({ haproxy: { ...PLAIN_HAPROXY, stats: { user: "a b", path: "/metrics" } } })).toHaveLength(2);
     const script = { instances: PLAIN_KEEPALIVED.instances, scripts: { "a{": { command: ["/bin/true", '"; rm'] } } };
     expect(faults({ keepalived: script })).toEqual([

@@ -8,16 +8,20 @@ export interface Silence {
 }
 
 /**
- * Asks an address every 10 ms over a connection of its own, and prints every time of more than 25 ms between two answers.
+ * Asks an address every 10 ms over a connection of its own, and prints every time between two answers in which a question was not answered.
  *
- * In plain Node, since it runs in a container of its own beside what it asks. A question that is not answered within 200 ms counts for
- * nothing, so that one which was lost does not come back a second later by TCP's own repetition and hide what those after it saw.
+ * In plain Node, since it runs in a container of its own beside what it asks. A question that is not answered within 200 ms has failed, so
+ * that one which was lost does not come back a second later by TCP's own repetition. A time in which nothing was asked is no silence.
  */
 const PROBER = `
 const net = require("node:net");
 const [host, port] = process.argv.slice(1);
+const questions = [];
 let last = 0;
+let failed = false;
 setInterval(() => {
+  const question = { done: false, answered: 0 };
+  questions.push(question);
   const socket = net.connect({ host, port: Number(port) });
   let answer = "";
   const late = setTimeout(() => socket.destroy(), 200);
@@ -26,13 +30,25 @@ setInterval(() => {
   socket.on("error", () => undefined);
   socket.on("close", () => {
     clearTimeout(late);
-    if (!answer.startsWith("HTTP/1.1 200")) return;
-    const now = Date.now();
-    if (last === 0) console.log("started");
-    if (last !== 0 && now - last > 25) console.log(last + " " + now);
-    last = Math.max(last, now);
+    question.done = true;
+    question.answered = answer.startsWith("HTTP/1.1 200") ? Date.now() : 0;
+    report();
   });
 }, 10);
+// In the order in which they were asked: what has failed is known later than what was answered after it.
+function report() {
+  while (questions[0]?.done) {
+    const { answered } = questions.shift();
+    if (answered === 0) {
+      failed = true;
+      continue;
+    }
+    if (last === 0) console.log("started");
+    else if (failed) console.log(last + " " + answered);
+    failed = false;
+    last = Math.max(last, answered);
+  }
+}
 `;
 
 /** A container on a stack's network that asks an address every 10 ms. */
@@ -55,7 +71,7 @@ export class Prober {
     return prober;
   }
 
-  /** The longest time without an answer, in milliseconds, that began or ended since then; 25 or less is 0. */
+  /** The longest time without an answer, in milliseconds, that ended since then; 0 where every question was answered. */
   async longestSilence(since: number): Promise<number> {
     const silences = (await docker("logs", this.container))
       .split("\n")
