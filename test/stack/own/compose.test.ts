@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import manifest from "../../package.json";
-import { get } from "./support/load";
-import { TestStack, freePorts } from "./support/test-stack";
+import manifest from "../../../package.json";
+import { get } from "../support/load";
+import { TestStack, freePorts } from "../support/test-stack";
 
-const PROJECT_ROOT = join(import.meta.dirname, "..", "..");
+const PROJECT_ROOT = join(import.meta.dirname, "..", "..", "..");
 
 let folder: string;
 let stack: TestStack;

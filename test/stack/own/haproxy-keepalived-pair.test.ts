@@ -1,16 +1,16 @@
 import { Agent } from "node:http";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { renderHaproxyCfg, renderStatsUsers } from "../../components/haproxy-keepalived-pair/haproxy-cfg";
-import { renderKeepalivedConf } from "../../components/haproxy-keepalived-pair/keepalived-conf";
-import { haproxyCheck, keepalivedCheck } from "../../components/haproxy-keepalived-pair/pair-command";
-import { imageReference } from "../../components/core/images";
-import { fullHaproxy, fullKeepalived } from "../haproxy-keepalived-pair/settings";
-import { containersOf, docker } from "./support/engine";
-import { get, underLoad, until } from "./support/load";
-import { MovingAddress, heldTwice } from "./support/moving-address";
-import { Prober } from "./support/prober";
-import { TestStack, freePorts } from "./support/test-stack";
+import { renderHaproxyCfg, renderStatsUsers } from "../../../components/haproxy-keepalived-pair/haproxy-cfg";
+import { renderKeepalivedConf } from "../../../components/haproxy-keepalived-pair/keepalived-conf";
+import { haproxyCheck, keepalivedCheck } from "../../../components/haproxy-keepalived-pair/pair-command";
+import { imageReference } from "../../../components/core/images";
+import { fullHaproxy, fullKeepalived } from "../../haproxy-keepalived-pair/settings";
+import { containersOf, docker } from "../support/engine";
+import { get, underLoad, until } from "../support/load";
+import { MovingAddress, heldTwice } from "../support/moving-address";
+import { Prober } from "../support/prober";
+import { TestStack, freePorts } from "../support/test-stack";
 
 const VIP = "10.192.0.100";
 const NODES = ["proxy-1", "proxy-2"];

@@ -3,17 +3,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { nodeCheck } from "../../components/ssh-key-mesh/mesh-command";
+import { nodeCheck } from "../../../components/ssh-key-mesh/mesh-command";
 import {
   MESH_FILES,
   renderAuthorizedKeys,
   renderKnownHosts,
   renderSshConfig,
   renderSshdConfig,
-} from "../../components/ssh-key-mesh/mesh-files";
-import { renderSshPrivateKey } from "../../components/ssh-key-mesh/openssh-key";
-import { seedOf } from "../mocks";
-import { nodes, ops1 } from "../ssh-key-mesh/nodes";
+} from "../../../components/ssh-key-mesh/mesh-files";
+import { renderSshPrivateKey } from "../../../components/ssh-key-mesh/openssh-key";
+import { seedOf } from "../../mocks";
+import { nodes, ops1 } from "../../ssh-key-mesh/nodes";
 
 describe("a mesh's check, by OpenSSH itself", () => {
   const folder = mkdtempSync(join(tmpdir(), "dockyard-mesh-"));

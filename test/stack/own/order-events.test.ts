@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BrokerAccess, connectAnywhere, takeAll } from "./support/amqp";
-import { docker } from "./support/engine";
-import { get, until } from "./support/load";
-import { api, untilWhole } from "./support/rabbitmq";
-import { TestStack, freePorts } from "./support/test-stack";
+import { BrokerAccess, connectAnywhere, takeAll } from "../support/amqp";
+import { docker } from "../support/engine";
+import { get, until } from "../support/load";
+import { api, untilWhole } from "../support/rabbitmq";
+import { TestStack, freePorts } from "../support/test-stack";
 
 let stack: TestStack;
 let gateway: string;

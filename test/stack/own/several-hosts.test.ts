@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { TestHosts } from "./support/hosts";
-import { until } from "./support/load";
-import { TestStack } from "./support/test-stack";
+import { TestHosts } from "../support/hosts";
+import { until } from "../support/load";
+import { TestStack } from "../support/test-stack";
 
 const ADDRESSES = { discovery: "10.188.0.21", gateway: "10.188.0.10", goods: "10.188.0.41" };
 

@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { imageReference } from "../../components/core/images";
-import { raftPeers } from "./support/consul";
-import { containersOf, docker, eventsDuring } from "./support/engine";
-import { get, until } from "./support/load";
-import { TestStack, freePorts } from "./support/test-stack";
+import { imageReference } from "../../../components/core/images";
+import { raftPeers } from "../support/consul";
+import { containersOf, docker, eventsDuring } from "../support/engine";
+import { get, until } from "../support/load";
+import { TestStack, freePorts } from "../support/test-stack";
 
-const PROJECT_ROOT = join(import.meta.dirname, "..", "..");
+const PROJECT_ROOT = join(import.meta.dirname, "..", "..", "..");
 
 let stack: TestStack;
 let gateway: string;
