@@ -75,10 +75,19 @@ describe("preview refuses", () => {
   });
 
   it("what is wrong with several components, all at once", async () => {
-    const said = await refusal({ consul: { ...settings.consul, servers: 4 }, goods: { instances: 0 }, order: { instances: 0.5 } });
+    const said = await refusal({
+      network: { subnet: "10.197.0.1/24" },
+      consul: { ...settings.consul, servers: 1e9, logLevel: 3 },
+      goods: { instances: 0, environment: { "A B": 1 } },
+      order: { instances: 20_000_000 },
+    });
+    expect(said).toContain("services.subnet: must be an IPv4 network with a prefix of 8 to 30 and no bits behind it");
+    expect(said).toContain('dockyard:consul.logLevel: must be a string, like "info", got 3');
+    expect(said).toContain("goods.environment: must be a variable's name");
+    expect(said).toContain("goods.environment.A B: must be text");
     expect(said).toContain("discovery.servers: must be 1, 3, 5 or 7");
-    expect(said).toContain("goods.instances: must be a whole number from 1; leave the component out to have none, got 0");
-    expect(said).toContain("order.instances: must be a whole number from 1");
+    expect(said).toContain("goods.instances: must be a whole number from 1 to 250; leave the component out to have none, got 0");
+    expect(said).toContain("order.instances: must be a whole number from 1 to 250; leave the component out to have none, got 20000000");
   });
 
   it("the same where up is told to do without a preview, before it has made or changed anything", async () => {
