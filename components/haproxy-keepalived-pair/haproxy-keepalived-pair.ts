@@ -87,6 +87,7 @@ export class HaproxyKeepalivedPair extends pulumi.ComponentResource {
       statsUser: this.statsLogin.user,
       statsPassword: this.statsLogin.password,
       metrics: this.metrics,
+      servers: serversOf(pair),
     });
   }
 
@@ -97,6 +98,13 @@ export class HaproxyKeepalivedPair extends pulumi.ComponentResource {
     );
     new RollingSet(`${name}-nodes`, { component: name, nodes }, { parent: this });
   }
+}
+
+/** Who gets the connections, `host:port` each. */
+function serversOf({ haproxy: { backends, listens } }: NormalHaproxyKeepalivedPairArgs): string[] {
+  return [...Object.values(backends), ...Object.values(listens)].flatMap(({ servers }) =>
+    Object.values(servers).map(({ endpoint: { host, port } }) => `${host}:${port}`),
+  );
 }
 
 function pairNode(
