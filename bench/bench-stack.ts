@@ -15,5 +15,5 @@ export async function benchStack(settings: Record<string, unknown> = {}) {
     without: ["rabbitmq"],
     ...settings,
   });
-  return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}` };
+  return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}`, firstBroker: `127.0.0.1:${port + 5}` };
 }

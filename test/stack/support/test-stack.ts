@@ -102,6 +102,11 @@ export class TestStack {
     return JSON.parse(await this.pulumi("stack", "output", "--json", "--stack", this.name)) as T;
   }
 
+  /** The same with what is secret in clear. */
+  async secretOutputs<T>(): Promise<T> {
+    return JSON.parse(await this.pulumi("stack", "output", "--json", "--show-secrets", "--stack", this.name)) as T;
+  }
+
   /** Ends the stack, and removes what is meant to outlive others: its volumes and its state. */
   async remove(): Promise<void> {
     await removeLeftovers(this.label);
