@@ -68,10 +68,12 @@ export function renderGateCommand(
   return [
     ...look(host, whole, timeoutSeconds),
     `deadline=$(($(date +%s) + ${timeoutSeconds}))`,
-    `$docker update --pids-limit ${pids} ${container} >/dev/null || exit 1`,
+    "limited=",
+    // A container that has just ended and is about to start again cannot be limited.
+    `limit() { [ -n "$limited" ] || { saw=$($docker update --pids-limit ${pids} ${container} 2>&1) && limited=1; }; }`,
     `restarts() { $docker inspect -f '{{.RestartCount}}' ${container}; }`,
     "restarts=$(restarts) || exit 1",
-    "until look; do",
+    "until limit && look; do",
     `  if [ "$(date +%s)" -ge "$deadline" ] || [ "$(restarts)" -ge "$((restarts + ${HOPELESS_RESTARTS}))" ]; then`,
     `    { echo "${container} does not become whole: $saw"; echo "its last words:"; $docker logs --tail 20 ${container} 2>&1; } >&2`,
     "    exit 1",

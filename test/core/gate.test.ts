@@ -52,6 +52,18 @@ describe("a gate", () => {
     expect(seconds).toBeLessThan(10);
   });
 
+  it("waits for a container that is just starting again, which the engine cannot limit", () => {
+    const tries = join(folder, "tries");
+    const starting = hostWith(
+      `[ "$1" != update ] || { echo x >> ${tries}; [ "$(wc -l < ${tries})" -ge 3 ] || { echo "is not running" >&2; exit 1; }; }`,
+    );
+    expect(run(renderGateCommand("node-1", { host: starting, whole: "true" }))).toMatchObject({ status: 0, stderr: "" });
+    const never = hostWith('[ "$1" != update ] || { echo "is not running" >&2; exit 1; }');
+    expect(run(renderGateCommand("node-1", { host: never, whole: "true", timeoutSeconds: 1 })).stderr).toContain(
+      "does not become whole: is not running",
+    );
+  });
+
   it("does not wait for a container that cannot even start", () => {
     const counter = join(folder, "restarts");
     const restarting = hostWith(`[ "$1" != inspect ] || { echo x >> ${counter}; wc -l < ${counter}; exit; }`);
