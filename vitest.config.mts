@@ -27,6 +27,7 @@ export default defineConfig({
           globalSetup: ["test/stack/shared-stack.ts"],
         },
       },
+      { test: { ...lane, name: "queue", include: ["test/stack/queue/*.test.ts"] } },
       {
         test: {
           ...lane,
