@@ -31,8 +31,11 @@ async function stillWanted(
 ): Promise<{ lost: string[]; again: string[] }> {
   if (gone.length + undone.length === 0) return { lost: [], again: [] };
   const preview = ["preview", "--json", "--refresh", "--stack", target.stack, "--non-interactive"];
-  const { steps = [] } = JSON.parse(await pulumiOutput(target, preview).catch(() => "{}")) as { steps?: { op: string; urn: string }[] };
+  const said = await pulumiOutput(target, preview).catch(() => undefined);
+  if (said === undefined) return { lost: [], again: [] };
+  const { steps } = JSON.parse(said) as { steps: { op: string; urn: string }[] };
   const having = (pattern: RegExp) => new Set(steps.filter(({ op }) => pattern.test(op)).map(({ urn }) => urn));
-  const [made, kept] = [having(/^(create|replace)/), having(/^(same|update)/)];
-  return { lost: gone.filter((urn) => made.has(urn)), again: undone.filter((urn) => kept.has(urn)) };
+  // What stays as it is has no step.
+  const [made, deleted] = [having(/^(create|replace)/), having(/^delete/)];
+  return { lost: gone.filter((urn) => made.has(urn)), again: undone.filter((urn) => !made.has(urn) && !deleted.has(urn)) };
 }
