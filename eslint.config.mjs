@@ -52,7 +52,7 @@ export default tseslint.config(
     files: ["**/*.mjs", "**/*.cjs"],
     ...tseslint.configs.disableTypeChecked,
     languageOptions: {
-      globals: { process: "readonly", console: "readonly", URL: "readonly", require: "readonly", module: "writable" },
+      globals: { process: "readonly", console: "readonly", URL: "readonly", require: "readonly", module: "writable", exports: "readonly" },
       parserOptions: { projectService: false },
     },
   },

@@ -1,6 +1,7 @@
 import {
   AppService,
   ConsulCluster,
+  HaproxyKeepalivedPair,
   Host,
   NginxUpsyncGateway,
   Placement,
@@ -32,6 +33,24 @@ const queue = config.without.has("rabbitmq")
       allowDataLoss: config.allowDataLoss,
     });
 
+/** One address for all brokers, whichever of them and of the proxies is there. */
+const proxy =
+  queue &&
+  new HaproxyKeepalivedPair("proxy", {
+    network,
+    nodes: config.proxy.nodes,
+    haproxy: {
+      listens: {
+        rabbitmq: {
+          port: 5600,
+          servers: Object.fromEntries(queue.endpoints.map((endpoint, index) => [`queue-${index + 1}`, { endpoint }])),
+        },
+      },
+      stats: { publishedPort: config.proxy.statsPort },
+    },
+    keepalived: { instances: { rabbitmq: { addresses: [config.virtualAddresses.rabbitmq] } } },
+  });
+
 const gateway = new NginxUpsyncGateway("gateway", {
   network,
   consul: { servers: discovery.client.endpoints },
@@ -54,17 +73,18 @@ const shop = {
   health: { command: ["/app/probe"] },
 };
 /** What a service takes that tells of orders, or hears of them. */
-const events = queue && {
-  environment: {
-    AMQP_ENDPOINTS: queue.endpoints.join(","),
-    AMQP_USER: "orders",
-    AMQP_PASSWORD_FILE: "/run/secrets/current/amqp-password",
-    DATA_FOLDER: "/data",
-  },
-  secrets: { "amqp-password": queue.password("orders") },
-  dataPath: "/data",
-  allowDataLoss: config.allowDataLoss,
-};
+const events = queue &&
+  proxy && {
+    environment: {
+      AMQP_ENDPOINTS: String(proxy.endpoints.rabbitmq),
+      AMQP_USER: "orders",
+      AMQP_PASSWORD_FILE: "/run/secrets/current/amqp-password",
+      DATA_FOLDER: "/data",
+    },
+    secrets: { "amqp-password": queue.password("orders") },
+    dataPath: "/data",
+    allowDataLoss: config.allowDataLoss,
+  };
 const told = ({ environment = {} }: { environment?: Readonly<Record<string, string>> }) => ({ ...events?.environment, ...environment });
 new AppService("goods", { ...shop, ...config.goods, ports: { http: 8000, rpc: 9000 } });
 new AppService("order", { ...shop, ...events, ...config.order, environment: told(config.order), ports: { http: 8000, rpc: 9000 } });
@@ -81,11 +101,15 @@ export const endpoints = {
   gateway: gateway.endpoint.url("http"),
   gatewayStatus: `${gateway.admin.url("http")}/__gateway/upstreams`,
   consul: discovery.api[0]?.url("http"),
-  ...(queue && { rabbitmqManagement: queue.management[0]?.url("http") }),
+  ...(queue &&
+    proxy && {
+      rabbitmq: proxy.endpoints.rabbitmq?.url("amqp"),
+      rabbitmqManagement: queue.management[0]?.url("http"),
+      haproxyStats: proxy.stats[0],
+    }),
 };
 
 /** Logins of people, by the endpoint that they are for; secrets. */
-export const logins = { ...(queue && { rabbitmqManagement: { user: "admin", password: queue.password("admin") } }) };
-
-/** Hosts that the stack runs on, and how their engines are reached. */
-export const hosts = [{ name: local.name, docker: local.docker }];
+export const logins = {
+  ...(queue && proxy && { rabbitmqManagement: { user: "admin", password: queue.password("admin") }, haproxyStats: proxy.statsLogin }),
+};

@@ -1,3 +1,3 @@
 // Pulumi's entry.
-require("./register.cjs");
-module.exports = require("./index.ts");
+const { loadProgram } = require("./register.cjs");
+module.exports = loadProgram(() => require("./index.ts"));

@@ -30,3 +30,21 @@ if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) {
 }
 
 require("tsx/cjs");
+
+/** With which a program ends that has told the user what to mend; Pulumi adds nothing to it. */
+const TOLD = 32;
+
+/**
+ * Loads a program's TypeScript. What is wrong with any of its components is told at once, and then the process ends on the spot: what the
+ * program has registered so far would be sent in the next turn, and made where there is no preview before.
+ */
+exports.loadProgram = (load) => {
+  const { ConfigError, collectFaults } = require("./components/core/errors.ts");
+  try {
+    return collectFaults(load);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message.replace(/^/gm, "error: ")}\n`);
+    process.exit(TOLD);
+  }
+};

@@ -2,7 +2,7 @@ import { TestStack, freePorts } from "../test/stack/support/test-stack";
 
 /** A stack of the bench's own, with the addresses that the measurements need. */
 export async function benchStack(settings: Record<string, unknown> = {}) {
-  const port = await freePorts(12);
+  const port = await freePorts(13);
   const stack = await TestStack.create("bench", {
     network: { subnet: "10.198.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
@@ -10,9 +10,10 @@ export async function benchStack(settings: Record<string, unknown> = {}) {
     goods: { instances: 3 },
     order: { instances: 2 },
     rabbitmq: { amqpPort: port + 5, managementPort: port + 8 },
+    proxy: { statsPort: port + 11 },
     // Its brokers would take from the machine what is measured.
     without: ["rabbitmq"],
     ...settings,
   });
-  return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}` };
+  return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}`, firstBroker: `127.0.0.1:${port + 5}` };
 }

@@ -2,6 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { changeLatency } from "./change-latency";
+import { failover } from "./failover";
 import { gatewayThroughput } from "./gateway-throughput";
 import { messages } from "./messages";
 import { previewTime } from "./preview-time";
@@ -22,6 +23,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   changes: changeLatency,
   throughput: gatewayThroughput,
   messages,
+  failover,
 };
 
 async function main(names: readonly string[]): Promise<number> {

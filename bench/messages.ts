@@ -3,43 +3,41 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Tally, openTally } from "../apps/shop/src/statistics/tally";
 import { BrokerAccess, connectTo, keepChannel, missing, publishConfirmed, takeAll } from "../test/stack/support/amqp";
+import { docker } from "../test/stack/support/engine";
 import { until } from "../test/stack/support/load";
 import { killAndStart, untilWhole } from "../test/stack/support/rabbitmq";
-import { TestStack, freePorts } from "../test/stack/support/test-stack";
 import type { Figure } from "./bench";
+import { benchStack } from "./bench-stack";
 
 const MESSAGES = 100_000;
 const RATE = 1500;
 const CONTROL_MESSAGES = 10_000;
 const QUEUE = "measured";
 
-/** Messages that were confirmed while each broker is killed once: which are lost, and which are counted twice; beside those of a plain queue. */
+/**
+ * Messages that were confirmed, through the address before the brokers, while each broker and each proxy is killed once: which are lost, and
+ * which are counted twice; beside those of a plain queue.
+ */
 export async function messages(): Promise<Figure[]> {
-  const amqpPort = await freePorts(6);
-  const rabbitmq = {
-    amqpPort,
-    managementPort: amqpPort + 3,
-    users: [{ name: "bench" }],
-    permissions: [{ user: "bench", configure: ".*", write: ".*", read: ".*" }],
-    given: { bench: "of-no-use-elsewhere" },
-  };
-  const stack = await TestStack.create(
-    "bench-messages",
-    { network: { subnet: "10.198.0.0/24", first: "10.198.0.31" }, rabbitmq },
-    "test/stack/programs/rabbitmq-cluster/program.cjs",
-  );
+  const { stack, firstBroker } = await benchStack({ without: ["ops"], goods: { instances: 1 }, order: { instances: 1 } });
   try {
     await stack.up();
     const brokers = [1, 2, 3].map((n) => stack.container(`queue-${n}`));
-    const access = { endpoints: [0, 1, 2].map((index) => `127.0.0.1:${amqpPort + index}`), user: "bench", password: "of-no-use-elsewhere" };
+    const proxies = [1, 2].map((n) => stack.container(`proxy-${n}`));
+    const { endpoints, logins } = await stack.secretOutputs<{
+      endpoints: { rabbitmq: string };
+      logins: { rabbitmqManagement: { user: string; password: string } };
+    }>();
+    const access = { endpoints: [new URL(endpoints.rabbitmq).host], ...logins.rabbitmqManagement };
     const measured = await confirmedWhile(access, async () => {
       for (const broker of brokers) await killAndStart(broker, brokers);
+      for (const proxy of proxies) await killAndStartProxy(proxy);
     });
-    const control = await lostWithoutConfirms(access, () => killAndStart(brokers[0] ?? "", brokers));
+    const control = await lostWithoutConfirms({ ...access, endpoints: [firstBroker] }, () => killAndStart(brokers[0] ?? "", brokers));
     await untilWhole(brokers);
     return [
       {
-        what: `${measured.confirmed} confirmed messages while each of 3 brokers is killed once`,
+        what: `${measured.confirmed} confirmed messages while each of 3 brokers and each of 2 proxies is killed once`,
         measured: `${measured.lost} lost, ${measured.twice} counted twice, ${measured.failed} never confirmed; longest pause ${(measured.longestPause / 1000).toFixed(1)} s, ${measured.repeated} delivered again`,
         beside: `a classic, non-durable queue without confirms, its broker killed once: ${control} of ${CONTROL_MESSAGES} lost`,
         bound: "0 lost, 0 twice, 0 never confirmed; the other one loses",
@@ -50,6 +48,16 @@ export async function messages(): Promise<Figure[]> {
   } finally {
     await stack.remove();
   }
+}
+
+async function killAndStartProxy(container: string): Promise<void> {
+  await docker("kill", container);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  await docker("start", container);
+  await until(
+    `${container} is healthy`,
+    async () => (await docker("inspect", "--format", "{{.State.Health.Status}}", container)) === "healthy",
+  );
 }
 
 /** Publishes while `work` runs, and on until there are enough; counts meanwhile as the statistics service does. */

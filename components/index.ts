@@ -4,6 +4,22 @@ export { ConsulCluster } from "./consul-cluster/consul-cluster";
 export type { ConsulClusterArgs } from "./consul-cluster/args";
 export { ConsulUpstream } from "./consul-upstream/consul-upstream";
 export type { ConsulUpstreamArgs, UpstreamInstance } from "./consul-upstream/args";
+export { HaproxyKeepalivedPair } from "./haproxy-keepalived-pair/haproxy-keepalived-pair";
+export type { StatsLogin } from "./haproxy-keepalived-pair/haproxy-keepalived-pair";
+export type { HaproxyKeepalivedPairArgs } from "./haproxy-keepalived-pair/args";
+export type {
+  HaproxyArgs,
+  HaproxyBackend,
+  HaproxyDefaults,
+  HaproxyFrontend,
+  HaproxyGlobal,
+  HaproxyListen,
+  HaproxyServer,
+  HaproxyStats,
+  ServerHealthCheck,
+} from "./haproxy-keepalived-pair/haproxy-args";
+export type { KeepalivedArgs, KeepalivedGlobal, VirtualAddress, VrrpInstance, VrrpScript } from "./haproxy-keepalived-pair/keepalived-args";
+export type { LvsCheck, RealServer, VirtualServer } from "./haproxy-keepalived-pair/lvs-args";
 export { NginxUpsyncGateway } from "./nginx-upsync-gateway/nginx-upsync-gateway";
 export type { GatewayEngine, GatewayServiceArgs, PullArgs } from "./nginx-upsync-gateway/gateway-settings";
 export type { NginxUpsyncGatewayArgs } from "./nginx-upsync-gateway/args";

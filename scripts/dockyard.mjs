@@ -28,7 +28,7 @@ function installPackages() {
   if (existsSync(marker) && readFileSync(marker, "utf8") === wanted) return;
   const started = Date.now();
   console.log("Installing the node packages…");
-  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], {
+  const npm = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -5,6 +5,7 @@ export interface StackResource {
   readonly parent?: string;
   readonly dependencies?: readonly string[];
   readonly inputs?: Record<string, unknown>;
+  readonly outputs?: Record<string, unknown>;
 }
 
 interface Component {
@@ -12,6 +13,10 @@ interface Component {
   readonly name: string;
   readonly kind: string;
   readonly nodes: { name: string; address: string; ports: readonly string[] }[];
+  /** Addresses that its nodes hold in turn. */
+  readonly moving: readonly string[];
+  /** Who it says that it sends to, `host:port` each. */
+  readonly servers: readonly string[];
 }
 
 /**
@@ -40,8 +45,10 @@ function findComponents(resources: readonly StackResource[]): Component[] {
     .filter(
       ({ type }) => type.startsWith("dockyard:index:") && type !== "dockyard:index:RollingSet" && type !== "dockyard:index:ServiceNetwork",
     )
-    .map(({ urn, type }) => ({
+    .map(({ urn, type, outputs = {} }) => ({
       urn,
+      moving: (outputs.virtualAddresses ?? []) as string[],
+      servers: (outputs.servers ?? []) as string[],
       name: urn.split("::").pop() ?? "",
       kind: type.split(":").pop() ?? "",
       nodes: containers
@@ -69,8 +76,8 @@ function containerNode({ urn, inputs = {} }: StackResource): Component["nodes"][
   };
 }
 
-function renderComponent({ name, kind, nodes }: Component): string {
-  const rows = nodes.map((node) => `${node.name}  ${node.address}\\l`).join("");
+function renderComponent({ name, kind, nodes, moving }: Component): string {
+  const rows = [...nodes.map((node) => `${node.name}  ${node.address}\\l`), ...moving.map((address) => `in turn  ${address}\\l`)].join("");
   return `  "${name}" [label="${kind}\\n${name}\\n\\n${rows}"]`;
 }
 
@@ -99,9 +106,12 @@ function requestEdges(resources: readonly StackResource[], components: readonly 
 }
 
 /** What a component is talked to about, where it is not keys. */
-const TOLD: Readonly<Record<string, string>> = { RabbitmqCluster: "events" };
+const TOLD: Readonly<Record<string, string>> = { RabbitmqCluster: "events", HaproxyKeepalivedPair: "events" };
 
-/** Who is told a node's address, in its environment or its configuration, talks to that node's component. */
+/**
+ * Who is told a node's address, or one that the node may hold, talks to that node's component: in its environment, its configuration, or as a
+ * server that its component says it sends to, where the configuration is a secret.
+ */
 function addressEdges(resources: readonly StackResource[], components: readonly Component[]): string[] {
   return components.flatMap((component) => {
     const told = resources
@@ -111,9 +121,19 @@ function addressEdges(resources: readonly StackResource[], components: readonly 
           (resource.type === "docker:index/container:Container" || resource.urn.endsWith("-config")),
       )
       .map(({ inputs }) => JSON.stringify([inputs?.envs, inputs?.stdin]))
+      .concat(component.servers)
       .join();
     return components
-      .filter((other) => other !== component && other.nodes.some(({ address }) => address !== "" && told.includes(address)))
+      .filter((other) => other !== component && addressesOf(other).some((address) => names(told, address)))
       .map((other) => `  "${component.name}" -> "${other.name}" [style=dashed, label="${TOLD[other.kind] ?? "keys"}"]`);
   });
+}
+
+function addressesOf({ nodes, moving }: Component): string[] {
+  return [...nodes.map(({ address }) => address), ...moving].filter((address) => address !== "");
+}
+
+/** Whether a text names an address, and not a longer one that begins with it. */
+function names(text: string, address: string): boolean {
+  return new RegExp(`${address.replaceAll(".", "\\.")}(?!\\d)`).test(text);
 }

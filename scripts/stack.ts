@@ -96,3 +96,34 @@ export async function exportedStack(target: Target): Promise<string | undefined>
 export async function ensureStack(target: Target): Promise<void> {
   if ((await exportedStack(target)) === undefined) await pulumiOutput(target, ["stack", "init", target.stack, "--non-interactive"]);
 }
+
+/** How an engine is reached: an argument array that begins every docker command. */
+export type Docker = readonly [string, ...string[]];
+
+export interface StackHost {
+  readonly name: string;
+  readonly docker: Docker;
+}
+
+/** The hosts that a stack's resources are on, as the providers in its state tell: one each, but for the engine of this machine, which needs none. */
+export function stackHosts(
+  resources: readonly {
+    readonly type: string;
+    readonly urn: string;
+    readonly provider?: string;
+    readonly inputs?: Record<string, unknown>;
+  }[],
+): readonly StackHost[] {
+  const others = resources
+    .filter(({ type, inputs }) => type === "pulumi:providers:docker" && typeof inputs?.host === "string")
+    .map(({ urn, inputs }): StackHost => {
+      const name =
+        urn
+          .split("::")
+          .pop()
+          ?.replace(/^host-/, "") ?? "";
+      return { name, docker: ["docker", "-H", String(inputs?.host)] };
+    });
+  const usesLocal = resources.some(({ provider }) => provider?.includes("::pulumi:providers:docker::default") === true);
+  return others.length === 0 || usesLocal ? [{ name: "local", docker: ["docker"] }, ...others] : others;
+}

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Subnet } from "../components/core/address";
-import { ConfigError, Fault } from "../components/core/errors";
+import { Fault, reportFaults } from "../components/core/errors";
 import { stackId } from "../components/core/naming";
 
 /** What the stack's configuration says. What it leaves out is left to the components' own defaults, as ranges are to their checks. */
@@ -11,12 +11,15 @@ export interface StackConfig {
     /** First address of each component's nodes. */
     readonly addresses: Readonly<Record<string, string>>;
   };
+  /** Addresses that no node has for good, by what is reached at them. */
+  readonly virtualAddresses: Readonly<Record<"rabbitmq", string>>;
   readonly consul: Section<"consul">;
   readonly gateway: Section<"gateway">;
   readonly goods: Section<"goods">;
   readonly order: Section<"order">;
   readonly statistics: Section<"statistics">;
   readonly rabbitmq: Section<"rabbitmq">;
+  readonly proxy: Section<"proxy">;
   readonly ops: Section<"ops">;
   /** Systems that the stack does without, with all that needs them. */
   readonly without: ReadonlySet<OptionalSystem>;
@@ -36,6 +39,7 @@ const SETTINGS = {
   order: SHOP,
   statistics: { environment: SHOP.environment },
   rabbitmq: { brokers: 3, amqpPort: 5674, managementPort: 15_674, memoryMiB: 512 },
+  proxy: { nodes: 2, statsPort: 8100 },
   ops: { nodes: 3 },
 };
 
@@ -49,12 +53,17 @@ export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 const DEFAULT_SUBNET = "10.89.0.0/24";
 
 /** Where each component's nodes begin in the subnet, with room to grow up to the next. */
-const FIRST_HOSTS = { gateway: 10, discovery: 21, queue: 31, goods: 41, order: 81, statistics: 121, ops: 151 };
+const FIRST_HOSTS = { gateway: 10, proxy: 15, discovery: 21, queue: 31, goods: 41, order: 81, statistics: 121, ops: 151 };
+
+/** Last parts of the addresses that move, behind the nodes that move them. */
+const VIRTUAL_HOSTS = { rabbitmq: 19 };
 
 /**
  * Reads `dockyard:*` of the stack's configuration.
  *
- * @throws {ConfigError} naming every setting that is unknown or of the wrong type.
+ * What is unknown or of the wrong type is left out of what it returns, so that the components behind can be checked as well.
+ *
+ * @throws {ConfigError} naming every setting that is unknown or of the wrong type, see {@link reportFaults}.
  */
 export function readStackConfig(given: Readonly<Record<string, string>> = pulumi.runtime.allConfig()): StackConfig {
   const faults: Fault[] = [];
@@ -67,18 +76,19 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
   }
   const section = <K extends SectionName>(name: K) => readSection(name, settings[name] ?? {}, faults);
   const config = {
-    network: readNetwork(section("network"), faults),
+    ...readNetwork(section("network")),
     consul: section("consul"),
     gateway: section("gateway"),
     goods: section("goods"),
     order: section("order"),
     statistics: section("statistics"),
     rabbitmq: section("rabbitmq"),
+    proxy: section("proxy"),
     ops: section("ops"),
     without: readWithout(settings.without ?? [], faults),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
   };
-  if (faults.length > 0) throw new ConfigError(faults);
+  reportFaults(faults);
   return config;
 }
 
@@ -97,29 +107,26 @@ function readSection<K extends SectionName>(name: K, given: unknown, faults: Fau
     faults.push({ path: `dockyard:${name}`, value: given, remedy: `must be settings, like ${JSON.stringify(examples)}` });
     return {} as Section<K>;
   }
-  for (const [key, value] of Object.entries(given)) {
+  const read: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(given) as [string, unknown][]) {
     const path = `dockyard:${name}.${key}`;
     const example = Object.hasOwn(examples, key) ? examples[key] : undefined;
     if (example === undefined) faults.push({ path, value, remedy: `is not a setting; there are ${Object.keys(examples).join(", ")}` });
-    else if (typeof value !== typeof example || value === null)
-      faults.push({ path, value, remedy: `must be a ${typeof example}, like ${JSON.stringify(example)}` });
+    else if (typeof value !== typeof example || value === null || Array.isArray(value)) {
+      const kind = typeof example === "object" ? "must be variables" : `must be a ${typeof example}`;
+      faults.push({ path, value, remedy: `${kind}, like ${JSON.stringify(example)}` });
+    } else read[key] = value;
   }
-  return given as Section<K>;
+  return read as Section<K>;
 }
 
-function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">, faults: Fault[]): StackConfig["network"] {
-  // What is no text has been told as a fault already.
-  const parsed = Subnet.parse(String(subnet));
-  if (parsed === undefined) {
-    faults.push({
-      path: "dockyard:network.subnet",
-      value: subnet,
-      remedy: "must be an IPv4 network with a prefix of 8 to 30 and no bits behind it, like 10.89.0.0/24",
-    });
-  }
+function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">): Pick<StackConfig, "network" | "virtualAddresses"> {
+  // A subnet that is none is told by the network itself; what the nodes get meanwhile is of no use, but checked.
+  const parsed = Subnet.parse(subnet) ?? Subnet.parse(DEFAULT_SUBNET);
+  const at = (host: number) => parsed?.at(host) ?? "";
   return {
-    subnet,
-    addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, parsed?.at(host) ?? ""])),
+    network: { subnet, addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, at(host)])) },
+    virtualAddresses: { rabbitmq: at(VIRTUAL_HOSTS.rabbitmq) },
   };
 }
 

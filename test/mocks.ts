@@ -17,12 +17,7 @@ export function recordResources(): Registered[] {
     {
       newResource: ({ type, name, inputs }) => {
         registered.push({ type, name, inputs: inputs as Record<string, unknown> });
-        const generated =
-          type === "random:index/randomBytes:RandomBytes"
-            ? { base64: seedOf(name) }
-            : type === "random:index/randomPassword:RandomPassword"
-              ? { result: `generated-${name}` }
-              : {};
+        const generated = type.startsWith("random:") ? { base64: seedOf(name), result: `generated-${name}` } : {};
         return { id: `${name}-id`, state: { ...(inputs as object), stdout: "", stderr: "", ...generated } };
       },
       call: () => ({}),

@@ -7,6 +7,7 @@ import { engineName } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { renderUpstreamValue } from "../core/upstream-entry";
 import { AppServiceArgs, NormalAppServiceArgs, SECRETS_PATH, normalizeAppServiceArgs } from "./args";
+import { AppInstance, instanceEnvironment } from "./instance-environment";
 
 /**
  * Instances of one image, each with its own address and ports, found through Consul and drained before they stop.
@@ -47,11 +48,6 @@ export class AppService extends pulumi.ComponentResource {
   }
 }
 
-interface AppInstance {
-  readonly name: string;
-  readonly address: string;
-}
-
 function portEndpoints(instances: readonly AppInstance[], { ports }: NormalAppServiceArgs): Record<string, Endpoint[]> {
   return Object.fromEntries(
     Object.entries(ports).map(([name, port]) => [name, instances.map(({ address }) => new Endpoint(address, port))]),
@@ -81,7 +77,7 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
       health,
       transform,
       mounts: service.mounts(instance.name).map(({ mount }) => mount),
-      environment: { ...identity(name, instance, service), ...environment },
+      environment: { ...instanceEnvironment(name, instance, service), ...environment },
       stopGraceSeconds: drainTimeoutSeconds,
     },
     // A registration goes before the gate does, so it is what must ask first.
@@ -112,28 +108,6 @@ function instanceNode(name: string, instance: AppInstance, index: number, servic
 function secretFiles({ secrets }: NormalAppServiceArgs): LiveConfigArgs | undefined {
   const files = Object.entries(secrets).map(([path, content]) => ({ path, content: pulumi.secret(content), mode: "0400" }));
   return files.length === 0 ? undefined : { mountPath: SECRETS_PATH, files, check: (folder) => ["test", "-d", folder] };
-}
-
-/** What an instance learns at its start: one image serves under any name, address and port. */
-function identity(
-  name: string,
-  { name: instance, address }: AppInstance,
-  { ports, registration, consul, kvPrefix, upstream, check }: NormalAppServiceArgs,
-): Record<string, string> {
-  return {
-    SERVICE: name,
-    INSTANCE: instance,
-    BIND_ADDRESS: address,
-    ...Object.fromEntries(Object.entries(ports).map(([port, number]) => [`${port.toUpperCase()}_PORT`, String(number)])),
-    REGISTRATION: registration,
-    UPSTREAM_PREFIX: kvPrefix,
-    ...(registration === "self" && {
-      WEIGHT: String(upstream.weight),
-      CHECK_INTERVAL: `${check.intervalSeconds}s`,
-      CHECK_TIMEOUT: `${check.timeoutSeconds}s`,
-    }),
-    CONSUL_URLS: consul.endpoints.map((endpoint) => endpoint.url("http")).join(","),
-  };
 }
 
 function instanceRegistrations(name: string, { address }: AppInstance, { ports, upstream, check }: NormalAppServiceArgs): Registration[] {

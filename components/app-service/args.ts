@@ -1,14 +1,16 @@
+import type * as pulumi from "@pulumi/pulumi";
 import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
-import type { GatewayFollower } from "../core/consul-registration";
-import type * as pulumi from "@pulumi/pulumi";
-import { Checks } from "../core/errors";
+import { GatewayFollower, serviceName } from "../core/consul-registration";
+import { checkEnvironment } from "../core/environment";
+import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
 import { NAME_PATTERN } from "../core/naming";
 import type { ContainerTransform, HealthCheck, PreparedMount } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
 import { UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
+import { instanceEnvironment } from "./instance-environment";
 
 export interface AppServiceArgs {
   /** Network that the instances join; their addresses come from it. */
@@ -56,7 +58,7 @@ export interface AppServiceArgs {
   /** Consul's check of every port. @default TCP, every 10 s, timeout 2 s */
   check?: ConsulCheck;
 
-  /** Environment of an instance beside what it is told of itself. @default none */
+  /** Environment of an instance beside what it is told of itself, which it may not change. @default none */
   environment?: Readonly<Record<string, string>>;
 
   /**
@@ -100,6 +102,9 @@ export type NormalAppServiceArgs = Required<Omit<AppServiceArgs, Optional | "ups
     readonly check: Required<ConsulCheck>;
   };
 
+/** More than one gateway can hold in its memory of 8 MiB is not meant. */
+const MOST_INSTANCES = 250;
+
 /**
  * Fills in the defaults and refuses what cannot work.
  *
@@ -133,10 +138,10 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
       "must be lower-case letters, digits and inner hyphens, since keys and containers are called by it",
     )
     .that(
-      Number.isInteger(instances) && instances >= 1,
+      Number.isInteger(instances) && instances >= 1 && instances <= MOST_INSTANCES,
       "instances",
       instances,
-      "must be a whole number from 1; leave the component out to have none",
+      `must be a whole number from 1 to ${MOST_INSTANCES}; leave the component out to have none`,
     )
     .that(ports.length > 0, "ports", args.ports, "must name at least one port, such as { http: 8000 }")
     .that(new Set(ports.map(([, port]) => port)).size === ports.length, "ports", args.ports, "must be different from each other")
@@ -163,6 +168,7 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
     );
   }
   checkKvPrefix(checks, kvPrefix);
+  checkEnvironment(checks, environment);
   const entry = normalizeUpstreamEntry(checks, "upstream", upstream);
   const normalCheck = normalizeConsulCheck(checks, check);
   checks.that(
@@ -186,12 +192,33 @@ export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): Nor
         "must be 1024 to 65535: an unprivileged process cannot listen below",
       );
   }
+  const found = ports.map(([port]) => serviceName(name, port));
+  const routed = followers.flatMap(({ services }) => services);
+  checks.that(
+    followers.length === 0 || found.some((service) => routed.includes(service)),
+    "followers",
+    found,
+    `must be among what the followers route: ${routed.join(", ")}; add the service to the gateway's or leave followers out`,
+  );
+  const own = instanceEnvironment(
+    name,
+    { name: "", address: "" },
+    { ...given, registration, kvPrefix, upstream: entry, check: normalCheck },
+  );
+  for (const variable of Object.keys(environment).filter((key) => key in own)) {
+    checks.that(
+      false,
+      `environment.${variable}`,
+      environment[variable],
+      "must be left out: it is what an instance is told of itself; change the argument that it comes from",
+    );
+  }
   checks.done();
 
   return {
     ...given,
     placement,
-    instances,
+    instances: bounded(instances, 1, MOST_INSTANCES),
     followers,
     registration,
     kvPrefix,

@@ -1,4 +1,5 @@
-import { Checks } from "../core/errors";
+import { checkEnvironment } from "../core/environment";
+import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
@@ -72,7 +73,7 @@ export function normalizeConsulClusterArgs(name: string, args: ConsulClusterArgs
     ...given
   } = args;
 
-  new Checks(name)
+  const checks = new Checks(name)
     .that([1, 3, 5, 7].includes(servers), "servers", servers, "must be 1, 3, 5 or 7; an even number cannot hold a majority after a split")
     .that(NAME_PATTERN.test(name), "name", name, "must be lower-case letters, digits and inner hyphens, since the servers are called by it")
     .that(NAME_PATTERN.test(datacenter), "datacenter", datacenter, "must be lower-case letters, digits and inner hyphens")
@@ -89,13 +90,14 @@ export function normalizeConsulClusterArgs(name: string, args: ConsulClusterArgs
       apiPort,
       "must leave a port up to 65535 for every server, or be null to publish none",
     )
-    .that(memoryMiB >= 128, "memoryMiB", memoryMiB, "must be 128 or more: a server holds all keys in memory")
-    .done();
+    .that(memoryMiB >= 128, "memoryMiB", memoryMiB, "must be 128 or more: a server holds all keys in memory");
+  checkEnvironment(checks, environment);
+  checks.done();
 
   return {
     ...given,
     placement,
-    servers,
+    servers: bounded(servers, 1, 7),
     image,
     user,
     datacenter,

@@ -19,29 +19,25 @@ function voterRow({ name }: ConsulNode): string {
 /**
  * The condition that a server is a voter which has caught up, in a cluster that is whole.
  *
- * Servers come one by one, so the first ones must pass before there can be a leader at all: while the seeds that have a container are no
- * majority, or while none of them knows of any peer yet. A cluster that still lacks a seed needs a leader, no more. Behind the last seed, and
- * whenever all seeds are there, the whole cluster must be healthy: one that lost a node is waited for.
+ * Servers come one by one, so the first ones must pass before there can be a leader at all. While a seed has no container the others need
+ * only answer: one of them may have lost its volume, and then it takes all three to agree on who belongs to the cluster. The same while the
+ * seeds that may know of peers are no majority; one that says it has none does not. Behind the last seed, and whenever all seeds are there,
+ * the whole cluster must be healthy: one that lost a node is waited for.
  */
 export function consulWholeCondition(node: ConsulNode, ordinal: number, seeds: readonly ConsulNode[]): string {
   const voter = `peers=$($docker exec ${node.container} ${PROBE}) && echo "$peers" && echo "$peers" | grep -Eq '${voterRow(node)}'`;
   const whole = `${voter} && state=$($docker exec ${node.container} consul operator autopilot state) && echo "$state" | grep -Eq '^Healthy: +true'`;
   if (ordinal >= seeds.length) return whole;
   const majority = Math.floor(seeds.length / 2) + 1;
-  const countSeeds = seeds.map(
-    (seed) => `state=$(${containerState(seed.docker, seed.container)}) && { [ -z "$state" ] || made=$((made + 1)); }`,
-  );
-  const unformed = seeds.map((seed) => {
-    const docker = shellCommand(seed.docker);
-    return `{ state=$(${containerState(seed.docker, seed.container)}) && { [ -z "$state" ] || ${docker} exec ${seed.container} consul info | grep -q 'latest_configuration = \\[\\]'; }; }`;
+  const count = seeds.map((seed) => {
+    const noPeers = `${shellCommand(seed.docker)} exec ${seed.container} consul info 2>/dev/null | grep -q 'latest_configuration = \\[\\]'`;
+    return `state=$(${containerState(seed.docker, seed.container)}) && { [ -z "$state" ] || { made=$((made + 1)); ${noPeers} || formed=$((formed + 1)); }; }`;
   });
   return [
-    `made=0 && ${countSeeds.join(" && ")} && $docker exec ${node.container} consul info >/dev/null && {`,
-    `[ "$made" -lt ${majority} ] ||`,
-    `{ ${unformed.join(" && ")}; } ||`,
-    `{ [ "$made" -lt ${seeds.length} ] && ${voter}; } ||`,
-    `{ ${whole}; }; }`,
-  ].join(" ");
+    "made=0; formed=0",
+    [`$docker exec ${node.container} consul info >/dev/null`, ...count].join(" &&\n") + " &&",
+    `{ [ "$formed" -lt ${majority} ] || [ "$made" -lt ${seeds.length} ] || { ${whole}; }; }`,
+  ].join("\n");
 }
 
 /**

@@ -102,10 +102,8 @@ export function renderRegisterCommand(args: ConsulRegistrationArgs): string {
     "set -u",
     consul.shellFunction,
     ...registrations.flatMap((registration) => (registration.check ? [registerService(args, registration)] : [])),
-    ...registrations.map(
-      (registration) => `consul kv put ${shellWord(upstreamKey(prefix, registration))} ${shellWord(registration.value)} || exit 1`,
-    ),
-    ...waitForFollowers(args, "serving", "does not send requests to"),
+    ...registrations.map((registration) => `${putKey(prefix, registration)} || exit 1`),
+    ...waitForFollowers(args, "serving", "does not send requests to", "exit 1"),
   ].join("\n");
 }
 
@@ -115,12 +113,21 @@ export function renderDeregisterCommand(args: ConsulRegistrationArgs): string {
     "set -u",
     ...(beforeDelete === undefined ? [] : [beforeDelete]),
     consul.shellFunction,
+    // A deletion that fails is none: the instance stays, and is found as before.
+    "keep() {",
+    ...registrations.map((registration) => `  ${putKey(prefix, registration)}`),
+    "  exit 1",
+    "}",
     // When the whole stack stops, a Consul that cannot take the keys away does not hold it up: the next start writes them anew.
-    'refused() { [ -n "${DOCKYARD_STOP:-}" ] && exit 0; exit 1; }',
+    'refused() { [ -n "${DOCKYARD_STOP:-}" ] && exit 0; keep; }',
     ...registrations.map((registration) => `consul kv delete ${shellWord(upstreamKey(prefix, registration))} || refused`),
-    ...waitForFollowers(args, "drained", "still sends requests to"),
+    ...waitForFollowers(args, "drained", "still sends requests to", "keep"),
     ...registrations.filter(({ check }) => check).map(({ service }) => deregisterService(args, service)),
   ].join("\n");
+}
+
+function putKey(prefix: string, registration: Registration): string {
+  return `consul kv put ${shellWord(upstreamKey(prefix, registration))} ${shellWord(registration.value)}`;
 }
 
 function serviceId({ instance }: ConsulRegistrationArgs, service: string): string {
@@ -186,10 +193,12 @@ export function servingCondition(followers: readonly GatewayFollower[], registra
   return ["true", ...questions(followers, registrations, "serving").map(({ ask }) => ask)].join(" && ");
 }
 
+/** @param giveUp What the shell does at the end of the time. */
 function waitForFollowers(
   { followers, registrations, timeoutSeconds, instance }: ConsulRegistrationArgs,
   question: Question,
   complaint: string,
+  giveUp: string,
 ): string[] {
   const asked = questions(followers, registrations, question);
   if (asked.length === 0) return [];
@@ -201,7 +210,7 @@ function waitForFollowers(
         // The last instance stays in a gateway's list, which never becomes empty by itself: there is nobody to drain it to.
         ...(question === "drained" ? [`  case $said in *'"kept":true'*) break;; esac`] : []),
         // A gateway that does not run sends nothing to anyone, and reads the keys when it starts.
-        `  state=$(${containerState(follower.docker, follower.container)}) || exit 1; [ "$state" = running ] || break`,
+        `  state=$(${containerState(follower.docker, follower.container)}) || ${giveUp}; [ "$state" = running ] || break`,
         '  [ "$(date +%s)" -lt "$deadline" ] || {',
         // Nothing new comes to it any more; what is still in flight has had its time.
         ...(question === "drained"
@@ -209,7 +218,7 @@ function waitForFollowers(
               `    case $said in *'"listed":0'*) echo "${instance} stops with requests in flight after ${timeoutSeconds} s: $said" >&2; break;; esac`,
             ]
           : []),
-        `    echo "${follower.container} ${complaint} ${instance} after ${timeoutSeconds} s: $said" >&2; exit 1`,
+        `    echo "${follower.container} ${complaint} ${instance} after ${timeoutSeconds} s: $said" >&2; ${giveUp}`,
         "  }",
         "  sleep 0.05",
         "done",

@@ -16,9 +16,14 @@ export interface Fault {
  */
 export class ConfigError extends RunError {
   constructor(readonly faults: readonly Fault[]) {
-    super(faults.map((fault) => `${fault.path}: ${fault.remedy}, got ${JSON.stringify(fault.value)}`).join("\n"));
+    super(faults.map((fault) => `${fault.path}: ${fault.remedy}, got ${shown(fault.value)}`).join("\n"));
     this.name = "ConfigError";
   }
+}
+
+/** JSON has no NaN, no Infinity and no undefined. */
+function shown(value: unknown): string {
+  return typeof value === "number" || value === undefined ? String(value) : JSON.stringify(value);
 }
 
 /** Collects faults in the order of the checks, so that one run tells all of them. */
@@ -33,8 +38,47 @@ export class Checks {
     return this;
   }
 
-  /** @throws {ConfigError} when any check failed. */
+  /** @throws {ConfigError} when any check failed; inside {@link collectFaults} that comes at the program's end. */
   done(): void {
-    if (this.faults.length > 0) throw new ConfigError(this.faults);
+    reportFaults(this.faults.splice(0));
   }
+}
+
+/** A count as it is used after its check: one far out of its bounds would have a faulty program made up of millions of nodes before it ends. */
+export function bounded(count: number, low: number, high: number): number {
+  return Number.isInteger(count) ? Math.min(Math.max(count, low), high) : low;
+}
+
+/** @throws {ConfigError} naming the faults where there are any; inside {@link collectFaults} that comes at the program's end. */
+export function reportFaults(faults: readonly Fault[]): void {
+  if (faults.length === 0) return;
+  if (collected === undefined) throw new ConfigError(faults);
+  collected.push(...faults);
+}
+
+/** What the checks of a whole program have found so far; undefined outside of {@link collectFaults}. */
+let collected: Fault[] | undefined;
+
+/**
+ * Runs a program and tells the faults of all its components at once, not only the first one's.
+ *
+ * A component with a fault is still made, so that those behind it are looked at as well; what it leads to is not told. Whoever calls this has
+ * to see to it that nothing of such a program is sent, as `register.cjs` does. Only what comes before the program's first `await` is covered.
+ *
+ * @throws {ConfigError} naming every fault that any component found.
+ */
+export function collectFaults<T>(program: () => T): T {
+  const faults = (collected = []) as Fault[];
+  let result: T | undefined;
+  try {
+    result = program();
+  } catch (error) {
+    if (error instanceof ConfigError) faults.push(...error.faults);
+    // After a fault it is only what the fault leads to.
+    else if (faults.length === 0) throw error;
+  } finally {
+    collected = undefined;
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return result as T;
 }

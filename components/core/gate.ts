@@ -3,10 +3,16 @@ import { Command } from "@pulumi/command/local/command";
 import { Container } from "@pulumi/docker/container";
 import { Host, Placement } from "./host";
 import { engineName, nodeFilters } from "./naming";
-import { containerState, shellCommand, shellWord } from "./shell";
+import { containerState, heredoc, shellCommand, shellWord } from "./shell";
 
 /** Restarts of a new container after which its gate no longer waits: it does not start at all. */
 const HOPELESS_RESTARTS = 4;
+
+/** Seconds for which a node that cannot be spared is waited for: another one may be on its way back. */
+const SPARE_SECONDS = 60;
+
+/** Seconds that one look at a node may take; an engine that does not answer must not hold up the gate's own deadline. */
+const LOOK_SECONDS = 20;
 
 export interface GateArgs {
   host: Host;
@@ -60,13 +66,14 @@ export function renderGateCommand(
   { host, whole, timeoutSeconds = 120, pids = 512 }: Omit<GateArgs, "container">,
 ): string {
   return [
-    "set -u",
-    `docker=${shellWord(shellCommand(host.docker))}`,
+    ...look(host, whole, timeoutSeconds),
     `deadline=$(($(date +%s) + ${timeoutSeconds}))`,
-    `$docker update --pids-limit ${pids} ${container} >/dev/null || exit 1`,
+    "limited=",
+    // A container that has just ended and is about to start again cannot be limited.
+    `limit() { [ -n "$limited" ] || { saw=$($docker update --pids-limit ${pids} ${container} 2>&1) && limited=1; }; }`,
     `restarts() { $docker inspect -f '{{.RestartCount}}' ${container}; }`,
     "restarts=$(restarts) || exit 1",
-    `until saw=$( { ${whole}; } 2>&1); do`,
+    "until limit && look; do",
     `  if [ "$(date +%s)" -ge "$deadline" ] || [ "$(restarts)" -ge "$((restarts + ${HOPELESS_RESTARTS}))" ]; then`,
     `    { echo "${container} does not become whole: $saw"; echo "its last words:"; $docker logs --tail 20 ${container} 2>&1; } >&2`,
     "    exit 1",
@@ -83,17 +90,27 @@ export function renderGateCommand(
  */
 export function renderSpareCommand(container: string, { host, spare }: { host: Host; spare: string }): string {
   return [
-    "set -u",
-    `docker=${shellWord(shellCommand(host.docker))}`,
+    ...look(host, spare, SPARE_SECONDS),
     `state=$(${containerState(host.docker, container)}) || exit 1`,
     'if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then',
-    "  deadline=$(($(date +%s) + 60))",
-    `  until saw=$( { ${spare}; } 2>&1); do`,
+    `  deadline=$(($(date +%s) + ${SPARE_SECONDS}))`,
+    "  until look; do",
     `    if [ "$(date +%s)" -ge "$deadline" ]; then echo "${container} cannot be spared now: $saw" >&2; exit 1; fi`,
     "    sleep 0.2",
     "  done",
     "fi",
   ].join("\n");
+}
+
+/** Shell function `look`: whether a condition holds now. What it printed is in `$saw`. */
+function look(host: Host, condition: string, deadlineSeconds: number): string[] {
+  const seconds = Math.min(LOOK_SECONDS, deadlineSeconds);
+  return [
+    "set -u",
+    `export docker=${shellWord(shellCommand(host.docker))}`,
+    `${heredoc("condition=$(cat", condition)}\n)`,
+    `look() { saw=$(timeout ${seconds} sh -c "$condition" 2>&1) || { [ $? -ne 124 ] || saw="no answer within ${seconds} s: $saw"; false; }; }`,
+  ];
 }
 
 /** The condition that another node of the component is healthy, or that there is no other, or that this one is not healthy either. */

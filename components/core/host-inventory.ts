@@ -4,11 +4,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shellCommand } from "./shell";
 
+/** A port in use. Where no stack of ours holds it, `stack`, `component` and `node` are empty. */
+export interface HeldPort {
+  readonly port: number;
+  /** Who holds it, in words. */
+  readonly owner: string;
+  readonly stack: string;
+  readonly component: string;
+  readonly node: string;
+}
+
 /** What a host already has, so that preview can refuse what would collide. */
 export interface HostInventory {
   readonly networks: readonly { readonly name: string; readonly subnets: readonly string[]; readonly stack: string }[];
-  /** Ports in use; `stack` is empty where no stack of ours holds them. */
-  readonly ports: readonly { readonly port: number; readonly owner: string; readonly stack: string }[];
+  readonly ports: readonly HeldPort[];
 }
 
 /**
@@ -20,8 +29,14 @@ export interface HostInventory {
  */
 export function readInventory(docker: readonly string[], local: boolean): HostInventory {
   const answers = askAtOnce([
-    `${shellCommand(docker)} network inspect $(${shellCommand(docker)} network ls --quiet)`,
-    shellCommand([...docker, "ps", "--format", '{{.Names}}\t{{.Label "dockyard.stack"}}\t{{.Ports}}']),
+    // One that is removed meanwhile is told as an error behind the others; only an engine that does not answer is a failure.
+    `ids=$(${shellCommand(docker)} network ls --quiet) && { ${shellCommand(docker)} network inspect $ids 2>/dev/null || true; }`,
+    shellCommand([
+      ...docker,
+      "ps",
+      "--format",
+      `{{.Names}}\\t${OWNERSHIP.map((label) => `{{.Label "dockyard.${label}"}}\\t`).join("")}{{.Ports}}`,
+    ]),
     // Where iproute2 is missing the engine itself still refuses a taken port, only later and with fewer words.
     local ? "ss -Hltnp 2>/dev/null || true" : "true",
   ]);
@@ -38,24 +53,26 @@ export function readInventory(docker: readonly string[], local: boolean): HostIn
   };
 }
 
+const OWNERSHIP = ["stack", "component", "node"] as const;
+
 interface InspectedNetwork {
   Name: string;
   IPAM: { Config: { Subnet?: string }[] | null };
   Labels: Record<string, string> | null;
 }
 
-/** Lines of `docker ps`, `name <tab> stack <tab> 127.0.0.1:8500->8500/tcp, …`; ranges are written `8500-8502->8500-8502/tcp`. */
+/** Lines of `docker ps`, `name <tab> stack <tab> component <tab> node <tab> 127.0.0.1:8500->8500/tcp, …`; ranges are written `8500-8502->8500-8502/tcp`. */
 export function parsePublishedPorts(lines: string): HostInventory["ports"] {
   return lines
     .split("\n")
     .filter(Boolean)
     .flatMap((line) => {
-      const [name = "", stack = "", ports = ""] = line.split("\t");
+      const [name = "", stack = "", component = "", node = "", ports = ""] = line.split("\t");
       const found = new Set<number>();
       for (const [, first, last] of ports.matchAll(/:(\d+)(?:-(\d+))?->/g)) {
         for (let port = Number(first); port <= Number(last ?? first); port++) found.add(port);
       }
-      return [...found].map((port) => ({ port, owner: `container ${name}`, stack }));
+      return [...found].map((port) => ({ port, owner: `container ${name}`, stack, component, node }));
     });
 }
 
@@ -65,7 +82,8 @@ export function parseListeners(lines: string): HostInventory["ports"] {
     const port = /:(\d+)\s/.exec(line)?.[1];
     const [, program, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(line) ?? [];
     if (port === undefined || program === "docker-proxy") return [];
-    return [{ port: Number(port), owner: program === undefined ? "another process" : `process ${program} (pid ${pid})`, stack: "" }];
+    const owner = program === undefined ? "another process" : `process ${program} (pid ${pid})`;
+    return [{ port: Number(port), owner, stack: "", component: "", node: "" }];
   });
 }
 

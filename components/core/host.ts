@@ -16,20 +16,29 @@ export interface HostArgs {
   inventory?: HostInventory;
 }
 
+/** The node that wants a port, and the component that it belongs to. */
+export interface PortClaim {
+  readonly node: string;
+  readonly component: string;
+}
+
 /** A machine with a container engine. */
 export class Host {
   readonly name: string;
   readonly address: string;
+  /** Engine's address; undefined is the one that the environment says, on the program's own machine. */
+  readonly engine: string | undefined;
   /** Provider of the same engine as `docker`; undefined is Pulumi's default one. */
   readonly provider: Provider | undefined;
   /** Argument array that begins every docker command for this host. */
   readonly docker: readonly string[];
-  private readonly claimed = new Map<number, string>();
+  private readonly claims: (PortClaim & { readonly port: number })[] = [];
   private known: HostInventory | undefined;
 
   constructor({ name, address = "127.0.0.1", engine, inventory }: HostArgs) {
     this.name = name;
     this.address = address;
+    this.engine = engine;
     this.provider = engine === undefined ? undefined : new Provider(`host-${name}`, { host: engine });
     this.docker = engine === undefined ? ["docker"] : ["docker", "-H", engine];
     this.known = inventory;
@@ -44,17 +53,25 @@ export class Host {
   }
 
   /**
-   * Who holds a port already: a process, a container of another stack, or a node of this program; undefined where it is free.
+   * Who will still hold a port when a node is made: a process, a container of another stack or another node; undefined where it is free.
    *
-   * A port that this stack's own containers hold from the last `up` is free.
+   * What this stack's own containers hold from the last `up` is free for the same node, and once its holder has been made anew without it:
+   * nodes of one component follow each other in the order in which they take their ports.
    */
-  portHolder(port: number): string | undefined {
-    const own = stackId();
-    return this.claimed.get(port) ?? this.inventory.ports.find((held) => held.port === port && held.stack !== own)?.owner;
+  portHolder(port: number, node: PortClaim): string | undefined {
+    const claim = this.claims.find((each) => each.port === port);
+    if (claim !== undefined) return `node ${claim.node}`;
+    const held = this.inventory.ports.find((each) => each.port === port);
+    if (held === undefined || (held.stack === stackId() && (held.node === node.node || this.isBefore(held, node)))) return undefined;
+    return held.stack === stackId() ? `${held.owner} of this stack, until its own turn,` : held.owner;
   }
 
-  claimPort(port: number, node: string): void {
-    this.claimed.set(port, node);
+  claimPort(port: number, node: PortClaim): void {
+    this.claims.push({ ...node, port });
+  }
+
+  private isBefore(held: { readonly node: string; readonly component: string }, { component }: PortClaim): boolean {
+    return held.component === component && this.claims.some((claim) => claim.node === held.node);
   }
 }
 

@@ -16,9 +16,13 @@ export interface ImageDefinition {
 /** Release of Debian that every image starts from. */
 export const DEBIAN_RELEASE = "trixie";
 
+/** First part of the references of all images that Dockyard builds. */
+export const CATALOGUE_PREFIX = "dockyard/";
+
 /** Every image that Dockyard builds. */
 export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
+  "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
   rabbitmq: { version: "4.0.5", sources: ["images/rabbitmq"], artifacts: [] },
   // The bundle holds packages, and the lock file says which.
@@ -39,5 +43,5 @@ const PROJECT_ROOT = join(dirname(__filename), "..", "..");
  */
 export function imageReference(name: ImageName): string {
   const { version, sources }: ImageDefinition = IMAGES[name];
-  return `dockyard/${name}:${version}-${digestOf(PROJECT_ROOT, sources)}`;
+  return `${CATALOGUE_PREFIX}${name}:${version}-${digestOf(PROJECT_ROOT, sources)}`;
 }

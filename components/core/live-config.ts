@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { Command } from "@pulumi/command/local/command";
 import { Volume } from "@pulumi/docker/volume";
 import { Host } from "./host";
+import { deliverImage } from "./host-images";
 import { engineName, ownershipLabels, stackId } from "./naming";
 import { dependencies } from "./resource-options";
 import { containerState, heredoc, shellCommand, shellWord } from "./shell";
@@ -31,6 +32,12 @@ export interface LiveConfigArgs {
 
   /** Argument array that makes the running software take `current` up; absent where it only reads it when it starts. */
   readonly reload?: readonly string[];
+
+  /** `uid:gid` of the software that owns and reads the files, where it is not the user of the node's container. @default the node's user */
+  readonly user?: string;
+
+  /** Linux capabilities that the check takes, as the container has them. @default none */
+  readonly checkCapabilities?: readonly string[];
 }
 
 interface LiveConfigNode {
@@ -67,14 +74,15 @@ export function createLiveConfig(name: string, node: LiveConfigNode, args: LiveC
     },
     { ...opts, provider: node.host.provider },
   );
+  const owner = args.user ?? node.user;
   const contents = pulumi.all(args.files.map(({ content }) => content));
   const command = new Command(
     configName,
     {
       create: renderInstallCommand(engineName(name), engineName(configName), node, args),
-      stdin: contents.apply((texts) => renderStageScript(node.user, args, texts)),
+      stdin: contents.apply((texts) => renderStageScript(owner, args, texts)),
     },
-    { ...opts, dependsOn: [volume, ...dependencies(opts)] },
+    { ...opts, dependsOn: [volume, ...dependencies(opts), ...deliverImage(node.host, node.image)] },
   );
   return { volumeName: engineName(configName), command };
 }
@@ -113,26 +121,27 @@ function writeFile(path: string, file: ConfigFile, content: string): string[] {
 export function renderInstallCommand(
   container: string,
   volume: string,
-  { host, image, user }: LiveConfigNode,
-  { mountPath, check, reload }: LiveConfigArgs,
+  { host, image, ...node }: LiveConfigNode,
+  { mountPath, check, reload, user = node.user, checkCapabilities = [] }: LiveConfigArgs,
 ): string {
   const docker = shellCommand(host.docker);
+  const exec = `${docker} exec ${user === node.user ? "" : `--user ${user} `}${container}`;
   const mount = `--label dockyard.stack=${stackId()} --network none -v ${volume}:${mountPath} --security-opt no-new-privileges`;
   const asRoot = `${docker} run --rm -i ${mount} --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER --entrypoint /bin/sh ${shellWord(image)}`;
-  const asItself = `${docker} run --rm ${mount} --user ${user} --cap-drop ALL --tmpfs /run:mode=1777 --tmpfs /tmp:mode=1777 --entrypoint`;
+  const asItself = `${docker} run --rm ${mount} --user ${user} --cap-drop ALL${checkCapabilities.map((each) => ` --cap-add ${each}`).join("")} --tmpfs /run:mode=1777 --tmpfs /tmp:mode=1777 --entrypoint`;
   const [program = "", ...args] = check("FOLDER").map((word) => shellWord(word).replaceAll("FOLDER", '"$folder"'));
   return [
     "set -eu",
     `folder=$(${asRoot} -s)`,
-    `running=$(${containerState(host.docker, container, "{{.State}} {{.Image}}")})`,
-    `if [ "$running" = ${shellWord(`running ${image}`)} ]; then said=$(${docker} exec ${container} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
+    // Asked for by the reference that it was made with: the list of containers writes references its own way.
+    `state=$(${containerState(host.docker, container)})`,
+    `runs=; if [ "$state" = running ] && [ "$(${docker} inspect --format '{{.Config.Image}}' ${container})" = ${shellWord(image)} ]; then runs=1; fi`,
+    `if [ -n "$runs" ]; then said=$(${exec} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
     `else said=$(${asItself} ${program} ${shellWord(image)} ${args.join(" ")} 2>&1) || refused=1; fi`,
     `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; exit 1; fi`,
     // The link moves in one rename; the version before stays, for software that still has files of it open.
     `${asRoot} -c 'set -eu; cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,
-    ...(reload === undefined
-      ? []
-      : [`if [ "$running" = ${shellWord(`running ${image}`)} ]; then ${docker} exec ${container} ${shellCommand(reload)} >&2; fi`]),
+    ...(reload === undefined ? [] : [`if [ -n "$runs" ]; then ${exec} ${shellCommand(reload)} >&2; fi`]),
     'echo "${folder##*/}"',
   ].join("\n");
 }

@@ -8,6 +8,12 @@ import { LiveConfigArgs, createLiveConfig } from "./live-config";
 import { engineName } from "./naming";
 import { Mount, ServiceContainerArgs, createServiceContainer } from "./service-container";
 
+/** One of several configurations of a node. */
+export interface NodeConfig extends LiveConfigArgs {
+  /** Last part of its volume's and its command's name. */
+  readonly role: string;
+}
+
 /** One node: what it runs, what it keeps, and when it counts as whole. */
 export interface RollingNode {
   /** Name of the node, `discovery-1`; its container and volumes are called by it. */
@@ -16,8 +22,8 @@ export interface RollingNode {
   readonly host: Host;
   readonly container: Omit<ServiceContainerArgs, "host" | "component">;
 
-  /** Configuration of the node, mounted read-only. @default none */
-  readonly config?: LiveConfigArgs;
+  /** Configuration of the node, mounted read-only; several where it runs more than one software. @default none */
+  readonly config?: LiveConfigArgs | readonly NodeConfig[];
 
   /** Folder whose content outlives the container. @default none */
   readonly dataPath?: string;
@@ -89,16 +95,26 @@ function createNode(
     dataPath === undefined
       ? undefined
       : createDataVolume(`${name}-data`, { host, component, node: name, allowDataLoss }, { parent: opts.parent });
-  const live = config && createLiveConfig(name, { host, component, image: args.image, user: args.user }, config, opts);
+  const configs: readonly (LiveConfigArgs & Partial<NodeConfig>)[] = config === undefined ? [] : [config].flat();
+  const live = configs.map(({ role, ...each }) => ({
+    ...createLiveConfig(name, { host, component, image: args.image, user: args.user, role }, each, opts),
+    mountPath: each.mountPath,
+    reload: each.reload,
+  }));
   const mounts: Mount[] = [
     ...(args.mounts ?? []),
     ...(dataPath === undefined ? [] : [{ volume: engineName(`${name}-data`), path: dataPath }]),
-    ...(config !== undefined && live !== undefined ? [{ volume: live.volumeName, path: config.mountPath, readOnly: true }] : []),
+    ...live.map(({ volumeName, mountPath }) => ({ volume: volumeName, path: mountPath, readOnly: true })),
   ];
-  const needs: pulumi.Resource[] = [...opts.dependsOn, args.network.network, ...(data ? [data] : []), ...(live ? [live.command] : [])];
+  const needs: pulumi.Resource[] = [
+    ...opts.dependsOn,
+    args.network.network,
+    ...(data ? [data] : []),
+    ...live.map(({ command }) => command),
+  ];
   const container = createServiceContainer(name, { ...args, host, component, mounts }, { ...opts, dependsOn: needs });
   // What is not reloaded is read when the software starts, or by itself: nothing that runs has changed by it.
-  const triggers = live && config?.reload !== undefined ? [live.command.stdout] : [];
+  const triggers = live.flatMap(({ command, reload }) => (reload === undefined ? [] : [command.stdout]));
   const membership = node.membership?.(container, { ...opts, dependsOn: [container] });
   const gate = createGate(
     `${name}-gate`,

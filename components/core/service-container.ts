@@ -2,7 +2,9 @@ import * as pulumi from "@pulumi/pulumi";
 import { Container, ContainerArgs } from "@pulumi/docker/container";
 import { Checks, ConfigError } from "./errors";
 import { Host } from "./host";
+import { deliverImage } from "./host-images";
 import { engineName, ownershipLabels } from "./naming";
+import { dependencies } from "./resource-options";
 import { ServiceNetwork } from "./service-network";
 
 /** A port of the container that the host publishes. */
@@ -21,7 +23,7 @@ export interface PublishedPort {
 export interface HealthCheck {
   readonly command: readonly string[];
 
-  /** Seconds between two checks. @default 5 */
+  /** Seconds between two checks: each starts a process in the container, which is not free. @default 10 */
   readonly intervalSeconds?: number;
 
   /** Seconds that a check may take. @default 3 */
@@ -149,6 +151,7 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
     { ...containerArgs, ...transformed(name, containerArgs, args.transform) },
     {
       ...opts,
+      dependsOn: [...dependencies(opts), ...deliverImage(args.host, args.image)],
       provider: args.host.provider,
       // Two containers cannot share a name and an address.
       deleteBeforeReplace: true,
@@ -156,7 +159,10 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
   );
 }
 
-function validateContainer(name: string, { host, network, user, rootReason, cpus = 1, ports = [] }: ServiceContainerArgs): void {
+function validateContainer(
+  name: string,
+  { host, network, component, user, rootReason, memoryMiB, cpus = 1, ports = [] }: ServiceContainerArgs,
+): void {
   const reached = network.placement.hosts;
   const checks = new Checks(name)
     .that(
@@ -171,9 +177,10 @@ function validateContainer(name: string, { host, network, user, rootReason, cpus
       user,
       rootReason === undefined ? "must be uid:gid in numbers, neither of them root's 0" : `must be 0:0, since ${rootReason}`,
     )
-    .that(cpus > 0, "cpus", cpus, "must be more than 0");
+    .that(cpus > 0, "cpus", cpus, "must be more than 0")
+    .that(Number.isInteger(memoryMiB), "memoryMiB", memoryMiB, "must be a whole number of MiB");
   for (const { external } of ports) {
-    const holder = host.portHolder(external);
+    const holder = host.portHolder(external, { node: name, component });
     checks
       .that(Number.isInteger(external) && external >= 1 && external <= 65_535, "ports", external, "must be a port from 1 to 65535")
       .that(
@@ -182,14 +189,14 @@ function validateContainer(name: string, { host, network, user, rootReason, cpus
         external,
         `must be free on host ${host.name}, but ${holder} listens there; choose another port or stop it`,
       );
-    host.claimPort(external, `node ${name}`);
+    host.claimPort(external, { node: name, component });
   }
   checks.done();
 }
 
 function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
   const { environment = {}, mounts = [], tmpfs = DEFAULT_TMPFS, capabilities = {}, ports = [] } = args;
-  const { intervalSeconds = 5, timeoutSeconds = 3, retries = 3, startPeriodSeconds = 30 } = args.health;
+  const { intervalSeconds = 10, timeoutSeconds = 3, retries = 3, startPeriodSeconds = 30 } = args.health;
   const stopGrace = args.stopGraceSeconds ?? 30;
   return {
     name: engineName(name),

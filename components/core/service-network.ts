@@ -37,7 +37,8 @@ export class ServiceNetwork extends pulumi.ComponentResource {
   /** What a container must depend on to find the network. */
   public readonly network: Network;
   private readonly name: string;
-  private readonly parsed: Subnet;
+  /** Undefined where the subnet is none, which has been told: the components behind are checked all the same. */
+  private readonly parsed: Subnet | undefined;
   private readonly firstAddresses: Readonly<Record<string, string>>;
   private readonly claims = new Map<string, string>();
 
@@ -48,7 +49,7 @@ export class ServiceNetwork extends pulumi.ComponentResource {
     this.placement = args.placement;
     this.networkName = engineName(name);
     this.subnet = args.subnet;
-    this.gatewayAddress = this.parsed.at(1);
+    this.gatewayAddress = this.parsed?.at(1) ?? "";
     this.firstAddresses = args.addresses;
     this.network = this.createNetwork(name);
     this.registerOutputs({ networkName: this.networkName, subnet: this.subnet });
@@ -93,6 +94,31 @@ export class ServiceNetwork extends pulumi.ComponentResource {
     return addresses;
   }
 
+  /**
+   * Keeps an address for a component that moves it between its nodes; what is wrong with it is added to `checks`.
+   *
+   * The engine knows nothing of it: a container without a static address may be given the same one where the subnet is nearly full.
+   */
+  claimVirtualAddress(checks: Checks, argument: string, component: string, address: string): void {
+    const holder = this.claims.get(address);
+    const [usable, wide] = [this.isHostAddress(address), isOverlay(this.placement)];
+    checks
+      .that(
+        usable,
+        argument,
+        address,
+        `must be a host address of ${this.subnet}, the subnet of the network, other than ${this.gatewayAddress}, the gateway's`,
+      )
+      .that(holder === undefined, argument, address, `must be its own, but ${holder} has it; choose one that no node has`)
+      .that(
+        !wide,
+        argument,
+        address,
+        "must be on a network of one host: an overlay forwards an address to the host that it was given to, so it cannot move; place the nodes on one host",
+      );
+    if (usable && holder === undefined) this.claims.set(address, `${component}, as an address that moves,`);
+  }
+
   /** Address under which a host appears to its own nodes when it reaches a port that they publish. */
   hostAddress(host: Host): string {
     if (!isOverlay(this.placement)) return this.gatewayAddress;
@@ -100,6 +126,7 @@ export class ServiceNetwork extends pulumi.ComponentResource {
   }
 
   private isHostAddress(address: string): boolean {
+    if (this.parsed === undefined) return true;
     const reserved = [this.parsed.networkAddress, this.gatewayAddress, this.parsed.broadcastAddress];
     return this.parsed.contains(address) && !reserved.includes(address);
   }
@@ -129,7 +156,7 @@ function swarmBridge({ inventory }: Host): string | undefined {
   return inventory.networks.find(({ name }) => name === "docker_gwbridge")?.subnets[0];
 }
 
-function validateSubnet(name: string, { subnet, addresses, placement }: ServiceNetworkArgs): Subnet {
+function validateSubnet(name: string, { subnet, addresses, placement }: ServiceNetworkArgs): Subnet | undefined {
   const parsed = Subnet.parse(subnet);
   const checks = new Checks(name);
   checks.that(
@@ -170,5 +197,5 @@ function validateSubnet(name: string, { subnet, addresses, placement }: ServiceN
     }
   }
   checks.done();
-  return parsed!;
+  return parsed;
 }

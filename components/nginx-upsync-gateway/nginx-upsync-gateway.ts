@@ -13,7 +13,8 @@ import { GATEWAY_DATA } from "./nginx-conf";
  * An nginx that takes its upstreams' members from Consul, as they come and go, without a reload.
  *
  * It goes on with what it saw last while Consul is away, also when it is started then. A changed configuration is checked by nginx
- * itself and reloaded; no request in flight is cut.
+ * itself and reloaded; no request in flight is cut. A reload closes the idle connections of clients, as nginx does: one that sends a request
+ * in that very moment has to send it again over another, which HTTP's clients do by themselves for what is idempotent.
  *
  * @example
  * const gateway = new NginxUpsyncGateway("gateway", {

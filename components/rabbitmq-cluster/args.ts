@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Checks } from "../core/errors";
+import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
@@ -120,7 +120,7 @@ export function normalizeRabbitmqClusterArgs(name: string, args: RabbitmqCluster
   return {
     ...given,
     placement,
-    brokers,
+    brokers: bounded(brokers, 1, 7),
     image,
     user,
     amqpPort,

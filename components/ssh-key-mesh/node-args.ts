@@ -1,4 +1,4 @@
-import { Checks } from "../core/errors";
+import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
@@ -54,6 +54,9 @@ export interface SshNodesArgs {
 type Optional = "transform";
 export type NormalSshNodesArgs = Required<Omit<SshNodesArgs, Optional>> & Pick<SshNodesArgs, Optional>;
 
+/** Every node holds the keys of all others, and a change reaches each of them. */
+const MOST_NODES = 100;
+
 /**
  * The nodes of a description, `<name>-1` first.
  *
@@ -72,10 +75,15 @@ export function describeSshNodes(name: string, description: SshNodesDescription)
 
   new Checks(name)
     .that(NAME_PATTERN.test(name), "name", name, "must be lower-case letters, digits and inner hyphens, since the nodes are called by it")
-    .that(Number.isInteger(nodes) && nodes >= 1, "nodes", nodes, "must be a whole number from 1; leave the component out to have none")
+    .that(
+      Number.isInteger(nodes) && nodes >= 1 && nodes <= MOST_NODES,
+      "nodes",
+      nodes,
+      `must be a whole number from 1 to ${MOST_NODES}; leave the component out to have none`,
+    )
     .done();
 
-  return network.addressesOf(name, nodes).map((address, index) => ({
+  return network.addressesOf(name, bounded(nodes, 1, MOST_NODES)).map((address, index) => ({
     name: `${name}-${index + 1}`,
     host: placement.hostFor(index),
     address,

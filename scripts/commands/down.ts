@@ -1,4 +1,4 @@
-import { recover } from "../recover";
+import { recover } from "../recovery/recover";
 import { setup } from "../setup/setup";
 import { run } from "../setup/shell";
 import { parseTarget, pulumi } from "../stack";

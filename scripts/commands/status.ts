@@ -1,16 +1,12 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { execa } from "execa";
 import logUpdate from "log-update";
 import { setup } from "../setup/setup";
 import { SetupError, run } from "../setup/shell";
-import { Target, parseTarget, pulumiOutput } from "../stack";
+import { StackHost, Target, exportedStack, parseTarget, stackHosts } from "../stack";
 
 /** Milliseconds between two looks. */
 const INTERVAL = 2000;
-
-interface StackHost {
-  readonly name: string;
-  readonly docker: readonly [string, ...string[]];
-}
 
 interface InspectedContainer {
   Name: string;
@@ -23,7 +19,7 @@ interface InspectedContainer {
 export default async function status(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi"]);
-  const hosts = await stackHosts(target);
+  const hosts = await hostsOf(target);
   const live = Boolean(process.stdout.isTTY) && !rest.includes("--once");
   for (;;) {
     const { table, healthy } = await look(target, hosts);
@@ -36,13 +32,11 @@ export default async function status(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Every host of the stack, from the stack's own outputs. */
-async function stackHosts(target: Target): Promise<readonly StackHost[]> {
-  const outputs = JSON.parse(await pulumiOutput(target, ["stack", "output", "--stack", target.stack, "--json"]).catch(() => "{}")) as {
-    hosts?: readonly StackHost[];
-  };
-  if (outputs.hosts === undefined) throw new SetupError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
-  return outputs.hosts;
+async function hostsOf(target: Target): Promise<readonly StackHost[]> {
+  const exported = await exportedStack(target);
+  if (exported === undefined) throw new SetupError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
+  const { deployment } = JSON.parse(exported) as { deployment?: { resources?: Parameters<typeof stackHosts>[0] } };
+  return stackHosts(deployment?.resources ?? []);
 }
 
 async function look(target: Target, hosts: readonly StackHost[]): Promise<{ table: string; healthy: boolean }> {
@@ -66,7 +60,9 @@ async function hostRows({ label }: Target, { name, docker }: StackHost) {
     .split("\n")
     .filter(Boolean);
   if (ids.length === 0) return [];
-  const containers = JSON.parse(await run([...docker, "inspect", ...ids])) as InspectedContainer[];
+  // One that is removed meanwhile is told as an error behind the others.
+  const { stdout } = await execa(docker[0], [...docker.slice(1), "inspect", ...ids], { stdin: "ignore", reject: false });
+  const containers = JSON.parse(stdout) as InspectedContainer[];
   return containers.map(({ Config, State, NetworkSettings }) => {
     const health = State.Status === "running" ? (State.Health?.Status ?? "running") : `${State.Status} (${State.ExitCode})`;
     const component = Config.Labels["dockyard.component"] ?? "";

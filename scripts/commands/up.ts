@@ -1,14 +1,38 @@
-import { recover, startStopped } from "../recover";
+import { recover, startStopped } from "../recovery/recover";
 import { setup } from "../setup/setup";
-import { ensureStack, parseTarget, pulumi } from "../stack";
+import { Target, ensureStack, parseTarget, pulumi, pulumiOutput } from "../stack";
 
 /** Sets up what is missing, then brings the stack to what the program says. */
 export default async function up(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi", "images"]);
-  const { stopped, gone } = await recover(target);
+  const { stopped, gone, lostData, undone } = await recover(target);
   const refused = await startStopped(stopped);
   await ensureStack(target);
   // Pulumi previews first: what the program refuses is refused before anything is touched.
-  return pulumi(target, ["up", "--stack", target.stack, "--yes", ...(gone || refused ? ["--refresh"] : []), ...rest]);
+  const run = (...options: string[]) => pulumi(target, ["up", "--stack", target.stack, "--yes", ...options, ...rest]);
+  const { lost, again } = await stillWanted(target, gone, undone);
+  for (const volume of lostData) console.log(`The data volume ${volume} is gone, with all that was in it: it is made anew, empty.`);
+  // A cluster that lacks a node spares no other one, so what is gone is made again before anything is changed.
+  if (lost.length + again.length > 0) {
+    console.log(`Making again what is gone, before anything else: ${lost.map((urn) => urn.split("::").pop()).join(", ")}.`);
+    const options = [...lost.flatMap((urn) => ["--target", urn]), ...again.flatMap((urn) => ["--target-replace", urn])];
+    const code = await run("--refresh", ...options);
+    if (code !== 0) return code;
+  }
+  return run(...(gone.length > 0 || refused ? ["--refresh"] : []));
+}
+
+/** Those of the lost and the undone resources that the program still has; where it is refused none, and `up` itself says why. */
+async function stillWanted(
+  target: Target,
+  gone: readonly string[],
+  undone: readonly string[],
+): Promise<{ lost: string[]; again: string[] }> {
+  if (gone.length + undone.length === 0) return { lost: [], again: [] };
+  const preview = ["preview", "--json", "--refresh", "--stack", target.stack, "--non-interactive"];
+  const { steps = [] } = JSON.parse(await pulumiOutput(target, preview).catch(() => "{}")) as { steps?: { op: string; urn: string }[] };
+  const having = (pattern: RegExp) => new Set(steps.filter(({ op }) => pattern.test(op)).map(({ urn }) => urn));
+  const [made, kept] = [having(/^(create|replace)/), having(/^(same|update)/)];
+  return { lost: gone.filter((urn) => made.has(urn)), again: undone.filter((urn) => kept.has(urn)) };
 }

@@ -15,7 +15,9 @@ const consul = new ConsulClient(
   ],
   [],
 );
-const followers = [{ docker: ["docker"], container: "shop-dev-gateway-1", adminPort: 8081, services: ["goods"], ready: [] }];
+const followers = [
+  { docker: ["docker"], container: "shop-dev-gateway-1", adminPort: 8081, services: ["goods", "self", "filled", "keeping"], ready: [] },
+];
 const args: AppServiceArgs = {
   network,
   consul,
@@ -61,6 +63,12 @@ describe("an app service's arguments", () => {
     );
     expect(() => normalizeAppServiceArgs("goods", { ...args, check: { intervalSeconds: 1, timeoutSeconds: 2 } })).toThrow(
       "goods.check.timeoutSeconds: must be more than 0 and no longer than the interval",
+    );
+  });
+
+  it("refuse what would be passed over in silence: a gateway that routes nothing of it, a variable that an instance is told", () => {
+    expect(() => normalizeAppServiceArgs("carts", { ...args, environment: { HTTP_PORT: "1", SERVICE: "x", LEVEL: "info" } })).toThrow(
+      /carts\.followers: must be among what the followers route: goods, self, filled, keeping; .*, got \["carts","carts-rpc"\]\ncarts\.environment\.HTTP_PORT: must be left out: .*, got "1"\ncarts\.environment\.SERVICE: [^\n]*$/,
     );
   });
 });

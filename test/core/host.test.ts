@@ -4,9 +4,10 @@ import { Host, Placement } from "../../components/core/host";
 
 describe("a host's inventory", () => {
   it("reads every published port of a container, ranges and IPv6 twins included", () => {
-    const lines = "web\tshop-dev\t0.0.0.0:8080->80/tcp, :::8080->80/tcp, 127.0.0.1:9000-9002->9000-9002/tcp, 5432/tcp\nidle\t\t\n";
+    const lines =
+      "web\tshop-dev\tshop\tshop-1\t0.0.0.0:8080->80/tcp, :::8080->80/tcp, 127.0.0.1:9000-9002->9000-9002/tcp, 5432/tcp\nidle\t\t\t\t\n";
     expect(parsePublishedPorts(lines)).toEqual(
-      [8080, 9000, 9001, 9002].map((port) => ({ port, owner: "container web", stack: "shop-dev" })),
+      [8080, 9000, 9001, 9002].map((port) => ({ port, owner: "container web", stack: "shop-dev", component: "shop", node: "shop-1" })),
     );
   });
 
@@ -17,30 +18,53 @@ describe("a host's inventory", () => {
       "LISTEN 0      128             [::]:22           [::]:*",
     ].join("\n");
     expect(parseListeners(lines)).toEqual([
-      { port: 9443, owner: "process nginx (pid 712)", stack: "" },
-      { port: 22, owner: "another process", stack: "" },
+      { port: 9443, owner: "process nginx (pid 712)", stack: "", component: "", node: "" },
+      { port: 22, owner: "another process", stack: "", component: "", node: "" },
     ]);
   });
 });
 
 describe("a host", () => {
+  const own = (port: number, component: string, node: string) => ({
+    port,
+    owner: `container ${node}`,
+    stack: "project-stack",
+    component,
+    node,
+  });
   const inventory = {
     networks: [],
     ports: [
-      { port: 8500, owner: "container old-consul", stack: "other-dev" },
-      { port: 8080, owner: "container gateway-1", stack: "project-stack" },
+      { port: 9000, owner: "container old-consul", stack: "other-dev", component: "discovery", node: "discovery-1" },
+      own(8080, "gateway", "gateway-1"),
+      own(8500, "discovery", "discovery-1"),
+      own(8501, "discovery", "discovery-2"),
     ],
   };
+  const first = { node: "discovery-1", component: "discovery" };
+  const second = { node: "discovery-2", component: "discovery" };
 
-  it("says who holds a port, and counts what this stack holds from its last run as free", () => {
+  it("says who holds a port, and counts what a node holds from its last run as free for that node", () => {
     const host = new Host({ name: "local", inventory });
-    expect([host.portHolder(8500), host.portHolder(8080), host.portHolder(80)]).toEqual(["container old-consul", undefined, undefined]);
+    expect([9000, 8500, 80].map((port) => host.portHolder(port, first))).toEqual(["container old-consul", undefined, undefined]);
   });
 
   it("remembers ports that this program has given away", () => {
     const host = new Host({ name: "local", inventory });
-    host.claimPort(8080, "node gateway-1");
-    expect(host.portHolder(8080)).toBe("node gateway-1");
+    host.claimPort(8080, { node: "gateway-1", component: "gateway" });
+    expect(host.portHolder(8080, first)).toBe("node gateway-1");
+  });
+
+  it("refuses a port that another node holds until its turn comes, as when a range moves up by one", () => {
+    const host = new Host({ name: "local", inventory });
+    expect(host.portHolder(8501, first)).toBe("container discovery-2 of this stack, until its own turn,");
+    expect(host.portHolder(8080, first)).toBe("container gateway-1 of this stack, until its own turn,");
+  });
+
+  it("takes a port that a node before has given up by then, as when a range moves down by one", () => {
+    const host = new Host({ name: "local", inventory });
+    host.claimPort(8499, first);
+    expect(host.portHolder(8500, second)).toBeUndefined();
   });
 });
 

@@ -4,7 +4,10 @@ import { Host } from "../../components/core/host";
 import { emptyNetwork, recordResources, settled } from "../mocks";
 
 const registered = recordResources();
-const host = new Host({ name: "local", inventory: { networks: [], ports: [{ port: 8500, owner: "container old-consul", stack: "" }] } });
+const host = new Host({
+  name: "local",
+  inventory: { networks: [], ports: [{ port: 8500, owner: "container old-consul", stack: "", component: "", node: "" }] },
+});
 const network = emptyNetwork({ thing: "10.89.0.9" }, "10.89.0.0/24", host);
 const args = {
   host,

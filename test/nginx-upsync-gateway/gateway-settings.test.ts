@@ -169,7 +169,7 @@ describe("a gateway's arguments", () => {
     [
       "time that is no number",
       goods({ readTimeoutMs: NaN }),
-      "edge.services.goods.readTimeoutMs: must be 1 to 3600000 milliseconds; take the slowest answer that is still of use, got null",
+      "edge.services.goods.readTimeoutMs: must be 1 to 3600000 milliseconds; take the slowest answer that is still of use, got NaN",
     ],
     [
       "a path twice",

@@ -82,7 +82,7 @@ describe("SSH nodes' arguments", () => {
 
   it("are refused all at once, each with what to do", () => {
     expect(() => describeSshNodes("Ops", { network, nodes: 0 })).toThrow(
-      /Ops\.name: .*\nOps\.nodes: must be a whole number from 1; .*, got 0/,
+      /Ops\.name: .*\nOps\.nodes: must be a whole number from 1 to 100; .*, got 0/,
     );
     expect(() => new SshNodes("ops", { network, members: [], memoryMiB: 8 })).toThrow(
       /ops\.members: must be one member of a mesh or more; .*\nops\.memoryMiB: must be 32 or more: .*, got 8/,

@@ -74,7 +74,8 @@ describe("a Consul cluster of three", () => {
       return ["discovery-1", "discovery-2", "discovery-3"].map((node) => containers[node]?.Id);
     };
     const before = await untouched();
-    const growing = await writesDuring(consul, "grown", () => stack.up({ consul: grown }));
+    const [kept, given] = [4, 5].map((n) => stack.container(`discovery-${n}-data`));
+    const growing = await writesDuring(consul, "grown", () => stack.up({ consul: grown, allowDataLoss: [given] }));
     expect((await raftPeers(consul[0] ?? "")).map(({ Node, Voter }) => [Node, Voter]).sort()).toEqual(
       [1, 2, 3, 4, 5].map((n) => [`discovery-${n}`, true]),
     );
@@ -86,6 +87,9 @@ describe("a Consul cluster of three", () => {
       expect(longestPause).toBeLessThan(3000);
     }
     expect(await untouched()).toEqual(before);
+    const left = await docker("volume", "ls", "--quiet", "--filter", `label=dockyard.stack=${stack.label}`);
+    expect(left.split("\n")).toContain(kept);
+    expect(left.split("\n")).not.toContain(given);
     expect(await stack.preview()).toEqual([]);
   });
 

@@ -22,7 +22,7 @@ afterEach(async () => {
 });
 
 describe("preview refuses", () => {
-  it.each([0, -1, 2, 4])("%s Consul servers", async (servers) => {
+  it.each([0, 4])("%s Consul servers", async (servers) => {
     expect(await refusal({ consul: { ...settings.consul, servers } })).toContain(
       `discovery.servers: must be 1, 3, 5 or 7; an even number cannot hold a majority after a split, got ${servers}`,
     );
@@ -69,9 +69,41 @@ describe("preview refuses", () => {
     const said = await refusal({ consul: { ...settings.consul, server: 3 }, goods: { instances: "3" }, good: {} });
     expect(said).toContain("dockyard:consul.server: is not a setting; there are servers, apiPort, logLevel, environment, got 3");
     expect(said).toContain(
-      "dockyard:good: is not a setting; there are network, consul, gateway, goods, order, statistics, rabbitmq, ops, without, allowDataLoss",
+      "dockyard:good: is not a setting; there are network, consul, gateway, goods, order, statistics, rabbitmq, proxy, ops, without, allowDataLoss",
     );
     expect(said).toContain('dockyard:goods.instances: must be a number, like 3, got "3"');
+  });
+
+  it("what is wrong with several components, all at once", async () => {
+    const said = await refusal({
+      network: { subnet: "10.197.0.1/24" },
+      consul: { ...settings.consul, servers: 1e9, logLevel: 3 },
+      goods: { instances: 0, environment: { "A B": 1 } },
+      order: { instances: 20_000_000 },
+    });
+    expect(said).toContain("services.subnet: must be an IPv4 network with a prefix of 8 to 30 and no bits behind it");
+    expect(said).toContain('dockyard:consul.logLevel: must be a string, like "info", got 3');
+    expect(said).toContain("goods.environment: must be a variable's name");
+    expect(said).toContain("goods.environment.A B: must be text");
+    expect(said).toContain("discovery.servers: must be 1, 3, 5 or 7");
+    expect(said).toContain("goods.instances: must be a whole number from 1 to 250; leave the component out to have none, got 0");
+    expect(said).toContain("order.instances: must be a whole number from 1 to 250; leave the component out to have none, got 20000000");
+  });
+
+  it("the same where up is told to do without a preview, before it has made or changed anything", async () => {
+    let said = "";
+    const events = await eventsDuring(stack.label, async () => {
+      said = await stack.up({ goods: { instances: 0 }, order: { instances: 4 } }).then(() => "it went through", String);
+    });
+    expect(said).toContain("goods.instances: must be a whole number from 1");
+    expect(events).toEqual([]);
+  });
+
+  it("ports that the next server still holds while the one before takes them", async () => {
+    const apiPort = settings.consul.apiPort + 1;
+    expect(await refusal({ consul: { ...settings.consul, apiPort } })).toContain(
+      `discovery-1.ports: must be free on host local, but container ${stack.container("discovery-2")} of this stack, until its own turn, listens there`,
+    );
   });
 
   it("a system to do without that is none, or that others need", async () => {

@@ -9,7 +9,11 @@ local _M = {}
 -- Changes that come together are written together, in seconds.
 local DELAY = 0.1
 
+-- How far the confirmation in the file may lag behind, in seconds: a gateway that starts from it tells its age.
+local LAG = 10
+
 local settings
+local confirmed_in_file = 0
 local timer_set = false
 local is_dirty = false
 local has_failed = false
@@ -48,8 +52,10 @@ end
 
 local function flush()
   timer_set = false
+  local confirmed_at = memory.confirmed_at() or 0
   local ok, err = write(snapshot())
   is_dirty = not ok
+  confirmed_in_file = ok and confirmed_at or confirmed_in_file
   if not ok and not has_failed then
     ngx.log(ngx.ERR, "gateway: cannot write the dump: ", err)
   end
@@ -69,9 +75,9 @@ function _M.write_soon()
   timer_set = ngx.timer.at(DELAY, flush) and true or false
 end
 
---- Tries again what could not be written.
-function _M.retry()
-  if is_dirty then
+--- Tries again what could not be written, and keeps the confirmation of a list that does not change.
+function _M.keep_current()
+  if is_dirty or (memory.confirmed_at() or 0) - confirmed_in_file >= LAG then
     _M.write_soon()
   end
 end

@@ -80,7 +80,8 @@ local function decode_value(value, codec)
   if text == "" then
     return {}
   end
-  return text and codec.json(text)
+  -- Decoded, an empty array could not be told from an empty object.
+  return text and string.find(text, "^%s*{") and codec.json(text)
 end
 
 --- Decodes the answer to a recursive read.

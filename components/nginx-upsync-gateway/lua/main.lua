@@ -44,7 +44,7 @@ local function tick(premature)
   end
   upstreams.publish_counts()
   follower.check_age(memory.last_confirmed_at())
-  dump.retry()
+  dump.keep_current()
 end
 
 --- In each worker, before its first connection.

@@ -119,8 +119,8 @@ end
 -- The question's service and peer, or nothing when it was a bad one.
 local function asked()
   local service, peer = ngx.var.arg_service, ngx.var.arg_peer
-  if not service or not settings.services[service] then
-    answer(404, { error = "service must be one of those that the gateway routes" })
+  if not service or service == "" then
+    answer(400, { error = "service must be the name of one" })
     return nil
   end
   if not peer or not entries.peer(peer, {}) then
@@ -151,6 +151,7 @@ local function count(service, address, found)
 end
 
 --- GET /__gateway/drained?service=goods&peer=ip:port
+-- A service that is no longer routed has nobody left who would send it anything, but for workers on their way out.
 function _M.drained()
   local service, peer = asked()
   if service then
@@ -163,6 +164,9 @@ end
 --- GET /__gateway/serving?service=goods&peer=ip:port
 function _M.serving()
   local service, peer = asked()
+  if service and not settings.services[service] then
+    return answer(404, { error = "service must be one of those that the gateway routes" })
+  end
   if service then
     local counts = count(service, peer, workers.alive())
     counts.serving = counts.complete and counts.listed == counts.workers

@@ -11,7 +11,7 @@ export interface InspectedContainer {
   Id: string;
   Name: string;
   Config: { User: string; Env: string[]; Labels: Record<string, string>; Image: string };
-  State: { Running: boolean; StartedAt: string; Health?: { Status: string } };
+  State: { Running: boolean; Pid: number; StartedAt: string; Health?: { Status: string } };
   HostConfig: {
     ReadonlyRootfs: boolean;
     CapDrop: string[] | null;

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { execa } from "execa";
 import { removeLeftovers } from "./engine";
 
@@ -21,7 +21,6 @@ export interface PlannedStep {
 export class TestStack {
   private readonly initial: Settings;
 
-  /** @param program Folder, from the project's root, whose program.cjs the stack runs. */
   constructor(
     readonly folder: string,
     readonly name: string,
@@ -30,10 +29,11 @@ export class TestStack {
     this.initial = settings;
   }
 
+  /** @param program Entry of the program that the stack runs, from the project's root. */
   static async create(name: string, settings: Settings, program = "program.cjs"): Promise<TestStack> {
     const folder = await mkdtemp(join(tmpdir(), `dockyard-${name}-`));
     // Pulumi takes a program outside of its own folder only by a relative path.
-    const main = relative(folder, join(PROJECT_ROOT, program));
+    const main = relative(folder, resolve(PROJECT_ROOT, program));
     await writeFile(
       join(folder, "Pulumi.yaml"),
       `name: dockyard\nruntime:\n  name: nodejs\n  options:\n    typescript: false\nmain: ${main}\n`,
@@ -102,6 +102,11 @@ export class TestStack {
     return JSON.parse(await this.pulumi("stack", "output", "--json", "--stack", this.name)) as T;
   }
 
+  /** The same with what is secret in clear. */
+  async secretOutputs<T>(): Promise<T> {
+    return JSON.parse(await this.pulumi("stack", "output", "--json", "--show-secrets", "--stack", this.name)) as T;
+  }
+
   /** Ends the stack, and removes what is meant to outlive others: its volumes and its state. */
   async remove(): Promise<void> {
     await removeLeftovers(this.label);
@@ -115,7 +120,8 @@ export class TestStack {
     return stdout;
   }
 
-  private async stateFile(): Promise<string> {
+  /** Where the backend keeps the stack's state. */
+  async stateFile(): Promise<string> {
     const backend = new URL(process.env.PULUMI_BACKEND_URL ?? "");
     return join(backend.pathname, ".pulumi", "stacks", "dockyard", `${this.name}.json`);
   }

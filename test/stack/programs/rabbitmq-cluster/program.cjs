@@ -1,2 +1,2 @@
-require("../../../../register.cjs");
-module.exports = require("./index.ts");
+const { loadProgram } = require("../../../../register.cjs");
+module.exports = loadProgram(() => require("./index.ts"));

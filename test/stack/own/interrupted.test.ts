@@ -1,15 +1,15 @@
-import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { imageReference } from "../../components/core/images";
-import { raftPeers } from "./support/consul";
-import { containersOf, docker } from "./support/engine";
-import { get, until } from "./support/load";
-import { TestStack, freePorts } from "./support/test-stack";
+import { imageReference } from "../../../components/core/images";
+import { raftPeers } from "../support/consul";
+import { containersOf, docker, eventsDuring } from "../support/engine";
+import { get, until } from "../support/load";
+import { TestStack, freePorts } from "../support/test-stack";
 
-const PROJECT_ROOT = join(import.meta.dirname, "..", "..");
+const PROJECT_ROOT = join(import.meta.dirname, "..", "..", "..");
 
 let stack: TestStack;
 let gateway: string;
@@ -28,8 +28,8 @@ beforeAll(async () => {
 
 afterAll(() => stack.remove());
 
-/** `npm run up` or `down`, as a process group of its own, as a terminal would start it. */
-function start(command: "up" | "down") {
+/** A command of package.json, as a process group of its own, as a terminal would start it. */
+function npm(command: "up" | "down" | "preview") {
   return execa(
     process.execPath,
     [join(PROJECT_ROOT, "scripts", "dockyard.mjs"), command, "--cwd", stack.folder, "--stack", stack.name, "--non-interactive"],
@@ -44,7 +44,7 @@ function start(command: "up" | "down") {
 
 /** Starts `up` and ends all of its processes when it says that it has come to a moment, as Ctrl-C in a terminal or a lost session does. */
 async function cut(signal: NodeJS.Signals, moment: string): Promise<void> {
-  const up = start("up");
+  const up = npm("up");
   let output = "";
   let reached = false;
   up.all.on("data", (chunk: Buffer) => {
@@ -65,6 +65,11 @@ async function processesIn(folder: string): Promise<string[]> {
   return pids.filter((_, index) => folders[index] === folder);
 }
 
+/** Folders of Pulumi's that hold states of earlier runs. */
+function olderStates(state: string): string[] {
+  return ["backups", "history"].map((kind) => state.replace("/stacks/", `/${kind}/`).replace(/\.json$/, ""));
+}
+
 /** Counts what the stack has on the engine. */
 async function found() {
   const filter = ["--filter", `label=dockyard.stack=${stack.label}`, "--format"];
@@ -77,7 +82,7 @@ async function found() {
 }
 
 async function isAsIfNothingHadHappened(): Promise<void> {
-  const { exitCode, all } = await start("up");
+  const { exitCode, all } = await npm("up");
   expect(exitCode, all).toBe(0);
   expect((await get(`${gateway}/orders/1`)).status).toBe(200);
   expect(await stack.preview()).toEqual([]);
@@ -104,7 +109,7 @@ describe("npm run up", () => {
     await cut(signal, moment);
     await isAsIfNothingHadHappened();
     // So that the next one is a first run again, on the data that this one left.
-    const { exitCode, all } = await start("down");
+    const { exitCode, all } = await npm("down");
     expect(exitCode, all).toBe(0);
     expect(await found()).toEqual({
       containers: [],
@@ -119,7 +124,7 @@ describe("npm run up", () => {
     await isAsIfNothingHadHappened();
     const api = (await stack.outputs<{ endpoints: { consul: string } }>()).endpoints.consul;
     await get(`${api}/v1/kv/kept`, { method: "PUT", body: "over the down" });
-    expect((await start("down")).all).toContain(stack.container("discovery-1-data"));
+    expect((await npm("down")).all).toContain(stack.container("discovery-1-data"));
     await isAsIfNothingHadHappened();
     expect((await get(`${api}/v1/kv/kept?raw`)).body).toBe("over the down");
     expect(await raftPeers(api)).toHaveLength(3);
@@ -135,18 +140,20 @@ describe("npm run up", () => {
     await stack.configure({ consul: { apiPort, servers: 3, environment: { ROLL: "1" } } });
     await cut("SIGKILL", "discovery-5-membership deleting");
     await cut("SIGKILL", "Container discovery-5 deleting");
-    const { exitCode, all } = await start("up");
+    const { exitCode, all } = await npm("up");
     expect(exitCode, all).toBe(0);
     expect(await raftPeers(consul)).toHaveLength(3);
     expect(await stack.preview()).toEqual([]);
+    // The data of those that left is kept, and the cases that follow begin with three.
+    await docker("volume", "rm", ...[4, 5].map((n) => stack.container(`discovery-${n}-data`)));
   });
 
   it("refuses to run beside another one, which is not disturbed", async () => {
     await stack.configure({ goods: { environment: { CHANGED: "1" } } });
-    const first = start("up");
-    let second: ReturnType<typeof start> | undefined;
+    const first = npm("up");
+    let second: ReturnType<typeof npm> | undefined;
     first.all.on("data", () => {
-      second ??= start("up");
+      second ??= npm("up");
     });
     const codes = [(await first).exitCode, (await second)?.exitCode];
     expect(codes[0], (await first).all).toBe(0);
@@ -157,21 +164,72 @@ describe("npm run up", () => {
   it("starts what was stopped, makes again what was removed, and touches nothing else", async () => {
     const before = await containersOf(stack.label);
     await docker("kill", stack.container("goods-1"));
-    await docker("rm", "--force", stack.container("order-1"));
+    await docker("rm", "--force", stack.container("order-1"), stack.container("gateway-1"));
+    // With what its software reads.
+    await docker("volume", "rm", stack.container("gateway-1-config"));
     // Somebody's own, which only carries the labels.
     const stranger = `${stack.label}-stranger`;
     const labels = [`dockyard.stack=${stack.label}`, "dockyard.node=stranger"].flatMap((label) => ["--label", label]);
     await docker("run", "--detach", "--name", stranger, ...labels, imageReference("shop"), "sleep", "600");
-    const { exitCode, all } = await start("up");
+    const { exitCode, all } = await npm("up");
     expect(exitCode, all).toBe(0);
     expect(all).toContain(`${stranger} has the stack's labels, but the program did not make it: left alone`);
     const { stranger: left, ...after } = await containersOf(stack.label);
     expect(left?.State.Running).toBe(true);
     await docker("rm", "--force", stranger);
     const changed = Object.keys(after).filter((node) => after[node]?.Id !== before[node]?.Id);
-    expect(changed).toEqual(["order-1"]);
+    expect(changed.sort()).toEqual(["gateway-1", "order-1"]);
     expect(Object.values(after).every(({ State }) => State.Running)).toBe(true);
     expect((await get(`${gateway}/orders/1`)).status).toBe(200);
+  });
+
+  it("makes a lost server again before it changes the others, which could not spare one without it", async () => {
+    const { endpoints } = await stack.outputs<{ endpoints: { consul: string } }>();
+    const apiPort = Number(new URL(endpoints.consul).port);
+    await docker("rm", "--force", stack.container("discovery-2"));
+    await stack.configure({ consul: { apiPort, environment: { CHANGED: "1" } } });
+    const seen = await npm("preview");
+    expect(seen.exitCode, seen.all).toBe(0);
+    expect(seen.all).toMatch(/Container\s+discovery-2\s+create/);
+    let all = "";
+    const events = await eventsDuring(stack.label, async () => {
+      const up = await npm("up");
+      all = up.all;
+      expect(up.exitCode, all).toBe(0);
+    });
+    expect(all).toContain("Making again what is gone, before anything else.");
+    // The lost one is made as it is to be, so its turn finds nothing more to change.
+    expect(events.filter((event) => event.startsWith("create discovery-"))).toEqual([2, 1, 3].map((n) => `create discovery-${n}`));
+    expect(await raftPeers(endpoints.consul)).toHaveLength(3);
+    expect(await stack.preview()).toEqual([]);
+  });
+
+  it("forms the cluster anew with a server that has lost its volume", async () => {
+    const { endpoints } = await stack.outputs<{ endpoints: { consul: string } }>();
+    await get(`${endpoints.consul}/v1/kv/kept`, { method: "PUT", body: "by the other two" });
+    const down = await npm("down");
+    expect(down.exitCode, down.all).toBe(0);
+    await docker("volume", "rm", stack.container("discovery-2-data"));
+    await isAsIfNothingHadHappened();
+    expect(await raftPeers(endpoints.consul)).toHaveLength(3);
+    expect((await get(`${endpoints.consul}/v1/kv/kept?raw`)).body).toBe("by the other two");
+  });
+
+  it.each([
+    ["the step before, of which a copy lies beside it", async () => undefined],
+    ["the run before, where that copy is cut as well", (file: string) => writeFile(`${file}.bak`, "{")],
+    [
+      "nothing, as in a stack's first run",
+      (file: string) => Promise.all([`${file}.bak`, ...olderStates(file)].map((path) => rm(path, { recursive: true }))),
+    ],
+  ])("goes on from %s when its state was cut", async (_, spoil) => {
+    const file = await stack.stateFile();
+    await spoil(file);
+    await writeFile(file, "");
+    const { exitCode, all } = await npm("up");
+    expect(exitCode, all).toBe(0);
+    expect(all).toContain("was killed while it wrote the state");
+    await isAsIfNothingHadHappened();
   });
 
   it("refuses a stack whose nodes run but whose state is somewhere else, and touches none of them", async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BrokerAccess, connectAnywhere, takeAll } from "./support/amqp";
-import { docker } from "./support/engine";
-import { get, until } from "./support/load";
-import { api, untilWhole } from "./support/rabbitmq";
-import { TestStack, freePorts } from "./support/test-stack";
+import { BrokerAccess, connectAnywhere, takeAll } from "../support/amqp";
+import { docker } from "../support/engine";
+import { get, until } from "../support/load";
+import { api, untilWhole } from "../support/rabbitmq";
+import { TestStack, freePorts } from "../support/test-stack";
 
 let stack: TestStack;
 let gateway: string;
@@ -12,7 +12,7 @@ let access: BrokerAccess;
 const brokers = () => [1, 2, 3].map((n) => stack.container(`queue-${n}`));
 
 beforeAll(async () => {
-  const port = await freePorts(12);
+  const port = await freePorts(13);
   gateway = `http://127.0.0.1:${port}`;
   stack = await TestStack.create("test-rabbit-events", {
     network: { subnet: "10.193.0.0/24" },
@@ -21,6 +21,7 @@ beforeAll(async () => {
     goods: { instances: 1 },
     order: { instances: 2 },
     rabbitmq: { amqpPort: port + 5, managementPort: port + 8 },
+    proxy: { statsPort: port + 11 },
     without: ["ops"],
   });
   await stack.up();

@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BrokerAccess, connectAnywhere, connectTo, missing, publishConfirmed, publishedDuring, takeAll } from "./support/amqp";
-import { containersOf, docker, eventsDuring } from "./support/engine";
-import { get } from "./support/load";
-import { processesDuring } from "./support/processes";
-import { QueueInfo, api, killAndStart, membersOf, runningBrokers, untilWhole } from "./support/rabbitmq";
-import { TestStack, freePorts } from "./support/test-stack";
+import { BrokerAccess, connectAnywhere, connectTo, missing, publishConfirmed, publishedDuring, takeAll } from "../support/amqp";
+import { containersOf, docker, eventsDuring } from "../support/engine";
+import { get } from "../support/load";
+import { processesDuring } from "../support/processes";
+import { QueueInfo, api, killAndStart, membersOf, runningBrokers, untilWhole } from "../support/rabbitmq";
+import { TestStack, freePorts } from "../support/test-stack";
 
 const NAME = "test-rabbit";
 const PROGRAM = "test/stack/programs/rabbitmq-cluster/program.cjs";
@@ -265,7 +265,7 @@ describe("a RabbitMQ cluster whose brokers die", () => {
 
   it("comes back with its messages after npm run down", async () => {
     const { confirmed } = await publishConfirmed(access, "down", 2000, (count) => count >= 500);
-    const dockyard = join(import.meta.dirname, "..", "..", "scripts", "dockyard.mjs");
+    const dockyard = join(import.meta.dirname, "..", "..", "..", "scripts", "dockyard.mjs");
     await execa(process.execPath, [dockyard, "down", "--cwd", stack.folder, "--stack", NAME, "--non-interactive"], { stdin: "ignore" });
     expect(await containersOf(stack.label)).toEqual({});
     await stack.up();

@@ -1,10 +1,10 @@
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { imageReference } from "../../components/core/images";
-import { containersOf, docker } from "./support/engine";
-import { until } from "./support/load";
-import { processesDuring } from "./support/processes";
-import { TestStack } from "./support/test-stack";
+import { imageReference } from "../../../components/core/images";
+import { containersOf, docker } from "../support/engine";
+import { until } from "../support/load";
+import { processesDuring } from "../support/processes";
+import { TestStack } from "../support/test-stack";
 
 const NAME = "test-ssh-mesh";
 const ADDRESSES = { ops: "10.209.0.51", git: "10.209.0.71", runner: "10.209.0.72" };

@@ -1,0 +1,113 @@
+import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { homedir, hostname } from "node:os";
+import { join, resolve } from "node:path";
+import { pulumiEnvironment } from "../setup/environment";
+import { Target, pulumiOutput } from "../stack";
+
+/** Whether a live run holds the stack, nobody does, or the last run was cut while it wrote the state. */
+export type Hold = "free" | "held" | "cut";
+
+/** Where a stack's state lies in a backend of plain files; undefined where the backend is another. */
+interface StateFiles {
+  readonly state: string;
+  readonly locks: string;
+  /** Folders with older states: the newest file of the first that can be read is the last good one. */
+  readonly older: readonly string[];
+}
+
+/** Looks who holds the stack, and changes nothing. */
+export async function holdOf(target: Target): Promise<Hold> {
+  const files = stateFiles(target);
+  if (files === undefined) return serviceHold(target);
+  if (locksIn(files).some(isLive)) return "held";
+  return existsSync(files.state) && !isJson(files.state) ? "cut" : "free";
+}
+
+/**
+ * Lifts the lock of a dead run, and puts a state right that it was cut in writing.
+ *
+ * A state is taken back to the step before, which Pulumi keeps beside it, else to the end of the last whole run. Where there is neither, the
+ * cut run was the stack's first, and the state is begun anew.
+ */
+export async function releaseHold(target: Target): Promise<void> {
+  const files = stateFiles(target);
+  if (files === undefined) return;
+  if (existsSync(files.state) && !isJson(files.state)) restoreCutState(files);
+  if (locksIn(files).length > 0) await pulumiOutput(target, ["cancel", target.stack, "--yes"]);
+}
+
+function stateFiles({ cwd, project, stack }: Target): StateFiles | undefined {
+  const backend = pulumiEnvironment().PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
+  if (!backend.startsWith("file://")) return undefined;
+  const folder = join(backendFolder(backend, cwd), ".pulumi");
+  return {
+    state: join(folder, "stacks", project, `${stack}.json`),
+    locks: join(folder, "locks", "organization", project, stack),
+    older: [join(folder, "backups", project, stack), join(folder, "history", project, stack)],
+  };
+}
+
+/** Folder of a `file://` backend, with `~` and relative paths as Pulumi takes them. */
+function backendFolder(url: string, cwd: string): string {
+  const path = decodeURIComponent(url.slice("file://".length).split("?")[0] ?? "");
+  return resolve(cwd, path.replace(/^~(?=\/|$)/, homedir()));
+}
+
+async function serviceHold(target: Target): Promise<Hold> {
+  const stacks = JSON.parse(await pulumiOutput(target, ["stack", "ls", "--json"])) as { name: string; updateInProgress?: boolean }[];
+  const held = stacks.some(({ name, updateInProgress }) => name.split("/").pop() === target.stack && updateInProgress === true);
+  return held ? "held" : "free";
+}
+
+/** Beside each lock lies a file of the storage library's own. */
+function locksIn({ locks }: StateFiles): string[] {
+  return filesIn(locks, ".json");
+}
+
+/** A lock that cannot be read may be one that is just being written, so it counts as live. */
+function isLive(file: string): boolean {
+  let lock: { pid: number; hostname: string };
+  try {
+    lock = JSON.parse(readFileSync(file, "utf8")) as typeof lock;
+  } catch {
+    return existsSync(file);
+  }
+  try {
+    // A process that has ended but was not waited for has no command line, and its number may be another's by now.
+    return lock.hostname !== hostname() || readFileSync(`/proc/${lock.pid}/cmdline`, "utf8").includes("pulumi");
+  } catch {
+    return false;
+  }
+}
+
+function restoreCutState({ state, older }: StateFiles): void {
+  // Their names hold the time, so the last by name is the newest. A history's other half tells of the run, not of the resources.
+  const whole = older.map((folder) =>
+    filesIn(folder, ".json")
+      .filter((file) => !file.endsWith(".history.json"))
+      .reverse(),
+  );
+  const good = [`${state}.bak`, ...whole.flat()].find((file) => existsSync(file) && isJson(file));
+  if (good === undefined) {
+    console.log("The last run, the stack's first, was killed while it wrote the state; beginning anew.");
+    rmSync(state);
+    return;
+  }
+  console.log(`The last run was killed while it wrote the state; going on from ${good.endsWith(".bak") ? "the step" : "the run"} before.`);
+  copyFileSync(good, state);
+}
+
+function filesIn(folder: string, ending: string): string[] {
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => name.endsWith(ending));
+  return names.sort().map((name) => join(folder, name));
+}
+
+function isJson(file: string): boolean {
+  try {
+    JSON.parse(readFileSync(file, "utf8"));
+    return true;
+  } catch {
+    return false;
+  }
+}
