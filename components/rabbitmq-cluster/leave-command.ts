@@ -60,7 +60,7 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
     `  lost() { survivor ${apiCommand(QUEUES)} | tr '{' '\\n' | grep '"name":' | grep -F '"${node}"'; }`,
     `  only=$(lost | grep -E '"members":\\["${node}"\\]|"type":"classic"' | grep '"durable":true')`,
     `  [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"`,
-    `  if echo "$nodes" | tr '{' '\\n' | grep -F '"${node}"' | grep -q '"running":true'; then ${docker} exec ${broker.container} rabbitmq-upgrade drain >&2 || refuse "it cannot be drained"; fi`,
+    // Before anything of it stops: a queue of two members needs both to let one go, and a broker that is drained has stopped its own.
     `  survivor ${apiCommand(`queues/quorum/replicas/on/${node}/shrink`, "--request", "DELETE", "--max-time", "60")} >&2 || refuse "its members of the quorum queues cannot be removed"`,
     `  member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"`,
     // It must not be started again to join anew.

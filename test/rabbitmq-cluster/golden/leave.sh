@@ -19,7 +19,6 @@ if echo "$nodes" | grep -qF '"rabbit@queue-3"'; then
   lost() { survivor curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable" | tr '{' '\n' | grep '"name":' | grep -F '"rabbit@queue-3"'; }
   only=$(lost | grep -E '"members":\["rabbit@queue-3"\]|"type":"classic"' | grep '"durable":true')
   [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"
-  if echo "$nodes" | tr '{' '\n' | grep -F '"rabbit@queue-3"' | grep -q '"running":true'; then docker exec shop-dev-queue-3 rabbitmq-upgrade drain >&2 || refuse "it cannot be drained"; fi
   survivor curl --config /etc/rabbitmq/node/current/operator.curl --request DELETE --max-time 60 "http://127.0.0.1:15672/api/queues/quorum/replicas/on/rabbit@queue-3/shrink" >&2 || refuse "its members of the quorum queues cannot be removed"
   member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"
   if there; then
