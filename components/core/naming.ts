@@ -19,10 +19,10 @@ export function ownershipLabels(component: string, node?: string): { label: stri
   ];
 }
 
-/** Arguments that make `docker ps` print the names of a component's containers. */
-export function nodeFilters(component: string): string[] {
+/** Arguments that make `docker ps` print a component's containers, their names or what `format` says. */
+export function nodeFilters(component: string, format = "{{.Names}}"): string[] {
   const labels = [`dockyard.stack=${stackId()}`, `dockyard.component=${component}`, "dockyard.node"];
-  return [...labels.flatMap((label) => ["--filter", `label=${label}`]), "--format", "{{.Names}}"];
+  return [...labels.flatMap((label) => ["--filter", `label=${label}`]), "--format", format];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { shellCommand, shellWord } from "../core/shell";
+import { containerState, shellCommand, shellWord } from "../core/shell";
 import { RABBITMQ_DATA_PATH, apiCommand, nodeName } from "./rabbitmq-conf";
 import { Broker, growQueues } from "./rabbitmq-gate";
 
@@ -22,7 +22,8 @@ const QUEUES = "queues?disable_stats=true&enable_queue_totals=true&columns=name,
  * Makes a broker leave its cluster before its container goes.
  *
  * Refused while any broker is down, and where a queue would go with it. Every quorum queue gets a member on each broker that stays before it
- * loses its own on the one that leaves, so that none is short of members. Then the broker stops cleanly and the others forget it. What it had
+ * loses its own on the one that leaves, so that none is short of members. Then the broker stops and the others
+ * forget it, before its container stops: the other one of two would take the end of its neighbour for a split, and pause. What it had
  * on its volume is moved aside there, not deleted: should it ever come back, it joins as a new one. The last broker stays: it holds the data.
  * `DOCKYARD_STOP` says that the whole cluster stops and comes back as it is, so nobody leaves.
  */
@@ -38,11 +39,17 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
     "set -u",
     '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
     `find_survivor() { ${choose.join(" || ") || "false"}; }`,
+    `there() { [ -n "$(${containerState(broker.docker, broker.container)})" ]; }`,
+    `running() { [ "$(${containerState(broker.docker, broker.container)})" = running ]; }`,
     `refuse() { echo "${broker.container} may not leave: $1" >&2; exit 1; }`,
     "if ! find_survivor; then",
-    // Alone in its own account it is the last, and stays with the data.
+    // Alone in its own account, or without any other, it is the last and stays with the data.
     `  nodes=$(${docker} exec ${broker.container} ${apiCommand("nodes?columns=name,running")} 2>/dev/null) || nodes=`,
     `  case $nodes in *'},{'*) refuse "none of the others answers. Bring them back first" ;; esac`,
+    ...survivors.map(
+      (survivor) =>
+        `  [ -n "$nodes" ] || [ -z "$(${containerState(survivor.docker, survivor.container)})" ] || refuse "neither it nor any of the others answers. Bring them back first"`,
+    ),
     "  exit 0",
     "fi",
     `if echo "$nodes" | grep -qF '"${node}"'; then`,
@@ -53,16 +60,17 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
     `  lost() { survivor ${apiCommand(QUEUES)} | tr '{' '\\n' | grep '"name":' | grep -F '"${node}"'; }`,
     `  only=$(lost | grep -E '"members":\\["${node}"\\]|"type":"classic"' | grep '"durable":true')`,
     `  [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"`,
-    `  if [ "$(${docker} inspect -f '{{.State.Running}}' ${broker.container})" = true ]; then`,
-    `    ${docker} exec ${broker.container} rabbitmq-upgrade drain >&2 || refuse "it cannot be drained"`,
-    `    survivor ${apiCommand(`queues/quorum/replicas/on/${node}/shrink`, "--request", "DELETE", "--max-time", "60")} >&2 || refuse "its members of the quorum queues cannot be removed"`,
-    `    member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"`,
+    // Before anything of it stops: a queue of two members needs both to let one go, and a broker that is drained has stopped its own.
+    `  survivor ${apiCommand(`queues/quorum/replicas/on/${node}/shrink`, "--request", "DELETE", "--max-time", "60")} >&2 || refuse "its members of the quorum queues cannot be removed"`,
+    `  member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"`,
+    // It must not be started again to join anew.
+    "  if there; then",
+    `    ${docker} update --restart no ${broker.container} >/dev/null || exit 1`,
+    `    if running; then ${docker} exec ${broker.container} rabbitmqctl --quiet stop_app >&2 || refuse "it does not stop"; fi`,
     "  fi",
-    // It has left, and must not be started again to join anew.
-    `  ${docker} update --restart no ${broker.container} >/dev/null && ${docker} stop --time 60 ${broker.container} >/dev/null || exit 1`,
     `  survivor rabbitmqctl --quiet forget_cluster_node ${shellWord(node)} >&2 || refuse "the others do not forget it"`,
     "fi",
-    `if [ "$(${docker} inspect -f '{{.State.Running}}' ${broker.container})" = true ]; then ${docker} update --restart no ${broker.container} >/dev/null && ${docker} stop --time 60 ${broker.container} >/dev/null || exit 1; fi`,
+    `if there; then ${docker} update --restart no ${broker.container} >/dev/null && ${docker} stop --time 60 ${broker.container} >/dev/null || exit 1; fi`,
     `${docker} run --rm --network none --user ${user} --cap-drop ALL --security-opt no-new-privileges -v ${volume}:${RABBITMQ_DATA_PATH} --entrypoint /bin/sh ${shellWord(image)} -c ${shellWord(aside)}`,
   ].join("\n");
 }

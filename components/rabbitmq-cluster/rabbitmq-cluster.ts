@@ -30,10 +30,12 @@ import {
   renderResolver,
   renderStartScript,
 } from "./rabbitmq-conf";
-import { Broker, brokerSpareCondition, brokerWholeCondition, growQueuesCommand } from "./rabbitmq-gate";
+import { Broker, brokerSpareCondition, brokerWholeCondition, growQueuesCommand, seedsOf } from "./rabbitmq-gate";
 
 /**
- * A RabbitMQ cluster whose queues are quorum queues: a message that was confirmed is on a majority of the brokers.
+ * A RabbitMQ cluster whose queues are quorum queues: a message that was confirmed is on a majority of the brokers, and outlives the death of
+ * the others. All of them at once it outlives as well, but not in the half second after its queue was declared, which RabbitMQ takes to
+ * write down that it has the queue.
  *
  * A change reaches one broker at a time, each after the one before runs again and while no quorum queue would lose its majority. Users, vhosts,
  * permissions, policies and passwords change while the brokers run. A broker that is taken out hands its queues over and is forgotten first;
@@ -198,8 +200,8 @@ function brokerNode(
       // Its queues' leaders move, and what it holds in memory is written.
       stopGraceSeconds: 60,
     },
-    whole: brokerWholeCondition(broker, brokers),
-    spare: brokerSpareCondition(broker, brokers),
+    whole: brokerWholeCondition(broker, name, placement.dockers),
+    spare: brokerSpareCondition(broker, seedsOf(brokers)),
     gateTimeoutSeconds: 180,
     follow: (_, gate, opts) => [
       new Command(`${broker.name}-queues`, { create: growQueuesCommand(broker) }, { ...opts, dependsOn: [gate] }),
@@ -219,7 +221,7 @@ function createMembership(
   { image, user }: NormalRabbitmqClusterArgs,
   opts: pulumi.CustomResourceOptions,
 ): Command {
-  const survivors = brokers.slice(0, 3).filter(({ name }) => name !== broker.name);
+  const survivors = seedsOf(brokers).filter(({ name }) => name !== broker.name);
   return new Command(
     `${broker.name}-membership`,
     { delete: brokerLeaveCommand({ broker, survivors, volume: engineName(`${broker.name}-data`), image, user }) },
@@ -234,7 +236,7 @@ function createDefinitions(
   { definitions }: Secrets,
   opts: pulumi.CustomResourceOptions,
 ): Command {
-  const create = renderApplyDefinitions(brokersOf(name, cluster).slice(0, 3), managedPaths(cluster.access));
+  const create = renderApplyDefinitions(seedsOf(brokersOf(name, cluster)), managedPaths(cluster.access));
   return new Command(`${name}-definitions`, { create, stdin: definitions }, { ...opts, dependsOn: dependencies(opts) });
 }
 

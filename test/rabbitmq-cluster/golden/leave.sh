@@ -1,10 +1,14 @@
 set -u
 [ -z "${DOCKYARD_STOP:-}" ] || exit 0
 find_survivor() { { nodes=$(docker exec shop-dev-queue-1 curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/nodes?columns=name,running" 2>/dev/null) && survivor() { docker exec shop-dev-queue-1 "$@"; }; } || { nodes=$(docker exec shop-dev-queue-2 curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/nodes?columns=name,running" 2>/dev/null) && survivor() { docker exec shop-dev-queue-2 "$@"; }; }; }
+there() { [ -n "$(docker ps --all --filter 'name=^shop-dev-queue-3$' --format '{{.State}}')" ]; }
+running() { [ "$(docker ps --all --filter 'name=^shop-dev-queue-3$' --format '{{.State}}')" = running ]; }
 refuse() { echo "shop-dev-queue-3 may not leave: $1" >&2; exit 1; }
 if ! find_survivor; then
   nodes=$(docker exec shop-dev-queue-3 curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/nodes?columns=name,running" 2>/dev/null) || nodes=
   case $nodes in *'},{'*) refuse "none of the others answers. Bring them back first" ;; esac
+  [ -n "$nodes" ] || [ -z "$(docker ps --all --filter 'name=^shop-dev-queue-1$' --format '{{.State}}')" ] || refuse "neither it nor any of the others answers. Bring them back first"
+  [ -n "$nodes" ] || [ -z "$(docker ps --all --filter 'name=^shop-dev-queue-2$' --format '{{.State}}')" ] || refuse "neither it nor any of the others answers. Bring them back first"
   exit 0
 fi
 if echo "$nodes" | grep -qF '"rabbit@queue-3"'; then
@@ -15,13 +19,13 @@ if echo "$nodes" | grep -qF '"rabbit@queue-3"'; then
   lost() { survivor curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable" | tr '{' '\n' | grep '"name":' | grep -F '"rabbit@queue-3"'; }
   only=$(lost | grep -E '"members":\["rabbit@queue-3"\]|"type":"classic"' | grep '"durable":true')
   [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"
-  if [ "$(docker inspect -f '{{.State.Running}}' shop-dev-queue-3)" = true ]; then
-    docker exec shop-dev-queue-3 rabbitmq-upgrade drain >&2 || refuse "it cannot be drained"
-    survivor curl --config /etc/rabbitmq/node/current/operator.curl --request DELETE --max-time 60 "http://127.0.0.1:15672/api/queues/quorum/replicas/on/rabbit@queue-3/shrink" >&2 || refuse "its members of the quorum queues cannot be removed"
-    member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"
+  survivor curl --config /etc/rabbitmq/node/current/operator.curl --request DELETE --max-time 60 "http://127.0.0.1:15672/api/queues/quorum/replicas/on/rabbit@queue-3/shrink" >&2 || refuse "its members of the quorum queues cannot be removed"
+  member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"
+  if there; then
+    docker update --restart no shop-dev-queue-3 >/dev/null || exit 1
+    if running; then docker exec shop-dev-queue-3 rabbitmqctl --quiet stop_app >&2 || refuse "it does not stop"; fi
   fi
-  docker update --restart no shop-dev-queue-3 >/dev/null && docker stop --time 60 shop-dev-queue-3 >/dev/null || exit 1
   survivor rabbitmqctl --quiet forget_cluster_node rabbit@queue-3 >&2 || refuse "the others do not forget it"
 fi
-if [ "$(docker inspect -f '{{.State.Running}}' shop-dev-queue-3)" = true ]; then docker update --restart no shop-dev-queue-3 >/dev/null && docker stop --time 60 shop-dev-queue-3 >/dev/null || exit 1; fi
+if there; then docker update --restart no shop-dev-queue-3 >/dev/null && docker stop --time 60 shop-dev-queue-3 >/dev/null || exit 1; fi
 docker run --rm --network none --user 5672:5672 --cap-drop ALL --security-opt no-new-privileges -v shop-dev-queue-3-data:/var/lib/rabbitmq --entrypoint /bin/sh rabbitmq:1 -c 'cd /var/lib/rabbitmq; [ ! -d mnesia ] || mv mnesia left-$(date +%Y%m%d-%H%M%S)'
