@@ -1,12 +1,10 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/**
- * An order that never changes, the last name first: what measures in parts of a second comes late in its lane, when the other lane has ended.
- */
-class Backwards extends BaseSequencer {
+/** An order that never changes. */
+class ByName extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    return [...files].sort((a, b) => (a.moduleId < b.moduleId ? 1 : -1));
+    return [...files].sort((a, b) => (a.moduleId < b.moduleId ? -1 : 1));
   }
 }
 
@@ -15,7 +13,7 @@ const lane = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 600_00
 
 export default defineConfig({
   test: {
-    sequence: { sequencer: Backwards },
+    sequence: { sequencer: ByName },
     projects: [
       { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/stack/**", "test/toolchain/**"] } },
       {
@@ -34,6 +32,14 @@ export default defineConfig({
           // Files with stacks of their own.
           name: "own",
           include: ["test/stack/own/*.test.ts", "test/toolchain/**/*.test.ts"],
+        },
+      },
+      {
+        test: {
+          ...lane,
+          // Files that measure in parts of a second.
+          name: "alone",
+          include: ["test/stack/alone/*.test.ts"],
         },
       },
     ],

@@ -20,6 +20,9 @@ interface Report {
 /** Parts of the stack tier that run side by side, since each mostly waits for containers; of the same length, about. */
 const LANES = [["shared", "queue"], ["own"]] as const;
 
+/** What measures in parts of a second, and so comes when nothing else runs. */
+const ALONE = "alone";
+
 /**
  * Runs the unit tier, then the stack tier on a real engine, and ends with a line `N passed, N failed`.
  *
@@ -31,7 +34,7 @@ export default async function test(args: readonly string[]): Promise<number> {
   const filters = tiers.length === 1 ? rest : args;
   const reports: Report[] = [];
   if (tiers.includes("unit")) reports.push(await runUnitTier(filters));
-  if (tiers.includes("stack")) reports.push(...(await runStackTier(filters)).flat());
+  if (tiers.includes("stack")) reports.push(...(await runStackTier(filters)));
   const sum = (count: (report: Report) => number) => reports.reduce((total, report) => total + count(report), 0);
   const [passed, skipped] = [sum((report) => report.numPassedTests), sum((report) => report.numPendingTests)];
   // A run that fails without a failed test, by a set-up or a stray error, is a failure too.
@@ -44,14 +47,16 @@ async function runUnitTier(filters: readonly string[]): Promise<Report> {
   return inFolder((folder) => runVitest("unit", filters, folder, {}));
 }
 
-async function runStackTier(filters: readonly string[]): Promise<Report[][]> {
+async function runStackTier(filters: readonly string[]): Promise<Report[]> {
   await setup(["engine", "pulumi", "images"]);
   await ensureSshServer();
   return inFolder(async (folder) => {
     await toolchainFolder(folder);
-    return stateOfItsOwn((env) =>
-      Promise.all(LANES.map((projects) => runInTurn(projects, filters, folder, { ...env, DOCKYARD_TOOLCHAIN_BIN: folder }))),
-    );
+    return stateOfItsOwn(async (env) => {
+      const run = (projects: readonly string[]) => runInTurn(projects, filters, folder, { ...env, DOCKYARD_TOOLCHAIN_BIN: folder });
+      const lanes = await Promise.all(LANES.map(run));
+      return [...lanes.flat(), ...(await run([ALONE]))];
+    });
   });
 }
 
