@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Tally, openTally } from "../apps/shop/src/statistics/tally";
-import { BrokerAccess, connectTo, keepChannel, missing, publishConfirmed, takeAll } from "../test/stack/support/amqp";
+import { BrokerAccess, connectTo, keepChannel, missing, publishedDuring, takeAll } from "../test/stack/support/amqp";
 import { docker } from "../test/stack/support/engine";
 import { until } from "../test/stack/support/load";
 import { killAndStart, untilWhole } from "../test/stack/support/rabbitmq";
@@ -66,11 +66,7 @@ async function confirmedWhile(access: BrokerAccess, work: () => Promise<unknown>
   const tally = openTally(join(folder, "tally.db"));
   const counter = countInto(access, tally);
   try {
-    let done = false;
-    const working = work().finally(() => (done = true));
-    const published = await publishConfirmed(access, QUEUE, RATE, (confirmed) => done && confirmed >= MESSAGES);
-    await working;
-    const { confirmed, failed, longestPause } = published;
+    const { confirmed, failed, longestPause } = await publishedDuring(access, QUEUE, RATE, work, MESSAGES);
     await until("all that is in the queue is counted", async () => tally.totals().orders >= confirmed, 120_000).catch(() => undefined);
     await counter.stop();
     const { orders, repeated } = tally.totals();

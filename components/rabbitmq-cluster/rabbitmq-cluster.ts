@@ -34,8 +34,7 @@ import { Broker, brokerSpareCondition, brokerWholeCondition, growQueuesCommand, 
 
 /**
  * A RabbitMQ cluster whose queues are quorum queues: a message that was confirmed is on a majority of the brokers, and outlives the death of
- * the others. All of them at once it outlives as well, but not in the half second after its queue was declared, which RabbitMQ takes to
- * write down that it has the queue.
+ * the others. Neither holds in the half second after its queue was declared, which RabbitMQ takes to write down that it has the queue.
  *
  * A change reaches one broker at a time, each after the one before runs again and while no quorum queue would lose its majority. Users, vhosts,
  * permissions, policies and passwords change while the brokers run. A broker that is taken out hands its queues over and is forgotten first;

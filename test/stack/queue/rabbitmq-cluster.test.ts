@@ -256,7 +256,7 @@ describe("a RabbitMQ cluster whose brokers die", () => {
   });
 
   it("comes back with its messages after all are killed at once", async () => {
-    // A queue that was there before: brokers write down which queues they have half a second late, each by itself.
+    // A queue that was there before: a broker writes down which queues it has half a second late.
     const { confirmed } = await publishConfirmed(access, "killed", 2000, (count) => count >= 500);
     await docker("kill", ...containers());
     await docker("start", ...containers());

@@ -134,11 +134,27 @@ export async function publishConfirmed(
   return { confirmed, failed: [...open.keys()], repeated, longestPause };
 }
 
-/** Publishes with confirms while `work` runs. */
-export async function publishedDuring(access: BrokerAccess, queue: string, rate: number, work: () => Promise<unknown>): Promise<Published> {
+/**
+ * Publishes with confirms while `work` runs, and on until `least` are confirmed.
+ *
+ * The work begins when a second's messages are confirmed: a queue that has just been declared is not on the brokers' disks yet.
+ */
+export async function publishedDuring(
+  access: BrokerAccess,
+  queue: string,
+  rate: number,
+  work: () => Promise<unknown>,
+  least = 0,
+): Promise<Published> {
   let done = false;
-  const publishing = publishConfirmed(access, queue, rate, () => done);
+  let flow = () => undefined as void;
+  const flowing = new Promise<void>((resolve) => (flow = resolve));
+  const publishing = publishConfirmed(access, queue, rate, (confirmed) => {
+    if (confirmed >= rate) flow();
+    return done && confirmed >= least;
+  });
   try {
+    await flowing;
     await work();
   } finally {
     done = true;
