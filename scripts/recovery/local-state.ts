@@ -20,7 +20,8 @@ export async function holdOf(target: Target): Promise<Hold> {
   const files = stateFiles(target);
   if (files === undefined) return serviceHold(target);
   if (locksIn(files).some(isLive)) return "held";
-  return existsSync(files.state) && !isJson(files.state) ? "cut" : "free";
+  const cut = [files.state, `${files.state}.attrs`].some((file) => existsSync(file) && !isJson(file));
+  return cut ? "cut" : "free";
 }
 
 /**
@@ -28,12 +29,20 @@ export async function holdOf(target: Target): Promise<Hold> {
  *
  * A state is taken back to the step before, which Pulumi keeps beside it, else to the end of the last whole run. Where there is neither, the
  * cut run was the stack's first, and the state is begun anew.
+ *
+ * @returns Whether a state was taken back, so that it may lack what the engines have.
  */
-export async function releaseHold(target: Target): Promise<void> {
+export async function releaseHold(target: Target): Promise<boolean> {
   const files = stateFiles(target);
-  if (files === undefined) return;
-  if (existsSync(files.state) && !isJson(files.state)) restoreCutState(files);
+  if (files === undefined) return false;
+  const takenBack = existsSync(files.state) && !isJson(files.state);
+  if (takenBack) restoreCutState(files);
+  // Attributes that were cut hide the file that they belong to, and say nothing that is needed.
+  for (const attributes of [`${files.state}.attrs`, `${files.state}.bak.attrs`]) {
+    if (existsSync(attributes) && !isJson(attributes)) rmSync(attributes);
+  }
   if (locksIn(files).length > 0) await pulumiOutput(target, ["cancel", target.stack, "--yes"]);
+  return takenBack;
 }
 
 function stateFiles({ cwd, project, stack }: Target): StateFiles | undefined {

@@ -83,9 +83,9 @@ export async function look(target: Target): Promise<Findings> {
 export async function recover(target: Target): Promise<Findings> {
   const hold = await holdOf(target);
   if (hold === "held") return look(target);
-  await releaseHold(target);
+  const takenBack = await releaseHold(target);
   const surveyed = await survey(target);
-  await removeUnrecorded(target, surveyed, hold === "cut");
+  await removeUnrecorded(target, surveyed, takenBack);
   if (surveyed.pending.length > 0) await forgetPending(target, surveyed.checkpoint);
   return findingsOf(hold, surveyed);
 }

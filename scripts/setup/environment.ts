@@ -24,12 +24,20 @@ export async function stateOfItsOwn<T>(work: (env: Record<string, string>, folde
   const folder = await mkdtemp(join(tmpdir(), "dockyard-state-"));
   try {
     return await work(
-      { ...pulumiEnvironment(), PULUMI_BACKEND_URL: `file://${folder}`, PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex") },
+      { ...pulumiEnvironment(), PULUMI_BACKEND_URL: backendIn(folder), PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex") },
       folder,
     );
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * A backend of plain files in a folder, without the file of attributes beside each: that is not replaced in one step, and a run that is killed
+ * while it writes one leaves a state that cannot be read.
+ */
+function backendIn(folder: string): string {
+  return `file://${folder}?metadata=skip`;
 }
 
 function backend({ home }: PulumiInstallation): Record<string, string> {
@@ -38,7 +46,7 @@ function backend({ home }: PulumiInstallation): Record<string, string> {
   if (chosen !== undefined)
     return { PULUMI_BACKEND_URL: chosen, ...(home === userCredentials ? {} : { PULUMI_CREDENTIALS_PATH: userCredentials }) };
   mkdirSync(PRIVATE, { recursive: true, mode: 0o700 });
-  return { PULUMI_BACKEND_URL: `file://${PRIVATE}`, ...passphrase() };
+  return { PULUMI_BACKEND_URL: backendIn(PRIVATE), ...passphrase() };
 }
 
 function passphrase(): Record<string, string> {
