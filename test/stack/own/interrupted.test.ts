@@ -198,7 +198,7 @@ describe("npm run up", () => {
       all = up.all;
       expect(up.exitCode, all).toBe(0);
     });
-    expect(all).toContain("Making again what is gone, before anything else.");
+    expect(all).toContain("Making again what is gone, before anything else: discovery-2, discovery-2-gate.");
     // The lost one is made as it is to be, so its turn finds nothing more to change.
     expect(events.filter((event) => event.startsWith("create discovery-"))).toEqual([2, 1, 3].map((n) => `create discovery-${n}`));
     expect(await raftPeers(endpoints.consul)).toHaveLength(3);
