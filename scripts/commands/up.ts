@@ -15,7 +15,7 @@ export default async function up(args: readonly string[]): Promise<number> {
   for (const volume of lostData) console.log(`The data volume ${volume} is gone, with all that was in it: it is made anew, empty.`);
   // A cluster that lacks a node spares no other one, so what is gone is made again before anything is changed.
   if (lost.length + again.length > 0) {
-    console.log(`Making again what is gone, before anything else: ${lost.map((urn) => urn.split("::").pop()).join(", ")}.`);
+    console.log(`Making again what is gone, before anything else: ${[...lost, ...again].map((urn) => urn.split("::").pop()).join(", ")}.`);
     const options = [...lost.flatMap((urn) => ["--target", urn]), ...again.flatMap((urn) => ["--target-replace", urn])];
     const code = await run("--refresh", ...options);
     if (code !== 0) return code;
