@@ -18,6 +18,9 @@ export interface Leaving {
 
 const QUEUES = "queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable";
 
+/** How long the queues' new leaders may take until the others know of them: an election's timeout (5 s at most) and room. */
+const LED_ELSEWHERE_SECONDS = 30;
+
 /**
  * Makes a broker leave its cluster before its container goes.
  *
@@ -57,12 +60,19 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
     `  case $others in *'"running":false'*) refuse "another broker is down, and this one may be needed. Bring it back first: $nodes" ;; esac`,
     `  names=$(echo "$others" | sed 's/.*"name":"\\([^"]*\\)".*/\\1/')`,
     `  for name in $names; do survivor ${growQueues("$name")} >&2 || refuse "the quorum queues cannot be moved to $name"; done`,
-    `  lost() { survivor ${apiCommand(QUEUES)} | tr '{' '\\n' | grep '"name":' | grep -F '"${node}"'; }`,
-    `  only=$(lost | grep -E '"members":\\["${node}"\\]|"type":"classic"' | grep '"durable":true')`,
+    // What is not told is not taken for "none".
+    `  look() { queues=$(survivor ${apiCommand(QUEUES)}) || refuse "the queues cannot be listed"; here=$(echo "$queues" | tr '{' '\\n' | grep '"name":' | grep -F '"${node}"'); }`,
+    "  look",
+    `  only=$(echo "$here" | grep -E '"members":\\["${node}"\\]|"type":"classic"' | grep '"durable":true')`,
     `  [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"`,
     // Before anything of it stops: a queue of two members needs both to let one go, and a broker that is drained has stopped its own.
     `  survivor ${apiCommand(`queues/quorum/replicas/on/${node}/shrink`, "--request", "DELETE", "--max-time", "60")} >&2 || refuse "its members of the quorum queues cannot be removed"`,
-    `  member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"`,
+    // A queue that it led tells a moment later that another leads it now.
+    `  deadline=$(( $(date +%s) + ${LED_ELSEWHERE_SECONDS} ))`,
+    `  while look; member=$(echo "$here" | grep '"type":"quorum"'); do`,
+    `    [ "$(date +%s)" -lt "$deadline" ] || refuse "these queues keep their members on it: $member"`,
+    "    sleep 0.2",
+    "  done",
     // It must not be started again to join anew.
     "  if there; then",
     `    ${docker} update --restart no ${broker.container} >/dev/null || exit 1`,

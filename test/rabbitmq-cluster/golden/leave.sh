@@ -16,11 +16,16 @@ if echo "$nodes" | grep -qF '"rabbit@queue-3"'; then
   case $others in *'"running":false'*) refuse "another broker is down, and this one may be needed. Bring it back first: $nodes" ;; esac
   names=$(echo "$others" | sed 's/.*"name":"\([^"]*\)".*/\1/')
   for name in $names; do survivor curl --config /etc/rabbitmq/node/current/operator.curl --request POST --header 'content-type: application/json' --data '{"strategy":"all","vhost_pattern":".*","queue_pattern":".*"}' --max-time 60 "http://127.0.0.1:15672/api/queues/quorum/replicas/on/$name/grow" >&2 || refuse "the quorum queues cannot be moved to $name"; done
-  lost() { survivor curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable" | tr '{' '\n' | grep '"name":' | grep -F '"rabbit@queue-3"'; }
-  only=$(lost | grep -E '"members":\["rabbit@queue-3"\]|"type":"classic"' | grep '"durable":true')
+  look() { queues=$(survivor curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable") || refuse "the queues cannot be listed"; here=$(echo "$queues" | tr '{' '\n' | grep '"name":' | grep -F '"rabbit@queue-3"'); }
+  look
+  only=$(echo "$here" | grep -E '"members":\["rabbit@queue-3"\]|"type":"classic"' | grep '"durable":true')
   [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"
   survivor curl --config /etc/rabbitmq/node/current/operator.curl --request DELETE --max-time 60 "http://127.0.0.1:15672/api/queues/quorum/replicas/on/rabbit@queue-3/shrink" >&2 || refuse "its members of the quorum queues cannot be removed"
-  member=$(lost | grep '"type":"quorum"') && refuse "these queues keep their members on it: $member"
+  deadline=$(( $(date +%s) + 30 ))
+  while look; member=$(echo "$here" | grep '"type":"quorum"'); do
+    [ "$(date +%s)" -lt "$deadline" ] || refuse "these queues keep their members on it: $member"
+    sleep 0.2
+  done
   if there; then
     docker update --restart no shop-dev-queue-3 >/dev/null || exit 1
     if running; then docker exec shop-dev-queue-3 rabbitmqctl --quiet stop_app >&2 || refuse "it does not stop"; fi
