@@ -5,17 +5,30 @@ const Module = require("node:module");
 // A language host that has ts-node registered anyway leaves its own mapping of stacks behind; tsx brings the one that fits.
 delete Error.prepareStackTrace;
 
-// @pulumi/pulumi brings npm's resolver of dependency trees along for programs that hand functions to the cloud: 400 modules and a third of
-// a preview's own time. It is loaded at its first use.
+// @pulumi/pulumi brings along what hands functions to the cloud and what drives Pulumi from a program: 500 modules and a third of a
+// preview's own time. They are loaded at their first use.
+const RARELY_USED = new Set(["@npmcli/arborist", "normalize-package-data", "./automation"]);
 const load = Module._load;
-Module._load = function (request, ...rest) {
-  if (request !== "@npmcli/arborist") return load.call(this, request, ...rest);
-  return new Proxy({}, { get: (_, key) => (key === "__esModule" ? true : load.call(Module, request, ...rest)[key]) });
+Module._load = function (request, parent, ...rest) {
+  if (!RARELY_USED.has(request) || !parent.filename?.includes("/@pulumi/pulumi/")) return load.call(this, request, parent, ...rest);
+  return new Proxy(
+    {},
+    {
+      get: (_, key) => {
+        if (key === "__esModule") return true;
+        const module = load.call(Module, request, parent, ...rest);
+        return key === "default" && !module.__esModule ? module : module[key];
+      },
+    },
+  );
 };
 
-// Pulumi notes the stack of every promise that it makes, for a report of leaks that has to be asked for; mapped to TypeScript these are a
-// tenth of a preview's own time.
-if (!process.env.PULUMI_DEBUG_PROMISE_LEAKS) {
+// What Pulumi notes for those who look for a fault in it or in its SDK, a tenth of a preview's own time: the stack of every promise and of
+// every resource, each mapped to TypeScript, and four messages a resource that only `pulumi --debug` shows. PULUMI_DEBUG_COMMANDS, with
+// which Pulumi shows its commands for debugging, brings them back.
+if (!process.env.PULUMI_DEBUG_COMMANDS) {
+  require("@pulumi/pulumi/log").debug = () => Promise.resolve();
+  require("@pulumi/pulumi/resource").Resource.stackTrace = () => [];
   const debuggable = require("@pulumi/pulumi/runtime/debuggable");
   const { debuggablePromise } = debuggable;
   debuggable.debuggablePromise = function (...args) {

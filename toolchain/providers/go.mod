@@ -5,6 +5,8 @@ go 1.26
 replace (
 	// The bridge needs its own fork of the Terraform plugin SDK.
 	github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
+	// Later releases make tables of all characters as they start, 20 ms at every start of every plugin; nothing here asks for a width.
+	github.com/mattn/go-runewidth => github.com/mattn/go-runewidth v0.0.16
 	// The provider's module is named after its former home.
 	github.com/terraform-providers/terraform-provider-docker => github.com/kreuzwerker/terraform-provider-docker v0.0.0-20260916201441-96d331c98ff4
 	// Only a package below a provider may import the provider's internal packages.

@@ -48,6 +48,7 @@ func providerInfo() tfbridge.ProviderInfo {
 		},
 	}
 	info.SetAutonaming(255, "-")
+	bridge.NameFields(&info)
 	return info
 }
 
