@@ -18,6 +18,9 @@ export interface Leaving {
 
 const QUEUES = "queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable";
 
+/** Puts each queue of a list on a line of its own. A brace may be in a queue's name, a key behind one may not: what ends a name is no key's quote. */
+const ONE_A_LINE = String.raw`awk '{ gsub(/},[{]"[a-z]+":/, "\n&"); print }'`;
+
 /** How long the queues' new leaders may take until the others know of them: an election's timeout (5 s at most) and room. */
 const LED_ELSEWHERE_SECONDS = 30;
 
@@ -61,7 +64,7 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
     `  names=$(echo "$others" | sed 's/.*"name":"\\([^"]*\\)".*/\\1/')`,
     `  for name in $names; do survivor ${growQueues("$name")} >&2 || refuse "the quorum queues cannot be moved to $name"; done`,
     // What is not told is not taken for "none".
-    `  look() { queues=$(survivor ${apiCommand(QUEUES)}) || refuse "the queues cannot be listed"; here=$(echo "$queues" | tr '{' '\\n' | grep '"name":' | grep -F '"${node}"'); }`,
+    `  look() { queues=$(survivor ${apiCommand(QUEUES)}) || refuse "the queues cannot be listed"; here=$(printf '%s\\n' "$queues" | ${ONE_A_LINE} | grep '"name":' | grep -F '"${node}"'); }`,
     "  look",
     `  only=$(echo "$here" | grep -E '"members":\\["${node}"\\]|"type":"classic"' | grep '"durable":true')`,
     `  [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"`,

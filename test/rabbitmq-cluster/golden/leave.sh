@@ -16,7 +16,7 @@ if echo "$nodes" | grep -qF '"rabbit@queue-3"'; then
   case $others in *'"running":false'*) refuse "another broker is down, and this one may be needed. Bring it back first: $nodes" ;; esac
   names=$(echo "$others" | sed 's/.*"name":"\([^"]*\)".*/\1/')
   for name in $names; do survivor curl --config /etc/rabbitmq/node/current/operator.curl --request POST --header 'content-type: application/json' --data '{"strategy":"all","vhost_pattern":".*","queue_pattern":".*"}' --max-time 60 "http://127.0.0.1:15672/api/queues/quorum/replicas/on/$name/grow" >&2 || refuse "the quorum queues cannot be moved to $name"; done
-  look() { queues=$(survivor curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable") || refuse "the queues cannot be listed"; here=$(echo "$queues" | tr '{' '\n' | grep '"name":' | grep -F '"rabbit@queue-3"'); }
+  look() { queues=$(survivor curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues?disable_stats=true&enable_queue_totals=true&columns=name,vhost,type,node,members,durable") || refuse "the queues cannot be listed"; here=$(printf '%s\n' "$queues" | awk '{ gsub(/},[{]"[a-z]+":/, "\n&"); print }' | grep '"name":' | grep -F '"rabbit@queue-3"'); }
   look
   only=$(echo "$here" | grep -E '"members":\["rabbit@queue-3"\]|"type":"classic"' | grep '"durable":true')
   [ -z "$only" ] || refuse "these queues are on it alone. Delete them or move their messages first: $only"
