@@ -1,5 +1,5 @@
 // The first step of every command in package.json: has nothing but Node itself, installs the packages, then runs scripts/cli.ts.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,11 +13,15 @@ if (Number(major) < 20) {
 }
 
 installPackages();
-const { status, signal } = spawnSync(process.execPath, ["--import", "tsx", join(root, "scripts", "cli.ts"), ...process.argv.slice(2)], {
+const command = spawn(process.execPath, ["--import", "tsx", join(root, "scripts", "cli.ts"), ...process.argv.slice(2)], {
   cwd: root,
   stdio: "inherit",
 });
-process.exit(signal ? 130 : (status ?? 1));
+// The command ends in its own time, and this process behind it: the prompt must not come back while Pulumi still works. A terminal sends its
+// Ctrl-C to both; what is sent to this process alone is handed on.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => command.kill("SIGTERM"));
+command.on("exit", (status, signal) => process.exit(signal ? 130 : (status ?? 1)));
 
 /** Runs `npm ci` where the installed packages are not those of the lock file; the marker says of which lock file they are. */
 function installPackages() {

@@ -7,7 +7,7 @@ import { parseTarget, pulumi } from "../stack";
 export default async function down(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi"]);
-  const { hosts } = await recover(target);
+  const { hosts = [] } = (await recover(target)) ?? {};
   // The clusters stop as they are: nobody leaves, so that all come back to each other.
   const code = await pulumi(target, ["destroy", "--stack", target.stack, "--yes", "--skip-preview", ...rest], { DOCKYARD_STOP: "1" });
   if (code !== 0) return code;

@@ -1,8 +1,9 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
 import logUpdate from "log-update";
+import { askEngine } from "../recovery/recover";
 import { setup } from "../setup/setup";
-import { SetupError, run } from "../setup/shell";
+import { SetupError, lastWords } from "../setup/shell";
 import { StackHost, Target, exportedStack, parseTarget, stackHosts } from "../stack";
 
 /** Milliseconds between two looks. */
@@ -15,14 +16,37 @@ interface InspectedContainer {
   NetworkSettings: { Networks: Record<string, { IPAddress: string }> };
 }
 
-/** Shows the stack's nodes: live in a terminal until Ctrl-C, once elsewhere or with `--once`. Exits 1 when a node is not healthy. */
+/** A node as the state has it. */
+interface RecordedNode {
+  readonly component: string;
+  readonly node: string;
+  readonly host: string;
+  readonly image: string;
+}
+
+/** A stack as its state has it. */
+interface Recorded {
+  readonly hosts: readonly StackHost[];
+  readonly nodes: readonly RecordedNode[];
+}
+
+interface Row {
+  readonly sortKey: string;
+  readonly healthy: boolean;
+  readonly cells: readonly string[];
+}
+
+/**
+ * Shows the stack's nodes: live in a terminal until Ctrl-C, once elsewhere or with `--once`. Exits 1 when a node is not healthy, when one is
+ * missing, and when a host cannot be reached.
+ */
 export default async function status(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi"]);
-  const hosts = await hostsOf(target);
+  const recorded = await recordedStack(target);
   const live = Boolean(process.stdout.isTTY) && !rest.includes("--once");
   for (;;) {
-    const { table, healthy } = await look(target, hosts);
+    const { table, healthy } = await look(target, recorded);
     if (!live) {
       console.log(table);
       return healthy ? 0 : 1;
@@ -32,38 +56,58 @@ export default async function status(args: readonly string[]): Promise<number> {
   }
 }
 
-async function hostsOf(target: Target): Promise<readonly StackHost[]> {
+async function recordedStack(target: Target): Promise<Recorded> {
   const exported = await exportedStack(target);
   if (exported === undefined) throw new SetupError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
-  const { deployment } = JSON.parse(exported) as { deployment?: { resources?: Parameters<typeof stackHosts>[0] } };
-  return stackHosts(deployment?.resources ?? []);
+  const { deployment } = JSON.parse(exported) as { deployment?: { resources?: RecordedResource[] } };
+  const resources = deployment?.resources ?? [];
+  return { hosts: stackHosts(resources), nodes: resources.filter(({ type }) => type === "docker:index/container:Container").map(nodeOf) };
 }
 
-async function look(target: Target, hosts: readonly StackHost[]): Promise<{ table: string; healthy: boolean }> {
-  const rows = (await Promise.all(hosts.map((host) => hostRows(target, host))))
-    .flat()
-    .sort((a, b) => a.sortKey.localeCompare(b.sortKey, "en", { numeric: true }));
+type RecordedResource = Parameters<typeof stackHosts>[0][number];
+
+function nodeOf({ inputs = {}, provider = "" }: RecordedResource): RecordedNode {
+  const labels = inputs.labels as { label: string; value: string }[];
+  const label = (name: string) => labels.find((each) => each.label === `dockyard.${name}`)?.value ?? "";
+  const host = /::host-([^:]+)::/.exec(provider)?.[1] ?? "local";
+  return { host, image: String(inputs.image), component: label("component"), node: label("node") };
+}
+
+async function look(target: Target, { hosts, nodes }: Recorded): Promise<{ table: string; healthy: boolean }> {
+  const answers = await Promise.all(hosts.map((host) => hostRows(target, host)));
+  const found = answers.flatMap(({ rows }) => rows);
+  const unreachable = hosts.filter((_, index) => answers[index]?.error !== undefined).map(({ name }) => name);
+  const missing = nodes
+    .filter(({ component, node }) => !found.some(({ sortKey }) => sortKey === `${component} ${node}`))
+    .map(({ component, node, host, image }): Row => {
+      const health = unreachable.includes(host) ? "unknown" : "missing";
+      return { sortKey: `${component} ${node}`, healthy: false, cells: [component, node, host, health, image, "-", "-"] };
+    });
+  const rows = [...found, ...missing].sort((a, b) => a.sortKey.localeCompare(b.sortKey, "en", { numeric: true }));
   const header = ["COMPONENT", "NODE", "HOST", "HEALTH", "IMAGE", "ADDRESS", "UPTIME"];
   return {
     table:
       rows.length === 0
         ? `Nothing of the stack ${target.stack} runs; \`npm run up\` brings it up.`
-        : columns([header, ...rows.map(({ cells }) => cells)]),
-    healthy: rows.length > 0 && rows.every(({ healthy }) => healthy),
+        : [columns([header, ...rows.map(({ cells }) => cells)]), ...answers.flatMap(({ error }) => error ?? [])].join("\n\n"),
+    healthy: rows.length > 0 && unreachable.length === 0 && rows.every(({ healthy }) => healthy),
   };
 }
 
-async function hostRows({ label }: Target, { name, docker }: StackHost) {
-  const ids = (
-    await run([...docker, "ps", "--all", "--quiet", "--filter", `label=dockyard.stack=${label}`, "--filter", "label=dockyard.node"])
-  )
-    .split("\n")
-    .filter(Boolean);
-  if (ids.length === 0) return [];
+async function hostRows({ label }: Target, host: StackHost): Promise<{ rows: Row[]; error?: string }> {
+  const { name, docker } = host;
+  const filter = ["--filter", `label=dockyard.stack=${label}`, "--filter", "label=dockyard.node"];
+  let ids: string[];
+  try {
+    ids = (await askEngine(host, "ps", "--all", "--quiet", ...filter)).split("\n").filter(Boolean);
+  } catch (error) {
+    return { rows: [], error: lastWords(error) };
+  }
+  if (ids.length === 0) return { rows: [] };
   // One that is removed meanwhile is told as an error behind the others.
   const { stdout } = await execa(docker[0], [...docker.slice(1), "inspect", ...ids], { stdin: "ignore", reject: false });
   const containers = JSON.parse(stdout) as InspectedContainer[];
-  return containers.map(({ Config, State, NetworkSettings }) => {
+  const rows = containers.map(({ Config, State, NetworkSettings }) => {
     const health = State.Status === "running" ? (State.Health?.Status ?? "running") : `${State.Status} (${State.ExitCode})`;
     const component = Config.Labels["dockyard.component"] ?? "";
     const node = Config.Labels["dockyard.node"] ?? "";
@@ -75,6 +119,7 @@ async function hostRows({ label }: Target, { name, docker }: StackHost) {
       cells: [component, node, name, health, Config.Image, address || "-", uptime],
     };
   });
+  return { rows };
 }
 
 /** A span in its largest whole units: `3d 4h`, `12m 5s`. */

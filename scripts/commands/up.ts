@@ -1,3 +1,4 @@
+import { ExecaError } from "execa";
 import { recover, startStopped } from "../recovery/recover";
 import { setup } from "../setup/setup";
 import { Target, ensureStack, parseTarget, pulumi, pulumiOutput } from "../stack";
@@ -6,10 +7,11 @@ import { Target, ensureStack, parseTarget, pulumi, pulumiOutput } from "../stack
 export default async function up(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi", "images"]);
-  const { stopped, gone, lostData, undone } = await recover(target);
-  const refused = await startStopped(stopped);
+  const findings = await recover(target, () => isAccepted(target));
+  if (findings === undefined) return 1;
+  const { stopped, gone, lostData, undone } = findings;
+  const anew = await startStopped(stopped);
   await ensureStack(target);
-  // Pulumi previews first: what the program refuses is refused before anything is touched.
   const run = (...options: string[]) => pulumi(target, ["up", "--stack", target.stack, "--yes", ...options, ...rest]);
   const { lost, again } = await stillWanted(target, gone, undone);
   for (const volume of lostData) console.log(`The data volume ${volume} is gone, with all that was in it: it is made anew, empty.`);
@@ -20,7 +22,19 @@ export default async function up(args: readonly string[]): Promise<number> {
     const code = await run("--refresh", ...options);
     if (code !== 0) return code;
   }
-  return run(...(gone.length > 0 || refused ? ["--refresh"] : []));
+  return run(...(gone.length + undone.length > 0 || anew ? ["--refresh"] : []));
+}
+
+/** Whether the program can be brought up at all; says why not. Pulumi asks the same before it changes anything, but after this has mended. */
+async function isAccepted(target: Target): Promise<boolean> {
+  await ensureStack(target);
+  try {
+    await pulumiOutput(target, ["preview", "--stack", target.stack, "--non-interactive", "--suppress-progress"]);
+    return true;
+  } catch (error) {
+    console.error(error instanceof ExecaError ? `${String(error.stdout)}\n${String(error.stderr)}`.trim() : error);
+    return false;
+  }
 }
 
 /** Those of the lost and the undone resources that the program still has; where it is refused none, and `up` itself says why. */

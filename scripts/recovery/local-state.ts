@@ -24,25 +24,33 @@ export async function holdOf(target: Target): Promise<Hold> {
   return cut ? "cut" : "free";
 }
 
+/** A run whose last words about the state were lost. */
+export interface CutRun {
+  /** When it began, in ms since 1970; undefined where its lock is gone. */
+  readonly began: number | undefined;
+}
+
 /**
  * Lifts the lock of a dead run, and puts a state right that it was cut in writing.
  *
  * A state is taken back to the step before, which Pulumi keeps beside it, else to the end of the last whole run. Where there is neither, the
- * cut run was the stack's first, and the state is begun anew.
+ * cut run was the stack's first, and the state is begun anew. A lock of a live run stays, whenever it was taken.
  *
- * @returns Whether a state was taken back, so that it may lack what the engines have.
+ * @returns The run whose state was taken back, so that it may lack what the engines have; undefined where none was.
  */
-export async function releaseHold(target: Target): Promise<boolean> {
+export function releaseHold(target: Target): CutRun | undefined {
   const files = stateFiles(target);
-  if (files === undefined) return false;
-  const takenBack = existsSync(files.state) && !isJson(files.state);
-  if (takenBack) restoreCutState(files);
+  if (files === undefined) return undefined;
+  const dead = locksIn(files).filter((lock) => !isLive(lock));
+  const cut = existsSync(files.state) && !isJson(files.state) ? { began: beginOf(dead) } : undefined;
+  if (cut) restoreCutState(files);
   // Attributes that were cut hide the file that they belong to, and say nothing that is needed.
   for (const attributes of [`${files.state}.attrs`, `${files.state}.bak.attrs`]) {
     if (existsSync(attributes) && !isJson(attributes)) rmSync(attributes);
   }
-  if (locksIn(files).length > 0) await pulumiOutput(target, ["cancel", target.stack, "--yes"]);
-  return takenBack;
+  // Not by `pulumi cancel`, which lifts every lock: another run may have begun by now.
+  for (const lock of dead) for (const file of [lock, `${lock}.attrs`]) rmSync(file, { force: true });
+  return cut;
 }
 
 function stateFiles({ cwd, project, stack }: Target): StateFiles | undefined {
@@ -73,14 +81,32 @@ function locksIn({ locks }: StateFiles): string[] {
   return filesIn(locks, ".json");
 }
 
+/** What Pulumi writes into a lock. */
+interface Lock {
+  readonly pid: number;
+  readonly hostname: string;
+  /** As in ISO 8601. */
+  readonly timestamp: string;
+}
+
+function readLock(file: string): Lock | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Lock;
+  } catch {
+    return undefined;
+  }
+}
+
+/** When the first of the runs that left these locks began; to the second, as an engine tells times. */
+function beginOf(locks: readonly string[]): number | undefined {
+  const times = locks.map((file) => Date.parse(readLock(file)?.timestamp ?? "")).filter(Number.isFinite);
+  return times.length === 0 ? undefined : Math.floor(Math.min(...times) / 1000) * 1000;
+}
+
 /** A lock that cannot be read may be one that is just being written, so it counts as live. */
 function isLive(file: string): boolean {
-  let lock: { pid: number; hostname: string };
-  try {
-    lock = JSON.parse(readFileSync(file, "utf8")) as typeof lock;
-  } catch {
-    return existsSync(file);
-  }
+  const lock = readLock(file);
+  if (lock === undefined) return existsSync(file);
   try {
     // A process that has ended but was not waited for has no command line, and its number may be another's by now.
     return lock.hostname !== hostname() || readFileSync(`/proc/${lock.pid}/cmdline`, "utf8").includes("pulumi");

@@ -1,6 +1,6 @@
 import { SetupError, lastWords, run } from "../setup/shell";
-import { Docker, Target, exportedStack, pulumiOutput, stackHosts } from "../stack";
-import { Hold, holdOf, releaseHold } from "./local-state";
+import { Docker, StackHost, Target, exportedStack, pulumiOutput, stackHosts } from "../stack";
+import { CutRun, Hold, holdOf, releaseHold } from "./local-state";
 
 interface Resource {
   readonly urn: string;
@@ -34,6 +34,8 @@ interface Found {
   readonly id: string;
   readonly name: string;
   readonly running: boolean;
+  /** When the engine made it, in ms since 1970, to the second; undefined of a volume. */
+  readonly created: number | undefined;
 }
 
 /** A stack as its state and the engines of its hosts have it. */
@@ -78,16 +80,25 @@ export async function look(target: Target): Promise<Findings> {
  * removed to be made again; what else the state does not know is not ours to remove. Operations that were under way are forgotten. No volume
  * is ever touched: data is found again by its name. While another run holds the stack nothing is done: Pulumi will refuse.
  *
+ * @param agree Asked before anything on an engine is touched, and only where something would be; false leaves all as it is.
+ * @returns undefined where `agree` said no.
  * @throws {SetupError} when the engine runs nodes of this stack and the state in use knows nothing of the stack at all.
  */
-export async function recover(target: Target): Promise<Findings> {
+export async function recover(target: Target, agree: () => Promise<boolean> = () => Promise.resolve(true)): Promise<Findings | undefined> {
   const hold = await holdOf(target);
   if (hold === "held") return look(target);
-  const takenBack = await releaseHold(target);
+  const cut = releaseHold(target);
   const surveyed = await survey(target);
-  await removeUnrecorded(target, surveyed, takenBack);
+  const leftovers = unrecorded(target, surveyed, cut);
+  const findings = findingsOf(hold, surveyed);
+  const { stopped, gone, undone, pending } = findings;
+  if ([leftovers, stopped, gone, undone, pending].some(({ length }) => length > 0) && !(await agree())) return undefined;
+  for (const { docker, kind, id, name } of leftovers) {
+    console.log(`Removing the ${kind} ${name}, which an interrupted run had made but not recorded.`);
+    await run(kind === "container" ? [...docker, "rm", "--force", id] : [...docker, "network", "rm", id]);
+  }
   if (surveyed.pending.length > 0) await forgetPending(target, surveyed.checkpoint);
-  return findingsOf(hold, surveyed);
+  return findings;
 }
 
 /** What the state says beside what the engines have. */
@@ -102,8 +113,8 @@ interface Survey {
 async function survey(target: Target): Promise<Survey> {
   const checkpoint = JSON.parse((await exportedStack(target)) ?? "{}") as Checkpoint;
   const { resources = [], pending_operations: pending = [] } = checkpoint.deployment ?? {};
-  const hosts = stackHosts(resources).map(({ docker }) => docker);
-  return { checkpoint, resources, pending, hosts, found: await findOnEngines(target, hosts) };
+  const hosts = stackHosts(resources);
+  return { checkpoint, resources, pending, hosts: hosts.map(({ docker }) => docker), found: await findOnEngines(target, hosts) };
 }
 
 function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): Findings {
@@ -129,11 +140,11 @@ function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): F
 }
 
 /**
- * Whether a deletion was cut that a creation makes good, as of a registration: what it had taken away by then is back only once it is made again.
- * A membership has none: to make it again would be to leave.
+ * Whether a command's deletion was cut. Of a registration it had taken away some by then, which its creation brings back. A membership was
+ * leaving, and has no creation: made again it leaves to the end, and its node is then made anew and joins as a new one.
  */
 function isHalfTakenBack({ type, resource }: PendingOperation): boolean {
-  return type === "deleting" && resource.type === COMMAND && resource.inputs?.create !== undefined && resource.inputs.delete !== undefined;
+  return type === "deleting" && resource.type === COMMAND && resource.inputs?.delete !== undefined;
 }
 
 function nameOf(urn: string): string {
@@ -149,58 +160,78 @@ const KINDS: Readonly<Record<string, Found["kind"]>> = {
 
 const COMMAND = "command:local:Command";
 
-async function findOnEngines({ label }: Target, hosts: readonly Docker[]): Promise<Found[]> {
-  const filter = ["--no-trunc", "--filter", `label=dockyard.stack=${label}`];
+/** How long an engine may take to list what it has, in ms; one that cannot be reached does not answer at all. */
+const ENGINE_PATIENCE = 30_000;
+
+/** Asks the engine of a host for a list. @throws {SetupError} naming the host when its engine does not answer. */
+export async function askEngine({ name, docker }: StackHost, ...args: string[]): Promise<string> {
+  try {
+    return await run([...docker, ...args], { timeout: ENGINE_PATIENCE });
+  } catch (error) {
+    throw new SetupError(
+      `The engine of host ${name} (${docker[2] ?? "this machine's"}) does not answer: ${lastWords(error)}\n` +
+        "Bring it back and run the command again.",
+    );
+  }
+}
+
+async function findOnEngines({ label }: Target, hosts: readonly StackHost[]): Promise<Found[]> {
+  const filter = ["--filter", `label=dockyard.stack=${label}`];
   const found = await Promise.all(
-    hosts.map(async (docker) => {
-      const containers = await run([
-        ...docker,
-        "ps",
-        "--all",
-        ...filter,
-        "--filter",
-        "label=dockyard.node",
-        "--format",
-        "{{.ID}}\t{{.Names}}\t{{.State}}",
+    hosts.map(async (host) => {
+      const [containers, networks, volumes] = await Promise.all([
+        askEngine(
+          host,
+          ...["ps", "--all", "--no-trunc", ...filter, "--filter", "label=dockyard.node"],
+          ...["--format", "{{.ID}}\t{{.Names}}\t{{.State}}\t{{.CreatedAt}}"],
+        ),
+        askEngine(host, "network", "ls", "--no-trunc", ...filter, "--format", "{{.ID}}\t{{.Name}}\trunning\t{{.CreatedAt}}"),
+        askEngine(host, "volume", "ls", "--format", "{{.Name}}\t{{.Name}}\trunning"),
       ]);
-      const networks = await run([...docker, "network", "ls", ...filter, "--format", "{{.ID}}\t{{.Name}}\trunning"]);
-      const volumes = await run([...docker, "volume", "ls", "--format", "{{.Name}}\t{{.Name}}\trunning"]);
-      return [...rows(docker, "container", containers), ...rows(docker, "network", networks), ...rows(docker, "volume", volumes)];
+      return [...rows(host, "container", containers), ...rows(host, "network", networks), ...rows(host, "volume", volumes)];
     }),
   );
   return found.flat();
 }
 
-function rows(docker: Docker, kind: Found["kind"], lines: string): Found[] {
+function rows({ docker }: StackHost, kind: Found["kind"], lines: string): Found[] {
   return lines
     .split("\n")
     .filter(Boolean)
     .map((line) => {
-      const [id = "", name = "", state = ""] = line.split("\t");
-      return { docker, kind, id, name, running: state === "running" };
+      const [id = "", name = "", state = "", created = ""] = line.split("\t");
+      return { docker, kind, id, name, running: state === "running", created: engineTime(created) };
     });
 }
 
-async function removeUnrecorded(target: Target, { found, resources, pending }: Survey, cut: boolean): Promise<void> {
+/** `2026-11-25 10:12:38.123 +0000 UTC` to the second. */
+function engineTime(text: string): number | undefined {
+  const [, day, time, zone] = /^(\S+) ([\d:]+)\S* ([+-]\d{4})/.exec(text) ?? [];
+  return day === undefined ? undefined : Date.parse(`${day}T${time}${zone?.replace(/\d\d$/, ":$&")}`);
+}
+
+/**
+ * What the engines have of the stack, the state does not know, and an interrupted run made; what else the state does not know is told and left.
+ *
+ * The step that a cut state has lost is one of which nothing says that it was under way: what the engine made since the run began is its own.
+ */
+function unrecorded(target: Target, { found, resources, pending }: Survey, cut: CutRun | undefined): Found[] {
   const recorded = new Set(resources.map(({ id }) => id));
+  const knowsStack = resources.some(({ type }) => type in KINDS);
   const inTheMaking = new Set(pending.map(({ resource }) => `${target.label}-${nameOf(resource.urn)}`));
-  const unrecorded = found.filter(({ kind, id }) => kind !== "volume" && !recorded.has(id));
-  const foreign = unrecorded.filter(({ name }) => !inTheMaking.has(name));
-  if (!cut && foreign.length > 0 && !resources.some(({ type }) => type in KINDS)) {
+  const ofTheCutRun = ({ created = 0 }: Found) => cut !== undefined && (cut.began === undefined ? knowsStack : created >= cut.began);
+  const unknown = found.filter(({ kind, id }) => kind !== "volume" && !recorded.has(id));
+  const leftovers = unknown.filter((each) => inTheMaking.has(each.name) || ofTheCutRun(each));
+  const strangers = unknown.filter((each) => !leftovers.includes(each));
+  if (strangers.length > 0 && !knowsStack) {
     throw new SetupError(
-      `${foreign.map(({ name }) => name).join(", ")} belong to a stack ${target.stack} whose state is somewhere else: another checkout, another backend, or a deleted .state/. ` +
+      `${strangers.map(({ name }) => name).join(", ")} belong to a stack ${target.stack} whose state is somewhere else: another checkout, another backend, or a deleted .state/. ` +
         "Use that state, choose another stack with --stack, or remove them yourself if they are not needed; their data volumes can stay.",
     );
   }
-  for (const { docker, kind, id, name } of unrecorded) {
-    // The step that a cut state has lost is one of which nothing says that it was under way.
-    if (!cut && !inTheMaking.has(name)) {
-      console.log(`The ${kind} ${name} has the stack's labels, but the program did not make it: left alone.`);
-      continue;
-    }
-    console.log(`Removing the ${kind} ${name}, which an interrupted run had made but not recorded.`);
-    await run(kind === "container" ? [...docker, "rm", "--force", id] : [...docker, "network", "rm", id]);
-  }
+  for (const { kind, name } of strangers)
+    console.log(`The ${kind} ${name} has the stack's labels, but the program did not make it: left alone.`);
+  return leftovers;
 }
 
 async function forgetPending(target: Target, checkpoint: Checkpoint): Promise<void> {
@@ -212,21 +243,23 @@ async function forgetPending(target: Target, checkpoint: Checkpoint): Promise<vo
 /**
  * Starts nodes that were stopped or killed by hand: the program says that they run.
  *
- * One that is not to be restarted has left its cluster and waits for its removal; started again it would join anew.
- *
- * @returns Whether one could not be started: a look at the engine shows that to Pulumi, which makes it anew as the program says by now.
+ * @returns Whether one could not be started, or is not to be restarted because it has left its cluster: a look at the engine shows that to
+ *   Pulumi, which makes it anew where the program says so by now. Started as it is it would join with what it had.
  */
 export async function startStopped(stopped: readonly Found[]): Promise<boolean> {
-  let refused = false;
+  let anew = false;
   for (const { docker, id, name } of stopped) {
-    if ((await run([...docker, "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", id])) === "no") continue;
+    if ((await run([...docker, "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", id])) === "no") {
+      anew = true;
+      continue;
+    }
     console.log(`Starting ${name}, which had been stopped.`);
     try {
       await run([...docker, "start", id]);
     } catch (error) {
       console.log(`${name} does not start, so it is made anew: ${lastWords(error)}`);
-      refused = true;
+      anew = true;
     }
   }
-  return refused;
+  return anew;
 }

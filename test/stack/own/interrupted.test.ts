@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readlink, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, mkdtemp, readdir, readlink, rm, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -69,6 +69,18 @@ async function processesIn(folder: string): Promise<string[]> {
 /** Folders of Pulumi's that hold states of earlier runs. */
 function olderStates(state: string): string[] {
   return ["backups", "history"].map((kind) => state.replace("/stacks/", `/${kind}/`).replace(/\.json$/, ""));
+}
+
+async function forgetOlderStates(state: string): Promise<void> {
+  await Promise.all([`${state}.bak`, ...olderStates(state)].map((path) => rm(path, { recursive: true })));
+}
+
+/** Leaves what a run that began then, and is dead, leaves of its lock. */
+async function leaveLock(state: string, began: number): Promise<void> {
+  const folder = state.replace("/stacks/", "/locks/organization/").replace(/\.json$/, "");
+  await mkdir(folder, { recursive: true });
+  const lock = { pid: 2 ** 22 + 1, username: "root", hostname: hostname(), timestamp: new Date(began).toISOString() };
+  await writeFile(join(folder, "0b5c9a4e-7f0e-4d0c-9d53-6f6d0f6f7b11.json"), JSON.stringify(lock));
 }
 
 /** Counts what the stack has on the engine. */
@@ -149,6 +161,42 @@ describe("npm run up", () => {
     await docker("volume", "rm", ...[4, 5].map((n) => stack.container(`discovery-${n}-data`)));
   });
 
+  it("has a server that was killed while it left join again where the shrink is taken back", async () => {
+    const { consul } = await stack.outputs<{ endpoints: { consul: string } }>().then(({ endpoints }) => endpoints);
+    const apiPort = Number(new URL(consul).port);
+    const settings = { apiPort, environment: { ROLL: "1" } };
+    await stack.up({ consul: { ...settings, servers: 5 } });
+    await stack.configure({ consul: { ...settings, servers: 3 } });
+    await cut("SIGKILL", "discovery-5-membership deleting");
+    // The server leaves and ends all the same, or is about to: the engine has been told.
+    await stack.configure({ consul: { ...settings, servers: 5 } });
+    const { exitCode, all } = await npm("up");
+    expect(exitCode, all).toBe(0);
+    expect(await raftPeers(consul)).toHaveLength(5);
+    const fifth = await docker(
+      "inspect",
+      "--format",
+      "{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}",
+      stack.container("discovery-5"),
+    );
+    expect(fifth).toBe("true unless-stopped");
+    expect(await stack.preview()).toEqual([]);
+    await stack.up({ consul: { ...settings, servers: 3 } });
+    expect(await raftPeers(consul)).toHaveLength(3);
+    await docker("volume", "rm", ...[4, 5].map((n) => stack.container(`discovery-${n}-data`)));
+  });
+
+  it("starts nothing for a program that is refused", async () => {
+    await docker("kill", stack.container("goods-1"));
+    await stack.configure({ goods: { instances: 0 } });
+    const refused = await npm("up");
+    expect(refused.exitCode, refused.all).toBe(1);
+    expect(refused.all).toContain("goods.instances: must be a whole number from 1");
+    expect((await containersOf(stack.label))["goods-1"]?.State.Running).toBe(false);
+    await stack.configure({ goods: {} });
+    await isAsIfNothingHadHappened();
+  });
+
   it("refuses to run beside another one, which is not disturbed", async () => {
     await stack.configure({ goods: { environment: { CHANGED: "1" } } });
     const first = npm("up");
@@ -221,8 +269,11 @@ describe("npm run up", () => {
     ["the step itself, where only its attributes are cut", (file: string) => writeFile(`${file}.attrs`, "")],
     ["the run before, where that copy is cut as well", (file: string) => writeFile(`${file}.bak`, "{")],
     [
-      "nothing, as in a stack's first run",
-      (file: string) => Promise.all([`${file}.bak`, ...olderStates(file)].map((path) => rm(path, { recursive: true }))),
+      "nothing, as in a stack's first run, which made all that is there",
+      async (file: string) => {
+        await forgetOlderStates(file);
+        await leaveLock(file, Math.min(...Object.values(await containersOf(stack.label)).map(({ Created }) => Date.parse(Created))));
+      },
     ],
   ])("goes on from %s when its state was cut", async (_, spoil) => {
     const file = await stack.stateFile();
@@ -236,8 +287,23 @@ describe("npm run up", () => {
     await isAsIfNothingHadHappened();
   });
 
+  it("refuses a stack whose nodes were there before its first run, which was cut, and touches none of them", async () => {
+    const before = await untouched();
+    const file = await stack.stateFile();
+    const state = await stack.storedState();
+    await forgetOlderStates(file);
+    await leaveLock(file, Date.now());
+    await writeFile(file, "");
+    const { exitCode, all } = await npm("up");
+    expect(exitCode).toBe(1);
+    expect(all).toContain("whose state is somewhere else");
+    expect(await untouched()).toEqual(before);
+    await writeFile(file, state);
+    await isAsIfNothingHadHappened();
+  });
+
   it("refuses a stack whose nodes run but whose state is somewhere else, and touches none of them", async () => {
-    const before = Object.values(await containersOf(stack.label)).map(({ Id, State }) => [Id, State.StartedAt]);
+    const before = await untouched();
     const elsewhere = await mkdtemp(join(tmpdir(), "dockyard-elsewhere-"));
     const { exitCode, all } = await execa(
       process.execPath,
@@ -252,6 +318,11 @@ describe("npm run up", () => {
     await rm(elsewhere, { recursive: true });
     expect(exitCode).toBe(1);
     expect(all).toContain("whose state is somewhere else");
-    expect(Object.values(await containersOf(stack.label)).map(({ Id, State }) => [Id, State.StartedAt])).toEqual(before);
+    expect(await untouched()).toEqual(before);
   });
 });
+
+/** By which it is seen that no container was made anew or started. */
+async function untouched() {
+  return Object.values(await containersOf(stack.label)).map(({ Id, State }) => [Id, State.StartedAt]);
+}

@@ -10,6 +10,8 @@ export async function docker(...args: string[]): Promise<string> {
 export interface InspectedContainer {
   Id: string;
   Name: string;
+  /** As in ISO 8601. */
+  Created: string;
   Config: { User: string; Env: string[]; Labels: Record<string, string>; Image: string };
   State: { Running: boolean; Pid: number; StartedAt: string; Health?: { Status: string } };
   HostConfig: {
@@ -20,6 +22,7 @@ export interface InspectedContainer {
     Memory: number;
     NanoCpus: number;
     PidsLimit: number | null;
+    RestartPolicy: { Name: string };
     PortBindings: Record<string, { HostIp: string; HostPort: string }[]> | null;
     LogConfig: { Config: Record<string, string> };
   };
