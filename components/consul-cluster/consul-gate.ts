@@ -95,8 +95,9 @@ export function consulLeaveCommand(node: ConsulNode, others: readonly ConsulNode
     '[ "$(echo "$peers" | tail -n +2 | wc -l)" -gt 1 ] || exit 0',
     `${exec} consul snapshot save /consul/data/before-leave.snap >&2 || exit 1`,
     `if echo "$peers" | grep -Eq '^${node.name} .* leader '; then ${exec} consul operator raft transfer-leader >&2 || exit 1; fi`,
-    // The agent ends when it has left, and must not be started again to join anew.
-    `${docker} update --restart no ${node.container} >/dev/null && ${exec} consul leave >&2 || exit 1`,
+    // The agent ends when it has left, and must not be started again to join anew; where it stays after all, it goes on as before.
+    `${docker} update --restart no ${node.container} >/dev/null || exit 1`,
+    `${exec} consul leave >&2 || { ${docker} update --restart unless-stopped ${node.container} >/dev/null; exit 1; }`,
     "until left; do",
     `  if [ "$(date +%s)" -ge "$((deadline + 30))" ]; then echo "${node.container} left, but the others still count it as a peer: $peers" >&2; exit 1; fi`,
     "  sleep 0.2",

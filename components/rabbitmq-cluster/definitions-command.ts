@@ -9,7 +9,8 @@ const RECORD = "dockyard";
  * Makes a running cluster as it is declared: the definitions come by standard input.
  *
  * What was declared before and is no more is removed; what somebody made by hand is left alone. What was declared is read from the cluster
- * itself, so that a removal is not forgotten over an `npm run down`. A vhost with queues stays, and the run fails.
+ * itself, so that a removal is not forgotten over an `npm run down`. What is about to be declared is written down before it is: a run that is
+ * cut leaves nothing that the next one does not know of. A vhost with queues is not taken away: the run is refused before it changes anything.
  */
 export function renderApplyDefinitions(brokers: readonly Broker[], managed: readonly string[]): string {
   const send = ["--header", "content-type: application/json", "--data-binary", "@-"];
@@ -27,18 +28,24 @@ export function renderApplyDefinitions(brokers: readonly Broker[], managed: read
     '  if [ "$(date +%s)" -ge "$deadline" ]; then echo "no broker answers" >&2; exit 1; fi',
     "  sleep 0.5",
     "done",
-    // Shell's own printf: the definitions are on no command line.
-    `printf %s "$definitions" | broker ${apiCommand("definitions", "--request", "POST", ...send)} >&2 || exit 1`,
-    `before=$(broker ${apiCommand(`global-parameters/${RECORD}`)} 2>/dev/null | sed -n 's/.*"value":"\\([^"]*\\)".*/\\1/p')`,
-    "for path in users/guest $before; do",
-    '  case $wanted in *" $path "*) continue ;; esac',
+    `before=$(broker ${apiCommand(`global-parameters/${RECORD}`)} 2>&1) || case $before in *404*) before= ;; *) echo "what was declared cannot be read: $before" >&2; exit 1 ;; esac`,
+    `before=$(printf %s "$before" | sed -n 's/.*"value":"\\([^"]*\\)".*/\\1/p')`,
+    `record() { printf '{"name":"${RECORD}","value":"%s"}' "$1" | broker ${apiCommand(`global-parameters/${RECORD}`, "--request", "PUT", ...send)} >&2 || exit 1; }`,
+    'removed=; for path in users/guest $before; do case $wanted in *" $path "*) ;; *) removed="$removed $path" ;; esac; done',
+    "for path in $removed; do",
     "  case $path in vhosts/*)",
-    `    queues=$(broker ${apiCommand("queues/${path#vhosts/}?columns=name")} 2>&1) || case $queues in *404*) continue ;; esac`,
+    `    queues=$(broker ${apiCommand("queues/${path#vhosts/}?columns=name")} 2>&1) || case $queues in *404*) continue ;; *) echo "the queues of \${path#vhosts/} cannot be listed: $queues" >&2; exit 1 ;; esac`,
     '    if [ "$queues" != "[]" ]; then echo "the vhost ${path#vhosts/} still has queues, and they would go with it: $queues. Delete them, or declare the vhost again" >&2; exit 1; fi',
     "  esac",
+    "done",
+    `both=\${wanted# }; for path in $before; do case $wanted in *" $path "*) ;; *) both="$both$path " ;; esac; done`,
+    'record "$both"',
+    // Shell's own printf: the definitions are on no command line.
+    `printf %s "$definitions" | broker ${apiCommand("definitions", "--request", "POST", ...send)} >&2 || exit 1`,
+    "for path in $removed; do",
     // What went with its user or its vhost is gone already.
     `  said=$(broker ${apiCommand("$path", "--request", "DELETE")} 2>&1) || case $said in *404*) ;; *) echo "$path cannot be removed: $said" >&2; exit 1 ;; esac`,
     "done",
-    `printf '{"name":"${RECORD}","value":"%s"}' "\${wanted# }" | broker ${apiCommand(`global-parameters/${RECORD}`, "--request", "PUT", ...send)} >&2 || exit 1`,
+    'record "${wanted# }"',
   ].join("\n");
 }

@@ -26,11 +26,16 @@ if echo "$nodes" | grep -qF '"rabbit@queue-3"'; then
     [ "$(date +%s)" -lt "$deadline" ] || refuse "these queues keep their members on it: $member"
     sleep 0.2
   done
+  stay() {
+    if there; then docker update --restart unless-stopped shop-dev-queue-3 >/dev/null; fi
+    if running; then docker exec shop-dev-queue-3 rabbitmqctl --quiet start_app >&2; fi
+    refuse "$1"
+  }
   if there; then
     docker update --restart no shop-dev-queue-3 >/dev/null || exit 1
-    if running; then docker exec shop-dev-queue-3 rabbitmqctl --quiet stop_app >&2 || refuse "it does not stop"; fi
+    if running; then docker exec shop-dev-queue-3 rabbitmqctl --quiet stop_app >&2 || stay "it does not stop"; fi
   fi
-  survivor rabbitmqctl --quiet forget_cluster_node rabbit@queue-3 >&2 || refuse "the others do not forget it"
+  survivor rabbitmqctl --quiet forget_cluster_node rabbit@queue-3 >&2 || stay "the others do not forget it"
 fi
 if there; then docker update --restart no shop-dev-queue-3 >/dev/null && docker stop --time 60 shop-dev-queue-3 >/dev/null || exit 1; fi
 docker run --rm --network none --user 5672:5672 --cap-drop ALL --security-opt no-new-privileges -v shop-dev-queue-3-data:/var/lib/rabbitmq --entrypoint /bin/sh rabbitmq:1 -c 'cd /var/lib/rabbitmq; [ ! -d mnesia ] || mv mnesia left-$(date +%Y%m%d-%H%M%S)'

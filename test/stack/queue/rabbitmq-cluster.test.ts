@@ -161,6 +161,8 @@ describe("a RabbitMQ cluster that changes", () => {
     expect(await refusalOf("orders", old)).toContain("ACCESS-REFUSED");
     expect(await refusalOf("orders", "another-password-of-orders")).toBeUndefined();
     expect(await stack.storedState()).not.toContain("another-password-of-orders");
+    // What a broker reads when it starts again.
+    expect(await docker("exec", first(), "cat", `${FILES}/definitions.json`)).toContain('"billing"');
     expect(await identities(["queue-1", "queue-2", "queue-3"])).toEqual(before);
     expect(await stack.preview()).toEqual([]);
 
@@ -172,10 +174,18 @@ describe("a RabbitMQ cluster that changes", () => {
 
   it("keeps a vhost that still has queues, and says so", async () => {
     await docker("exec", first(), "rabbitmqctl", "--quiet", "eval", DECLARE_IN_SPARE);
-    const without = { ...settings, vhosts: ["/"], permissions: [{ user: "orders", configure: ".*", write: ".*", read: ".*" }] };
+    const without = {
+      ...settings,
+      users: [{ name: "orders" }, { name: "passing" }],
+      vhosts: ["/"],
+      permissions: [{ user: "orders", configure: ".*", write: ".*", read: ".*" }],
+    };
     await expect(stack.up({ rabbitmq: without })).rejects.toThrow(/the vhost spare still has queues, and they would go with it/);
     expect((await api<{ name: string }[]>(first(), "queues/spare?columns=name")).map(({ name }) => name)).toEqual(["kept"]);
-    await stack.up({ rabbitmq: settings });
+    // Nothing else of it was done, so that going back is nothing to do.
+    const users = (await api<{ name: string }[]>(first(), "users?columns=name")).map(({ name }) => name).sort();
+    expect(users).toEqual(["dockyard", "orders", "watcher"]);
+    expect(await stack.preview({ rabbitmq: settings })).toEqual([]);
   });
 
   it("rolls a changed memory limit one broker at a time while messages are published, and every one is confirmed", async () => {
@@ -211,6 +221,17 @@ describe("a RabbitMQ cluster that changes", () => {
     expect((await containersOf(stack.label))["queue-5"]?.State.Running).toBe(true);
     await docker("start", stack.container("queue-2"));
     await untilWhole(containers(5));
+
+    // A brace in a name is like one around the queues of a list.
+    const alone = await connectTo(access, onLast.endpoints[0] ?? "");
+    const channel = await alone.createChannel();
+    await channel.assertQueue("a},{b", { durable: true, arguments: { "x-queue-type": "classic" } });
+    await expect(stack.up({ rabbitmq: settings })).rejects.toThrow(/queue-5 may not leave: these queues are on it alone.*a},{b/s);
+    const { "queue-5": fifth } = await containersOf(stack.label);
+    expect([fifth?.State.Running, fifth?.HostConfig.RestartPolicy.Name]).toEqual([true, "unless-stopped"]);
+    expect(await runningBrokers(first())).toHaveLength(5);
+    await channel.deleteQueue("a},{b");
+    await alone.close();
 
     const during = await publishedDuring(access, "shrunk", RATE, () => stack.up({ rabbitmq: settings }));
     expect(during.failed).toEqual([]);
