@@ -139,9 +139,18 @@ export function renderInstallCommand(
     `if [ -n "$runs" ]; then said=$(${exec} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
     `else said=$(${asItself} ${program} ${shellWord(image)} ${args.join(" ")} 2>&1) || refused=1; fi`,
     `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; exit 1; fi`,
+    `before=$(${asRoot} -c 'readlink ${mountPath}/current || true')`,
     // The link moves in one rename; the version before stays, for software that still has files of it open.
     `${asRoot} -c 'set -eu; cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,
-    ...(reload === undefined ? [] : [`if [ -n "$runs" ]; then ${exec} ${shellCommand(reload)} >&2; fi`]),
+    // What the software does not take up after all must not wait on the volume for its next start.
+    ...(reload === undefined
+      ? []
+      : [
+          `if [ -n "$runs" ] && ! ${exec} ${shellCommand(reload)} >&2; then`,
+          `  [ -z "$before" ] || [ "$before" = "\${folder##*/}" ] || ${asRoot} -c 'set -eu; cd ${mountPath}; ln -sfn "$1" current.new; mv -T current.new current' sh "$before"`,
+          `  echo "${container}: the configuration was not taken up, and the old one is back in its place" >&2; exit 1`,
+          "fi",
+        ]),
     'echo "${folder##*/}"',
   ].join("\n");
 }

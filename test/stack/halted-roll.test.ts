@@ -47,6 +47,24 @@ describe("a roll that cannot go on", () => {
     await stack.reset();
   });
 
+  it("puts the old configuration back where the software does not take up the new one", async () => {
+    const container = stack.container("gateway-1");
+    const current = () => docker("exec", container, "readlink", "/etc/gateway/current");
+    const before = await current();
+    // What nginx is told by to reload.
+    await docker("exec", container, "mv", "/tmp/nginx.pid", "/tmp/away.pid");
+    const said = await stack.up({ gateway: { ...settings.gateway, workers: 1 } }).then(() => "it went through", String);
+    expect(said).toContain(`${container}: the configuration was not taken up, and the old one is back in its place`);
+    expect(await current()).toBe(before);
+    expect((await get(`${gateway}/goods/1`)).status).toBe(200);
+    await docker("exec", container, "mv", "-f", "/tmp/away.pid", "/tmp/nginx.pid");
+    await stack.up();
+    expect(await current()).not.toBe(before);
+    await stack.reset();
+    await stack.up();
+    expect(await current()).toBe(before);
+  });
+
   it("does not begin while the majority needs the first server", async () => {
     await docker("stop", stack.container("discovery-3"));
     const before = await ids("discovery-1", "discovery-2");

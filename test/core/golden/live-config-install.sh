@@ -5,6 +5,10 @@ runs=; if [ "$state" = running ] && [ "$(docker -H ssh://far inspect --format '{
 if [ -n "$runs" ]; then said=$(docker -H ssh://far exec unit-thing-1 thing -t "$folder"/thing.conf 2>&1) || refused=1
 else said=$(docker -H ssh://far run --rm --label dockyard.stack=dockyard-unit --network none -v unit-thing-1-config:/etc/thing --security-opt no-new-privileges --user 7:8 --cap-drop ALL --tmpfs /run:mode=1777 --tmpfs /tmp:mode=1777 --entrypoint thing thing:1 -t "$folder"/thing.conf 2>&1) || refused=1; fi
 if [ -n "${refused:-}" ]; then echo "unit-thing-1: the configuration was refused and the old one stays: $said" >&2; exit 1; fi
+before=$(docker -H ssh://far run --rm -i --label dockyard.stack=dockyard-unit --network none -v unit-thing-1-config:/etc/thing --security-opt no-new-privileges --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER --entrypoint /bin/sh thing:1 -c 'readlink /etc/thing/current || true')
 docker -H ssh://far run --rm -i --label dockyard.stack=dockyard-unit --network none -v unit-thing-1-config:/etc/thing --security-opt no-new-privileges --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER --entrypoint /bin/sh thing:1 -c 'set -eu; cd /etc/thing; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "${folder##*/}"
-if [ -n "$runs" ]; then docker -H ssh://far exec unit-thing-1 thing reload >&2; fi
+if [ -n "$runs" ] && ! docker -H ssh://far exec unit-thing-1 thing reload >&2; then
+  [ -z "$before" ] || [ "$before" = "${folder##*/}" ] || docker -H ssh://far run --rm -i --label dockyard.stack=dockyard-unit --network none -v unit-thing-1-config:/etc/thing --security-opt no-new-privileges --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER --entrypoint /bin/sh thing:1 -c 'set -eu; cd /etc/thing; ln -sfn "$1" current.new; mv -T current.new current' sh "$before"
+  echo "unit-thing-1: the configuration was not taken up, and the old one is back in its place" >&2; exit 1
+fi
 echo "${folder##*/}"
