@@ -65,16 +65,25 @@ export class EventConsumer {
     const { events, counted, refused } = readBatch(batch);
     try {
       if (events.length > 0) this.tally.count(events);
-      if (isOpen()) for (const message of counted) channel.ack(message);
     } catch (error) {
       this.log.error({ err: error, events: events.length }, "events could not be counted");
-      refused.push(...counted);
+      refused.push(...counted.splice(0));
     }
+    if (isOpen()) this.answer(() => counted.forEach((message) => channel.ack(message)));
     if (refused.length === 0) return;
     for (const { fields, properties } of refused)
       this.log.warn({ event: String(properties.messageId), redelivered: fields.redelivered }, "an event goes back to its queue");
     await delay(RETRY_MS);
-    if (isOpen()) for (const message of refused) channel.nack(message, false, true);
+    if (isOpen()) this.answer(() => refused.forEach((message) => channel.nack(message, false, true)));
+  }
+
+  /** A channel that is about to close takes no answers; what it has none for is delivered again on the next one. */
+  private answer(send: () => void): void {
+    try {
+      send();
+    } catch (error) {
+      this.log.warn({ err: error }, "events could not be answered for, and will be delivered again");
+    }
   }
 }
 
