@@ -52,6 +52,9 @@ export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 
 const DEFAULT_SUBNET = "10.89.0.0/24";
 
+/** The longest prefix that leaves room for all of {@link FIRST_HOSTS}. */
+const LONGEST_PREFIX = 24;
+
 /** Where each component's nodes begin in the subnet, with room to grow up to the next. */
 const FIRST_HOSTS = { gateway: 10, proxy: 15, discovery: 21, queue: 31, goods: 41, order: 81, statistics: 121, ops: 151 };
 
@@ -76,7 +79,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
   }
   const section = <K extends SectionName>(name: K) => readSection(name, settings[name] ?? {}, faults);
   const config = {
-    ...readNetwork(section("network")),
+    ...readNetwork(section("network"), faults),
     consul: section("consul"),
     gateway: section("gateway"),
     goods: section("goods"),
@@ -120,7 +123,16 @@ function readSection<K extends SectionName>(name: K, given: unknown, faults: Fau
   return read as Section<K>;
 }
 
-function readNetwork({ subnet = DEFAULT_SUBNET }: Section<"network">): Pick<StackConfig, "network" | "virtualAddresses"> {
+function readNetwork(
+  { subnet: given = DEFAULT_SUBNET }: Section<"network">,
+  faults: Fault[],
+): Pick<StackConfig, "network" | "virtualAddresses"> {
+  const narrow = (Subnet.parse(given)?.prefix ?? 0) > LONGEST_PREFIX;
+  if (narrow) {
+    const remedy = `must have a prefix of ${LONGEST_PREFIX} or less: each component's nodes have a place of their own in 256 addresses`;
+    faults.push({ path: "dockyard:network.subnet", value: given, remedy });
+  }
+  const subnet = narrow ? DEFAULT_SUBNET : given;
   // A subnet that is none is told by the network itself; what the nodes get meanwhile is of no use, but checked.
   const parsed = Subnet.parse(subnet) ?? Subnet.parse(DEFAULT_SUBNET);
   const at = (host: number) => parsed?.at(host) ?? "";

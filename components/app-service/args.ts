@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
+import { anything, callback, checkShape, instanceOf, listOf, maybe, named, number, shape, text, texts } from "../core/argument-shape";
+import { CONSUL_CHECK, ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
 import { GatewayFollower, serviceName } from "../core/consul-registration";
 import { checkEnvironment } from "../core/environment";
@@ -7,9 +8,10 @@ import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
 import { NAME_PATTERN } from "../core/naming";
-import type { ContainerTransform, HealthCheck, PreparedMount } from "../core/service-container";
+import { HEALTH_CHECK, HealthCheck } from "../core/health-check";
+import type { ContainerTransform, PreparedMount } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
-import { UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
+import { UPSTREAM_ENTRY, UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
 import { instanceEnvironment } from "./instance-environment";
 
 export interface AppServiceArgs {
@@ -92,6 +94,32 @@ export interface AppServiceArgs {
   transform?: ContainerTransform;
 }
 
+const ARGUMENTS = shape<AppServiceArgs>({
+  network: instanceOf("ServiceNetwork"),
+  placement: maybe(instanceOf("Placement")),
+  image: text,
+  command: texts,
+  user: text,
+  instances: maybe(number),
+  ports: named(number),
+  consul: instanceOf("ConsulCluster, or another ConsulClient"),
+  followers: maybe(listOf(instanceOf("NginxUpsyncGateway, or another GatewayFollower"))),
+  registration: maybe(text),
+  kvPrefix: maybe(text),
+  upstream: maybe(UPSTREAM_ENTRY),
+  check: maybe(CONSUL_CHECK),
+  environment: maybe(named(anything)),
+  secrets: maybe(named(anything)),
+  dataPath: maybe(text),
+  allowDataLoss: maybe(texts),
+  mounts: maybe(callback),
+  health: HEALTH_CHECK,
+  memoryMiB: maybe(number),
+  cpus: maybe(number),
+  drainTimeoutSeconds: maybe(number),
+  transform: maybe(callback),
+});
+
 /** Where an instance's secrets are mounted. */
 export const SECRETS_PATH = "/run/secrets";
 
@@ -111,6 +139,7 @@ const MOST_INSTANCES = 250;
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeAppServiceArgs(name: string, args: AppServiceArgs): NormalAppServiceArgs {
+  checkShape(name, args, ARGUMENTS);
   const {
     placement = args.network.placement,
     instances = 1,

@@ -1,3 +1,4 @@
+import { anything, callback, checkShape, instanceOf, maybe, named, number, numberOrNull, shape, text, texts } from "../core/argument-shape";
 import { checkEnvironment } from "../core/environment";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
@@ -47,6 +48,22 @@ export interface ConsulClusterArgs {
   transform?: ContainerTransform;
 }
 
+const ARGUMENTS = shape<ConsulClusterArgs>({
+  network: instanceOf("ServiceNetwork"),
+  placement: maybe(instanceOf("Placement")),
+  servers: maybe(number),
+  image: maybe(text),
+  user: maybe(text),
+  datacenter: maybe(text),
+  raftMultiplier: maybe(number),
+  logLevel: maybe(text),
+  apiPort: maybe(numberOrNull),
+  memoryMiB: maybe(number),
+  environment: maybe(named(anything)),
+  allowDataLoss: maybe(texts),
+  transform: maybe(callback),
+});
+
 type Optional = "transform";
 export type NormalConsulClusterArgs = Required<Omit<ConsulClusterArgs, Optional>> & Pick<ConsulClusterArgs, Optional>;
 
@@ -58,6 +75,7 @@ const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"];
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeConsulClusterArgs(name: string, args: ConsulClusterArgs): NormalConsulClusterArgs {
+  checkShape(name, args, ARGUMENTS);
   const {
     placement = args.network.placement,
     servers = 3,

@@ -1,11 +1,12 @@
+import { checkShape, instanceOf, listOf, maybe, number, shape, text } from "../core/argument-shape";
 import { isIPv4 } from "node:net";
-import { ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
+import { CONSUL_CHECK, ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
 import type { GatewayFollower } from "../core/consul-registration";
 import { Checks } from "../core/errors";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
 import { NAME_PATTERN } from "../core/naming";
-import { UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
+import { UPSTREAM_ENTRY, UpstreamEntry, normalizeUpstreamEntry } from "../core/upstream-entry";
 
 /** One member of an upstream. */
 export interface UpstreamInstance {
@@ -38,6 +39,18 @@ export interface ConsulUpstreamArgs {
   drainTimeoutSeconds?: number;
 }
 
+const INSTANCE = shape<UpstreamInstance>({ address: text, port: number, upstream: maybe(UPSTREAM_ENTRY) });
+
+const ARGUMENTS = shape<ConsulUpstreamArgs>({
+  consul: instanceOf("ConsulCluster, or another ConsulClient"),
+  service: maybe(text),
+  kvPrefix: maybe(text),
+  instances: listOf(INSTANCE),
+  check: maybe(CONSUL_CHECK),
+  followers: maybe(listOf(instanceOf("NginxUpsyncGateway, or another GatewayFollower"))),
+  drainTimeoutSeconds: maybe(number),
+});
+
 export type NormalConsulUpstreamArgs = Required<Omit<ConsulUpstreamArgs, "instances" | "check">> & {
   readonly instances: readonly Required<Omit<UpstreamInstance, "upstream"> & { readonly upstream: Required<UpstreamEntry> }>[];
   readonly check: Required<ConsulCheck>;
@@ -49,6 +62,7 @@ export type NormalConsulUpstreamArgs = Required<Omit<ConsulUpstreamArgs, "instan
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeConsulUpstreamArgs(name: string, args: ConsulUpstreamArgs): NormalConsulUpstreamArgs {
+  checkShape(name, args, ARGUMENTS);
   const { service = name, kvPrefix = DEFAULT_KV_PREFIX, followers = [], drainTimeoutSeconds = 30, check, ...given } = args;
   const places = args.instances.map(({ address, port }) => `${address}:${port}`);
 

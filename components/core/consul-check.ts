@@ -1,3 +1,4 @@
+import { maybe, number, shape, text } from "./argument-shape";
 import type { Checks } from "./errors";
 
 /** How Consul checks an instance. */
@@ -14,6 +15,14 @@ export interface ConsulCheck {
   /** Seconds that a check may take. @default 2 */
   readonly timeoutSeconds?: number;
 }
+
+/** Names and types of a {@link ConsulCheck}. */
+export const CONSUL_CHECK = shape<ConsulCheck>({
+  type: maybe(text),
+  path: maybe(text),
+  intervalSeconds: maybe(number),
+  timeoutSeconds: maybe(number),
+});
 
 /** Fills in the defaults; what is wrong is added to `checks`. */
 export function normalizeConsulCheck(checks: Checks, check: ConsulCheck = {}): Required<ConsulCheck> {

@@ -7,6 +7,8 @@ import { shellCommand } from "./shell";
 /** A port in use. Where no stack of ours holds it, `stack`, `component` and `node` are empty. */
 export interface HeldPort {
   readonly port: number;
+  /** Address that it is held on; undefined is every one. */
+  readonly address?: string;
   /** Who holds it, in words. */
   readonly owner: string;
   readonly stack: string;
@@ -68,23 +70,35 @@ export function parsePublishedPorts(lines: string): HostInventory["ports"] {
     .filter(Boolean)
     .flatMap((line) => {
       const [name = "", stack = "", component = "", node = "", ports = ""] = line.split("\t");
-      const found = new Set<number>();
-      for (const [, first, last] of ports.matchAll(/:(\d+)(?:-(\d+))?->/g)) {
-        for (let port = Number(first); port <= Number(last ?? first); port++) found.add(port);
-      }
-      return [...found].map((port) => ({ port, owner: `container ${name}`, stack, component, node }));
+      return [...ports.matchAll(/(?:^|, )(\S*):(\d+)(?:-(\d+))?->/g)].flatMap(([, address = "", first, last = first]) =>
+        Array.from({ length: Number(last) - Number(first) + 1 }, (_, index) => ({
+          port: Number(first) + index,
+          ...heldOn(address),
+          owner: `container ${name}`,
+          stack,
+          component,
+          node,
+        })),
+      );
     });
 }
 
 /** Lines of `ss -Hltnp`: state, queues, local address, peer, `users:(("nginx",pid=7,fd=6))`. */
 export function parseListeners(lines: string): HostInventory["ports"] {
   return lines.split("\n").flatMap((line) => {
-    const port = /:(\d+)\s/.exec(line)?.[1];
+    const [, address = "", port] = /\s(\S*):(\d+)\s/.exec(line) ?? [];
     const [, program, pid] = /users:\(\("([^"]+)",pid=(\d+)/.exec(line) ?? [];
     if (port === undefined || program === "docker-proxy") return [];
     const owner = program === undefined ? "another process" : `process ${program} (pid ${pid})`;
-    return [{ port: Number(port), owner, stack: "", component: "", node: "" }];
+    return [{ port: Number(port), ...heldOn(address), owner, stack: "", component: "", node: "" }];
   });
+}
+
+const EVERY_ADDRESS = ["*", "0.0.0.0", "::", "[::]"];
+
+/** `127.0.0.53%lo` is 127.0.0.53 on one interface. */
+function heldOn(address: string): Pick<HeldPort, "address"> {
+  return EVERY_ADDRESS.includes(address) ? {} : { address: address.replace(/%.*/, "") };
 }
 
 /** Runs shell commands side by side, since preview waits for them, and returns what each printed. */

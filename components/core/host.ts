@@ -1,4 +1,5 @@
 import { Provider } from "@pulumi/docker/provider";
+import { checkShape, instanceOf, maybe, shape, text } from "./argument-shape";
 import { stackId } from "./naming";
 import { HostInventory, readInventory } from "./host-inventory";
 
@@ -16,10 +17,19 @@ export interface HostArgs {
   inventory?: HostInventory;
 }
 
+const ARGUMENTS = shape<HostArgs>({
+  name: text,
+  address: maybe(text),
+  engine: maybe(text),
+  inventory: maybe(instanceOf("inventory of a host")),
+});
+
 /** The node that wants a port, and the component that it belongs to. */
 export interface PortClaim {
   readonly node: string;
   readonly component: string;
+  /** Address of the host that the port is published on. @default "127.0.0.1" */
+  readonly address?: string;
 }
 
 /** A machine with a container engine. */
@@ -35,7 +45,9 @@ export class Host {
   private readonly claims: (PortClaim & { readonly port: number })[] = [];
   private known: HostInventory | undefined;
 
-  constructor({ name, address = "127.0.0.1", engine, inventory }: HostArgs) {
+  constructor(args: HostArgs) {
+    checkShape("host", args, ARGUMENTS);
+    const { name, address = "127.0.0.1", engine, inventory } = args;
     this.name = name;
     this.address = address;
     this.engine = engine;
@@ -59,10 +71,15 @@ export class Host {
    * nodes of one component follow each other in the order in which they take their ports.
    */
   portHolder(port: number, node: PortClaim): string | undefined {
-    const claim = this.claims.find((each) => each.port === port);
+    const claim = this.claims.find((each) => each.port === port && meets(each.address ?? LOOPBACK, node));
     if (claim !== undefined) return `node ${claim.node}`;
-    const held = this.inventory.ports.find((each) => each.port === port);
-    if (held === undefined || (held.stack === stackId() && (held.node === node.node || this.isBefore(held, node)))) return undefined;
+    const held = this.inventory.ports.find(
+      (each) =>
+        each.port === port &&
+        meets(each.address, node) &&
+        !(each.stack === stackId() && (each.node === node.node || this.isBefore(each, node))),
+    );
+    if (held === undefined) return undefined;
     return held.stack === stackId() ? `${held.owner} of this stack, until its own turn,` : held.owner;
   }
 
@@ -73,6 +90,13 @@ export class Host {
   private isBefore(held: { readonly node: string; readonly component: string }, { component }: PortClaim): boolean {
     return held.component === component && this.claims.some((claim) => claim.node === held.node);
   }
+}
+
+const [LOOPBACK, EVERY_ADDRESS] = ["127.0.0.1", "0.0.0.0"];
+
+/** Whether two can not listen on a port beside each other; undefined listens on every address. */
+function meets(held: string | undefined, { address = LOOPBACK }: PortClaim): boolean {
+  return held === undefined || held === EVERY_ADDRESS || address === EVERY_ADDRESS || held === address;
 }
 
 /** Hosts that a component's nodes are spread over, in turn. */

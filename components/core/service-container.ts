@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Container, ContainerArgs } from "@pulumi/docker/container";
 import { Checks, ConfigError } from "./errors";
+import { HealthCheck, checkHealth, renderHealthCheck } from "./health-check";
 import { Host } from "./host";
 import { deliverImage } from "./host-images";
 import { engineName, ownershipLabels } from "./naming";
@@ -17,23 +18,6 @@ export interface PublishedPort {
 
   /** Address of the host to listen on. @default "127.0.0.1" */
   readonly address?: string;
-}
-
-/** A command that asks the software, inside its container, whether it does its job. */
-export interface HealthCheck {
-  readonly command: readonly string[];
-
-  /** Seconds between two checks: each starts a process in the container, which is not free. @default 10 */
-  readonly intervalSeconds?: number;
-
-  /** Seconds that a check may take. @default 3 */
-  readonly timeoutSeconds?: number;
-
-  /** Failed checks in a row that make the container unhealthy. @default 3 */
-  readonly retries?: number;
-
-  /** Seconds after the start in which failures do not count. @default 30 */
-  readonly startPeriodSeconds?: number;
 }
 
 /** A named volume inside the container. */
@@ -54,7 +38,7 @@ export interface PreparedMount {
   readonly ready: pulumi.Resource;
 }
 
-/** Escape hatch: gets the arguments as they would be used and returns what to add or change. */
+/** Escape hatch: gets the arguments as they would be used and returns what to add or change: limits, log, DNS, environment, ports, tmpfs. */
 export type ContainerTransform = (args: Readonly<ContainerArgs>) => Partial<ContainerArgs>;
 
 export interface ServiceContainerArgs {
@@ -117,23 +101,33 @@ export interface ServiceContainerArgs {
 /** What is writable where nothing else is said. */
 export const DEFAULT_TMPFS = { "/tmp": "rw,noexec,nosuid,nodev,size=64m" } as const;
 
-/** Arguments that a transform may not change: the network, the hardening and the identity are the component's own. */
-const OWNED = [
-  "name",
-  "hostname",
-  "labels",
-  "networkMode",
-  "networksAdvanced",
-  "capabilities",
-  "user",
-  "readOnly",
-  "privileged",
-  "securityOpts",
-  "healthcheck",
-  "volumes",
-  "mustRun",
-  "start",
-] as const;
+/** What a transform may change: nothing by which the container would be another one, less hardened or not of the component. */
+const TRANSFORMABLE = [
+  "cpuPeriod",
+  "cpuQuota",
+  "cpuSet",
+  "cpuShares",
+  "cpus",
+  "destroyGraceSeconds",
+  "dns",
+  "dnsOpts",
+  "dnsSearches",
+  "domainname",
+  "envs",
+  "hosts",
+  "init",
+  "logDriver",
+  "logOpts",
+  "memory",
+  "memoryReservation",
+  "memorySwap",
+  "ports",
+  "shmSize",
+  "stopTimeout",
+  "storageOpts",
+  "tmpfs",
+  "ulimits",
+] as const satisfies readonly (keyof ContainerArgs)[];
 
 /**
  * One hardened container: unprivileged, nothing writable but what is named, limits on memory, CPU and log, published on loopback, and
@@ -161,7 +155,7 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
 
 function validateContainer(
   name: string,
-  { host, network, component, user, rootReason, memoryMiB, cpus = 1, ports = [] }: ServiceContainerArgs,
+  { host, network, component, user, rootReason, memoryMiB, health, cpus = 1, ports = [] }: ServiceContainerArgs,
 ): void {
   const reached = network.placement.hosts;
   const checks = new Checks(name)
@@ -179,8 +173,10 @@ function validateContainer(
     )
     .that(cpus > 0, "cpus", cpus, "must be more than 0")
     .that(Number.isInteger(memoryMiB), "memoryMiB", memoryMiB, "must be a whole number of MiB");
-  for (const { external } of ports) {
-    const holder = host.portHolder(external, { node: name, component });
+  checkHealth(checks, health);
+  for (const { external, address } of ports) {
+    const claim = { node: name, component, ...(address !== undefined && { address }) };
+    const holder = host.portHolder(external, claim);
     checks
       .that(Number.isInteger(external) && external >= 1 && external <= 65_535, "ports", external, "must be a port from 1 to 65535")
       .that(
@@ -189,14 +185,13 @@ function validateContainer(
         external,
         `must be free on host ${host.name}, but ${holder} listens there; choose another port or stop it`,
       );
-    host.claimPort(external, { node: name, component });
+    host.claimPort(external, claim);
   }
   checks.done();
 }
 
 function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
   const { environment = {}, mounts = [], tmpfs = DEFAULT_TMPFS, capabilities = {}, ports = [] } = args;
-  const { intervalSeconds = 10, timeoutSeconds = 3, retries = 3, startPeriodSeconds = 30 } = args.health;
   const stopGrace = args.stopGraceSeconds ?? 30;
   return {
     name: engineName(name),
@@ -229,13 +224,7 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     logOpts: { "max-size": "10m", "max-file": "3" },
     restart: "unless-stopped",
     init: false,
-    healthcheck: {
-      tests: ["CMD", ...args.health.command],
-      interval: duration(intervalSeconds),
-      timeout: duration(timeoutSeconds),
-      retries,
-      startPeriod: duration(startPeriodSeconds),
-    },
+    healthcheck: renderHealthCheck(args.health),
     stopSignal: args.stopSignal ?? "SIGTERM",
     stopTimeout: stopGrace,
     // Without it the provider stops with a timeout of 0, which is a kill.
@@ -244,24 +233,20 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
   };
 }
 
-/** As Go writes it, for the same reason: `45s`, `2m0s`. */
-function duration(seconds: number): string {
-  return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;
-}
-
 function decimal(value: number): string {
   return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
 function transformed(name: string, args: ContainerArgs, transform?: ContainerTransform): Partial<ContainerArgs> {
   const changes = transform?.(args) ?? {};
-  const owned = OWNED.filter((key) => key in changes && changes[key] !== args[key]);
+  const free: readonly string[] = TRANSFORMABLE;
+  const owned = (Object.keys(changes) as (keyof ContainerArgs)[]).filter((key) => !free.includes(key) && changes[key] !== args[key]);
   if (owned.length > 0) {
     throw new ConfigError(
       owned.map((key) => ({
         path: `${name}.transform.${key}`,
         value: changes[key],
-        remedy: "must be left alone: the component owns it; use the component's own argument",
+        remedy: `must be left alone: the component owns it, and has an argument of its own where it can be another; a transform may change ${free.join(", ")}`,
       })),
     );
   }

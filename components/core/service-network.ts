@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Network } from "@pulumi/docker/network";
 import { Subnet, addressAfter } from "./address";
+import { checkShape, instanceOf, named, shape, text } from "./argument-shape";
 import { Checks } from "./errors";
 import { Host, Placement } from "./host";
 import { engineName, ownershipLabels, stackId } from "./naming";
@@ -15,6 +16,8 @@ export interface ServiceNetworkArgs {
   /** First address of each component's nodes, by the component's name; node n has the address n − 1 behind it. */
   addresses: Readonly<Record<string, string>>;
 }
+
+const ARGUMENTS = shape<ServiceNetworkArgs>({ placement: instanceOf("Placement"), subnet: text, addresses: named(text) });
 
 /**
  * A network on which every node has a static address, so that nobody has to look up another's before it runs.
@@ -45,6 +48,7 @@ export class ServiceNetwork extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
     super("dockyard:index:ServiceNetwork", name, {}, opts);
     this.name = name;
+    checkShape(name, args, ARGUMENTS);
     this.parsed = validateSubnet(name, args);
     this.placement = args.placement;
     this.networkName = engineName(name);
@@ -71,7 +75,9 @@ export class ServiceNetwork extends pulumi.ComponentResource {
         `must name the first address of ${component}'s nodes, inside ${this.subnet}`,
       )
       .done();
-    const addresses = Array.from({ length: count }, (_, index) => addressAfter(first ?? "", index));
+    // Told above; what the nodes get meanwhile is of no use.
+    if (first === undefined) return Array.from({ length: count }, () => "");
+    const addresses = Array.from({ length: count }, (_, index) => addressAfter(first, index));
     addresses.forEach((address, index) => {
       const node = `${component}-${index + 1}`;
       const holder = this.claims.get(address) ?? node;

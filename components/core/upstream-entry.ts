@@ -1,3 +1,4 @@
+import { flag, maybe, number, shape } from "./argument-shape";
 import type { Checks } from "./errors";
 
 /** What a gateway is told of one instance, as the value of its key `upstreams/<service>/<address>:<port>`. */
@@ -17,6 +18,15 @@ export interface UpstreamEntry {
   /** Whether the instance gets requests only while no other can. @default false */
   backup?: boolean;
 }
+
+/** Names and types of an {@link UpstreamEntry}. */
+export const UPSTREAM_ENTRY = shape<UpstreamEntry>({
+  weight: maybe(number),
+  maxFails: maybe(number),
+  failTimeoutSeconds: maybe(number),
+  down: maybe(flag),
+  backup: maybe(flag),
+});
 
 /** Fills in the defaults; what is wrong is added to `checks` below `path`. */
 export function normalizeUpstreamEntry(checks: Checks, path: string, entry: UpstreamEntry = {}): Required<UpstreamEntry> {

@@ -1,3 +1,5 @@
+import { HAPROXY, KEEPALIVED } from "./pair-shape";
+import { anything, callback, checkShape, instanceOf, maybe, named, number, shape, text } from "../core/argument-shape";
 import { checkEnvironment } from "../core/environment";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
@@ -44,6 +46,20 @@ export interface HaproxyKeepalivedPairArgs {
   transform?: ContainerTransform;
 }
 
+const ARGUMENTS = shape<HaproxyKeepalivedPairArgs>({
+  network: instanceOf("ServiceNetwork"),
+  placement: maybe(instanceOf("Placement")),
+  nodes: maybe(number),
+  haproxy: HAPROXY,
+  keepalived: KEEPALIVED,
+  image: maybe(text),
+  memoryMiB: maybe(number),
+  cpus: maybe(number),
+  drainSeconds: maybe(number),
+  environment: maybe(named(anything)),
+  transform: maybe(callback),
+});
+
 type Optional = "transform";
 type Parsed = "haproxy" | "keepalived";
 export type NormalHaproxyKeepalivedPairArgs = Required<Omit<HaproxyKeepalivedPairArgs, Optional | Parsed | "nodes">> &
@@ -67,6 +83,7 @@ export interface PairNode {
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeHaproxyKeepalivedPairArgs(name: string, args: HaproxyKeepalivedPairArgs): NormalHaproxyKeepalivedPairArgs {
+  checkShape(name, args, ARGUMENTS);
   const {
     placement = args.network.placement,
     nodes: count = 2,

@@ -1,9 +1,10 @@
+import { callback, checkShape, instanceOf, maybe, number, shape, text, texts } from "../core/argument-shape";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import type { ContainerTransform } from "../core/service-container";
 import { Checks } from "../core/errors";
 import type { ServiceNetwork } from "../core/service-network";
-import { GatewaySettings, NormalGatewaySettings, normalizeGatewaySettings } from "./gateway-settings";
+import { GatewaySettings, SETTINGS, NormalGatewaySettings, normalizeGatewaySettings } from "./gateway-settings";
 
 export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   /** Network that the gateway joins; its address comes from it. */
@@ -37,6 +38,20 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   transform?: ContainerTransform;
 }
 
+const ARGUMENTS = shape<NginxUpsyncGatewayArgs>({
+  ...SETTINGS,
+  network: instanceOf("ServiceNetwork"),
+  placement: maybe(instanceOf("Placement")),
+  image: maybe(text),
+  user: maybe(text),
+  publishedPort: maybe(number),
+  publishedAdminPort: maybe(number),
+  memoryMiB: maybe(number),
+  cpus: maybe(number),
+  allowDataLoss: maybe(texts),
+  transform: maybe(callback),
+});
+
 type Optional = "transform";
 export type NormalNginxUpsyncGatewayArgs = NormalGatewaySettings &
   Required<Omit<NginxUpsyncGatewayArgs, keyof GatewaySettings | Optional>> &
@@ -48,6 +63,7 @@ export type NormalNginxUpsyncGatewayArgs = NormalGatewaySettings &
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncGatewayArgs): NormalNginxUpsyncGatewayArgs {
+  checkShape(name, args, ARGUMENTS);
   const checks = new Checks(name);
   const settings = normalizeGatewaySettings(checks, args);
   const {

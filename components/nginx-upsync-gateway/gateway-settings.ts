@@ -1,3 +1,4 @@
+import { Shape, flag, instanceOf, maybe, named, number, shape, text, texts } from "../core/argument-shape";
 import { isIPv4 } from "node:net";
 import type { Checks } from "../core/errors";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
@@ -103,6 +104,32 @@ export interface GatewaySettings {
   /** Dynamic modules of the image that nginx must load, as paths. @default the Lua module for `lua`, none for `upsync` */
   modules?: readonly string[];
 }
+
+/** Names and types of {@link GatewaySettings}. */
+export const SETTINGS: Shape<GatewaySettings> = {
+  services: named(
+    shape<GatewayServiceArgs>({
+      path: text,
+      fallback: maybe(text),
+      strongDependency: maybe(flag),
+      allowEmpty: maybe(flag),
+      keepalive: maybe(number),
+      maxTries: maybe(number),
+      connectTimeoutMs: maybe(number),
+      readTimeoutMs: maybe(number),
+    }),
+  ),
+  consul: instanceOf("ConsulCluster, or an object with its servers"),
+  engine: maybe(text),
+  kvPrefix: maybe(text),
+  pull: maybe(shape<PullArgs>({ intervalMs: maybe(number), timeoutSeconds: maybe(number) })),
+  port: maybe(number),
+  adminPort: maybe(number),
+  workers: maybe(number),
+  resolver: maybe(text),
+  shutdownTimeoutSeconds: maybe(number),
+  modules: maybe(texts),
+};
 
 export type NormalGatewayService = Readonly<Required<GatewayServiceArgs>>;
 

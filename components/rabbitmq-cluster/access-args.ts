@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Shape, anything, listOf, maybe, named, number, shape, text, texts } from "../core/argument-shape";
 import { Checks } from "../core/errors";
 import { OPERATOR } from "./rabbitmq-conf";
 
@@ -63,6 +64,28 @@ export interface RabbitmqAccess {
   /** @default none */
   policies?: readonly RabbitmqPolicy[];
 }
+
+/** Names and types of a {@link RabbitmqAccess}. */
+export const ACCESS: Shape<RabbitmqAccess> = {
+  // A password in clear is told by its own check.
+  users: maybe(listOf(shape<RabbitmqUser>({ name: text, password: maybe(anything), tags: maybe(texts) }))),
+  vhosts: maybe(texts),
+  permissions: maybe(
+    listOf(shape<RabbitmqPermission>({ user: text, vhost: maybe(text), configure: maybe(text), write: maybe(text), read: maybe(text) })),
+  ),
+  policies: maybe(
+    listOf(
+      shape<RabbitmqPolicy>({
+        name: text,
+        vhost: maybe(text),
+        pattern: text,
+        applyTo: maybe(text),
+        priority: maybe(number),
+        definition: named(anything),
+      }),
+    ),
+  ),
+};
 
 type NormalUser = Required<Omit<RabbitmqUser, "password">> & Pick<RabbitmqUser, "password">;
 export interface NormalRabbitmqAccess {
@@ -166,16 +189,31 @@ function checkPolicies(checks: Checks, policies: NormalRabbitmqAccess["policies"
       .that(Number.isInteger(priority), `${path}.priority`, priority, "must be a whole number")
       .that(Object.keys(definition).length > 0, `${path}.definition`, definition, 'must set something, such as { "message-ttl": 60000 }');
     checkPattern(checks, `${path}.pattern`, pattern);
+    for (const [key, value] of Object.entries(definition)) checkDefinition(checks, `${path}.definition.${key}`, key, value);
   });
+}
+
+/** What a key means is the broker's to know, since its plugins have keys of their own. */
+function checkDefinition(checks: Checks, path: string, key: string, value: unknown): void {
+  checks
+    .that(/^[a-z]+(-[a-z]+)*$/.test(key), path, key, "must be a key of RabbitMQ's, in lower case with hyphens, such as message-ttl")
+    .that(
+      !key.startsWith("ha-"),
+      path,
+      key,
+      "must be left out: RabbitMQ 4 mirrors no classic queues; quorum queues are replicated without it",
+    )
+    .that(["string", "number", "boolean"].includes(typeof value), path, value, "must be a string, a number, true or false");
 }
 
 function checkPattern(checks: Checks, path: string, pattern: string): void {
   checks.that(isRegularExpression(pattern), path, pattern, "must be a regular expression; a plain name is ^name$ with its dots escaped");
 }
 
+/** RabbitMQ's are PCRE, which has flags in front that JavaScript has not: `(?i)^orders`. */
 function isRegularExpression(pattern: string): boolean {
   try {
-    new RegExp(pattern);
+    new RegExp(pattern.replace(/^\(\?[imsx]+\)/, ""));
     return true;
   } catch {
     return false;

@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
+import { anything, callback, checkShape, instanceOf, maybe, number, numberOrNull, shape, text, texts } from "../core/argument-shape";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
 import type { ContainerTransform } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
-import { NormalRabbitmqAccess, RabbitmqAccess, checkAccess, normalizeAccess } from "./access-args";
+import { ACCESS, NormalRabbitmqAccess, RabbitmqAccess, checkAccess, normalizeAccess } from "./access-args";
 
 export interface RabbitmqClusterArgs extends RabbitmqAccess {
   /** Network that the brokers join; their addresses come from it. */
@@ -54,6 +55,26 @@ export interface RabbitmqClusterArgs extends RabbitmqAccess {
   transform?: ContainerTransform;
 }
 
+const ARGUMENTS = shape<RabbitmqClusterArgs>({
+  ...ACCESS,
+  network: instanceOf("ServiceNetwork"),
+  placement: maybe(instanceOf("Placement")),
+  brokers: maybe(number),
+  image: maybe(text),
+  user: maybe(text),
+  // One in clear is told by its own check.
+  cookie: maybe(anything),
+  amqpPort: maybe(numberOrNull),
+  managementPort: maybe(numberOrNull),
+  prometheusPort: maybe(numberOrNull),
+  memoryMiB: maybe(number),
+  diskFreeMiB: maybe(number),
+  cpus: maybe(number),
+  logLevel: maybe(text),
+  allowDataLoss: maybe(texts),
+  transform: maybe(callback),
+});
+
 type Optional = "transform" | "cookie";
 export type NormalRabbitmqClusterArgs = Required<Omit<RabbitmqClusterArgs, Optional | keyof RabbitmqAccess>> &
   Pick<RabbitmqClusterArgs, Optional> & { readonly access: NormalRabbitmqAccess };
@@ -66,6 +87,7 @@ const LOG_LEVELS = ["debug", "info", "warning", "error"];
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeRabbitmqClusterArgs(name: string, args: RabbitmqClusterArgs): NormalRabbitmqClusterArgs {
+  checkShape(name, args, ARGUMENTS);
   const {
     placement = args.network.placement,
     brokers = 3,

@@ -1,3 +1,4 @@
+import { Shape, checkShape, instanceOf, listOf, maybe, number, shape, text } from "../core/argument-shape";
 import { isIPv4 } from "node:net";
 import { Checks } from "../core/errors";
 import type { Host } from "../core/host";
@@ -44,6 +45,13 @@ export interface SshKeyMeshArgs {
   clients?: readonly SshClient[];
 }
 
+const CLIENT: Shape<SshClient> = { name: text, host: instanceOf("Host"), address: text, image: text, user: text };
+
+const ARGUMENTS = shape<SshKeyMeshArgs>({
+  nodes: listOf(shape<SshNode>({ ...CLIENT, port: maybe(number), login: text, forcedCommand: maybe(text) })),
+  clients: maybe(listOf(shape<SshClient>(CLIENT))),
+});
+
 type Optional = "forcedCommand";
 export type NormalSshNode = Required<Omit<SshNode, Optional>> & Pick<SshNode, Optional>;
 export interface NormalSshKeyMeshArgs {
@@ -63,6 +71,7 @@ const LOGIN_PATTERN = /^[a-z_][a-z0-9_-]{0,31}$/;
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeSshKeyMeshArgs(name: string, args: SshKeyMeshArgs): NormalSshKeyMeshArgs {
+  checkShape(name, args, ARGUMENTS);
   const { clients = [] } = args;
   const nodes = args.nodes.map(({ port = DEFAULT_SSH_PORT, ...given }): NormalSshNode => ({ ...given, port }));
 

@@ -1,3 +1,4 @@
+import { callback, checkShape, instanceOf, listOf, maybe, number, shape, text, texts } from "../core/argument-shape";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
@@ -31,6 +32,16 @@ export interface SshNodesDescription {
   login?: string;
 }
 
+const DESCRIPTION = shape<SshNodesDescription>({
+  network: instanceOf("ServiceNetwork"),
+  placement: maybe(instanceOf("Placement")),
+  nodes: maybe(number),
+  port: maybe(number),
+  image: maybe(text),
+  user: maybe(text),
+  login: maybe(text),
+});
+
 export interface SshNodesArgs {
   /** Network that the nodes join, as in their description. */
   network: ServiceNetwork;
@@ -51,6 +62,15 @@ export interface SshNodesArgs {
   transform?: ContainerTransform;
 }
 
+const ARGUMENTS = shape<SshNodesArgs>({
+  network: instanceOf("ServiceNetwork"),
+  members: listOf(instanceOf("member of an SshKeyMesh")),
+  memoryMiB: maybe(number),
+  cpus: maybe(number),
+  allowDataLoss: maybe(texts),
+  transform: maybe(callback),
+});
+
 type Optional = "transform";
 export type NormalSshNodesArgs = Required<Omit<SshNodesArgs, Optional>> & Pick<SshNodesArgs, Optional>;
 
@@ -63,6 +83,7 @@ const MOST_NODES = 100;
  * @throws {ConfigError} naming every fault at once.
  */
 export function describeSshNodes(name: string, description: SshNodesDescription): readonly SshNode[] {
+  checkShape(name, description, DESCRIPTION);
   const {
     network,
     placement = network.placement,
@@ -100,6 +121,7 @@ export function describeSshNodes(name: string, description: SshNodesDescription)
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeSshNodesArgs(name: string, args: SshNodesArgs): NormalSshNodesArgs {
+  checkShape(name, args, ARGUMENTS);
   const { memoryMiB = 128, cpus = 1, allowDataLoss = [], ...given } = args;
 
   new Checks(name)

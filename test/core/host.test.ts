@@ -6,9 +6,11 @@ describe("a host's inventory", () => {
   it("reads every published port of a container, ranges and IPv6 twins included", () => {
     const lines =
       "web\tshop-dev\tshop\tshop-1\t0.0.0.0:8080->80/tcp, :::8080->80/tcp, 127.0.0.1:9000-9002->9000-9002/tcp, 5432/tcp\nidle\t\t\t\t\n";
-    expect(parsePublishedPorts(lines)).toEqual(
-      [8080, 9000, 9001, 9002].map((port) => ({ port, owner: "container web", stack: "shop-dev", component: "shop", node: "shop-1" })),
-    );
+    const web = { owner: "container web", stack: "shop-dev", component: "shop", node: "shop-1" };
+    expect(parsePublishedPorts(lines)).toEqual([
+      ...[8080, 8080].map((port) => ({ ...web, port })),
+      ...[9000, 9001, 9002].map((port) => ({ ...web, port, address: "127.0.0.1" })),
+    ]);
   });
 
   it("names the process behind a listening socket, but not Docker's proxy, which stands for a container", () => {
@@ -18,7 +20,7 @@ describe("a host's inventory", () => {
       "LISTEN 0      128             [::]:22           [::]:*",
     ].join("\n");
     expect(parseListeners(lines)).toEqual([
-      { port: 9443, owner: "process nginx (pid 712)", stack: "", component: "", node: "" },
+      { port: 9443, address: "127.0.0.1", owner: "process nginx (pid 712)", stack: "", component: "", node: "" },
       { port: 22, owner: "another process", stack: "", component: "", node: "" },
     ]);
   });
@@ -47,6 +49,19 @@ describe("a host", () => {
   it("says who holds a port, and counts what a node holds from its last run as free for that node", () => {
     const host = new Host({ name: "local", inventory });
     expect([9000, 8500, 80].map((port) => host.portHolder(port, first))).toEqual(["container old-consul", undefined, undefined]);
+  });
+
+  it("takes a port beside one that is held on another address only", () => {
+    const ports = [
+      { port: 53, address: "127.0.0.53", owner: "process resolved", stack: "", component: "", node: "" },
+      { port: 80, owner: "process nginx", stack: "", component: "", node: "" },
+    ];
+    const host = new Host({ name: "local", inventory: { networks: [], ports } });
+    expect([53, 80].map((port) => host.portHolder(port, first))).toEqual([undefined, "process nginx"]);
+    expect(host.portHolder(53, { ...first, address: "0.0.0.0" })).toBe("process resolved");
+    host.claimPort(53, first);
+    expect(host.portHolder(53, { ...second, address: "127.0.0.2" })).toBeUndefined();
+    expect(host.portHolder(53, second)).toBe("node discovery-1");
   });
 
   it("remembers ports that this program has given away", () => {

@@ -74,6 +74,20 @@ describe("a service container", () => {
     );
   });
 
+  it("lets a transform add nothing by which the container could do more on its host", () => {
+    const devices = [{ hostPath: "/dev/kmsg" }];
+    expect(() => createServiceContainer("thing-8", { ...args, transform: () => ({ devices, pidMode: "host" }) }, {})).toThrow(
+      /thing-8\.transform\.devices: must be left alone.*\nthing-8\.transform\.pidMode: must be left alone/,
+    );
+  });
+
+  it("refuses times of its health check that are no whole seconds", () => {
+    const health = { ...args.health, intervalSeconds: 0.5, timeoutSeconds: 0, retries: 1.5, startPeriodSeconds: -1 };
+    expect(() => createServiceContainer("thing-9", { ...args, health }, {})).toThrow(
+      /health\.intervalSeconds: .*got 0\.5\n.*health\.timeoutSeconds: .*got 0\n.*health\.startPeriodSeconds: .*got -1\n.*health\.retries: .*got 1\.5/,
+    );
+  });
+
   it("writes its times as the engine reads them back, or every preview would see a difference", async () => {
     const own = recordResources();
     const health = { command: ["thing", "ping"], intervalSeconds: 59, timeoutSeconds: 60, startPeriodSeconds: 125 };
