@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { SetupError } from "./shell";
 
-/** How long a server may take to begin its answer, in ms: on a machine without a way out the next way is tried soon. */
+/** How long a server may take to begin its answer, and then to send more of it, in ms: on a machine without a way out the next way is tried soon. */
 const PATIENCE = 10_000;
 
 /**
@@ -32,10 +32,15 @@ export async function download(url: string, checksumsUrl: string): Promise<Uint8
 async function fetchBytes(url: string): Promise<Uint8Array | undefined> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), PATIENCE);
+  const chunks: Uint8Array[] = [];
   try {
     const response = await fetch(url, { signal: abort.signal });
-    clearTimeout(timer);
-    return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+    if (!response.ok || response.body === null) return undefined;
+    for await (const chunk of response.body) {
+      timer.refresh();
+      chunks.push(chunk as Uint8Array);
+    }
+    return Buffer.concat(chunks);
   } catch {
     // Unreachable is an ordinary answer here: the caller has another way.
     return undefined;
