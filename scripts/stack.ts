@@ -55,20 +55,22 @@ export async function pulumi({ cwd }: Target, args: readonly string[], env: Reco
   const ignore = () => undefined;
   process.on("SIGINT", ignore);
   try {
-    const { exitCode } = await execa("pulumi", args, { cwd, env: { ...pulumiEnvironment(), ...env }, stdio: "inherit", reject: false });
+    const { exitCode } = await execa("pulumi", args, { cwd, env: { ...pulumiEnvironment(cwd), ...env }, stdio: "inherit", reject: false });
     return exitCode ?? 1;
   } finally {
     process.off("SIGINT", ignore);
   }
 }
 
-/** Runs Pulumi and returns what it prints. */
+/** Runs Pulumi and returns what it prints. @throws {SetupError} with its own words where it fails. */
 export async function pulumiOutput({ cwd }: Target, args: readonly string[], input?: string): Promise<string> {
-  const { stdout } = await execa("pulumi", args, {
+  const { failed, stdout, stderr } = await execa("pulumi", args, {
     cwd,
-    env: pulumiEnvironment(),
+    env: pulumiEnvironment(cwd),
+    reject: false,
     ...(input === undefined ? { stdin: "ignore" } : { input }),
   });
+  if (failed) throw new SetupError(`pulumi ${args.slice(0, 2).join(" ")} failed:\n${`${stdout}\n${stderr}`.trim()}`);
   return stdout;
 }
 
@@ -82,13 +84,15 @@ export async function exportedStack(target: Target): Promise<string | undefined>
   const { stack, cwd } = target;
   const exported = await execa("pulumi", ["stack", "export", "--stack", stack], {
     cwd,
-    env: pulumiEnvironment(),
+    env: pulumiEnvironment(cwd),
     stdin: "ignore",
     reject: false,
   });
   if (!exported.failed) return exported.stdout;
   if (!exported.stderr.includes("no stack named"))
-    throw new SetupError(`The state of the stack ${stack} cannot be read:\n${exported.stderr}`);
+    throw new SetupError(
+      `The state of the stack ${stack} cannot be read; \`npm run up\` mends one that was cut in writing:\n${exported.stderr}`,
+    );
   return undefined;
 }
 

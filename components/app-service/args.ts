@@ -1,5 +1,20 @@
+import {
+  CONSUL_CLIENT,
+  FOLLOWER,
+  NETWORK,
+  PLACEMENT,
+  anything,
+  callback,
+  checkShape,
+  listOf,
+  maybe,
+  named,
+  number,
+  shape,
+  text,
+  texts,
+} from "../core/argument-shape";
 import type * as pulumi from "@pulumi/pulumi";
-import { anything, callback, checkShape, instanceOf, listOf, maybe, named, number, shape, text, texts } from "../core/argument-shape";
 import { CONSUL_CHECK, ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
 import { GatewayFollower, serviceName } from "../core/consul-registration";
@@ -95,15 +110,15 @@ export interface AppServiceArgs {
 }
 
 const ARGUMENTS = shape<AppServiceArgs>({
-  network: instanceOf("ServiceNetwork"),
-  placement: maybe(instanceOf("Placement")),
+  network: NETWORK,
+  placement: maybe(PLACEMENT),
   image: text,
   command: texts,
   user: text,
   instances: maybe(number),
   ports: named(number),
-  consul: instanceOf("ConsulCluster, or another ConsulClient"),
-  followers: maybe(listOf(instanceOf("NginxUpsyncGateway, or another GatewayFollower"))),
+  consul: CONSUL_CLIENT,
+  followers: maybe(listOf(FOLLOWER)),
   registration: maybe(text),
   kvPrefix: maybe(text),
   upstream: maybe(UPSTREAM_ENTRY),

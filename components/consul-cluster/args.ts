@@ -1,4 +1,17 @@
-import { anything, callback, checkShape, instanceOf, maybe, named, number, numberOrNull, shape, text, texts } from "../core/argument-shape";
+import {
+  NETWORK,
+  PLACEMENT,
+  anything,
+  callback,
+  checkShape,
+  maybe,
+  named,
+  number,
+  numberOrNull,
+  shape,
+  text,
+  texts,
+} from "../core/argument-shape";
 import { checkEnvironment } from "../core/environment";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
@@ -49,8 +62,8 @@ export interface ConsulClusterArgs {
 }
 
 const ARGUMENTS = shape<ConsulClusterArgs>({
-  network: instanceOf("ServiceNetwork"),
-  placement: maybe(instanceOf("Placement")),
+  network: NETWORK,
+  placement: maybe(PLACEMENT),
   servers: maybe(number),
   image: maybe(text),
   user: maybe(text),

@@ -1,4 +1,4 @@
-import { checkShape, instanceOf, listOf, maybe, number, shape, text } from "../core/argument-shape";
+import { CONSUL_CLIENT, FOLLOWER, checkShape, listOf, maybe, number, shape, text } from "../core/argument-shape";
 import { isIPv4 } from "node:net";
 import { CONSUL_CHECK, ConsulCheck, normalizeConsulCheck } from "../core/consul-check";
 import type { ConsulClient } from "../core/consul-client";
@@ -42,12 +42,12 @@ export interface ConsulUpstreamArgs {
 const INSTANCE = shape<UpstreamInstance>({ address: text, port: number, upstream: maybe(UPSTREAM_ENTRY) });
 
 const ARGUMENTS = shape<ConsulUpstreamArgs>({
-  consul: instanceOf("ConsulCluster, or another ConsulClient"),
+  consul: CONSUL_CLIENT,
   service: maybe(text),
   kvPrefix: maybe(text),
   instances: listOf(INSTANCE),
   check: maybe(CONSUL_CHECK),
-  followers: maybe(listOf(instanceOf("NginxUpsyncGateway, or another GatewayFollower"))),
+  followers: maybe(listOf(FOLLOWER)),
   drainTimeoutSeconds: maybe(number),
 });
 

@@ -28,9 +28,32 @@ export const listOf = (schema: v.GenericSchema) => v.array(schema);
 /** Values by name. */
 export const named = (schema: v.GenericSchema) => v.record(v.string(), schema);
 
-/** One of Dockyard's own classes, or what has its properties. */
-export const instanceOf = (type: string) =>
-  v.custom<object>((given) => typeof given === "object" && given !== null && !Array.isArray(given), `must be a ${type}`);
+/** One of these words. */
+export const oneOf = <T extends string | number>(words: readonly T[]) => v.picklist(words, `must be one of ${words.join(", ")}`);
+
+/** Either of two; `remedy` says which there are. */
+export const either = (first: v.GenericSchema, second: v.GenericSchema, remedy: string) => v.union([first, second], remedy);
+
+/** An object whose property `type` says which of these shapes it has. */
+export const byType = (shapes: Readonly<Record<string, v.GenericSchema>>) =>
+  v.lazy((given) => {
+    const type = typeof given === "object" && given !== null && "type" in given ? String(given.type) : "";
+    const chosen = Object.hasOwn(shapes, type) ? shapes[type] : undefined;
+    return chosen ?? v.object({ type: oneOf(Object.keys(shapes)) });
+  });
+
+/** One of Dockyard's own classes, or what has the same of it that is used. */
+export const instanceOf = (type: string, ...used: readonly string[]) =>
+  v.custom<object>(
+    (given) => typeof given === "object" && given !== null && !Array.isArray(given) && used.every((property) => property in given),
+    `must be a ${type}${used.length > 0 ? ` (an object with ${used.join(", ")})` : ""}`,
+  );
+
+export const NETWORK = instanceOf("ServiceNetwork", "addressesOf");
+export const PLACEMENT = instanceOf("Placement", "hosts", "hostFor");
+export const HOST = instanceOf("Host", "name", "docker");
+export const CONSUL_CLIENT = instanceOf("ConsulClient, such as the client of a ConsulCluster", "servers", "ready", "shellFunction");
+export const FOLLOWER = instanceOf("GatewayFollower, such as those of an NginxUpsyncGateway", "services", "adminPort", "container");
 
 /** What valibot calls a type, in words. */
 const KINDS: Readonly<Record<string, string>> = {
@@ -53,7 +76,8 @@ export function checkShape(name: string, given: unknown, schema: v.GenericSchema
     const where = path.map(({ key }, index) => (typeof key === "number" ? `[${key}]` : `${index === 0 ? "" : "."}${String(key)}`)).join("");
     const kind = KINDS[expected ?? ""];
     const remedy = /^(must|is) /.test(message) ? message : kind === undefined ? "must be given" : `must be ${kind}`;
-    checks.that(false, where || "arguments", input, remedy);
+    // What is not known may be a secret, misspelt.
+    checks.that(false, where || "arguments", expected === "never" ? "(a value)" : input, remedy);
   }
   checks.done();
 }

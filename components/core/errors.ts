@@ -21,9 +21,24 @@ export class ConfigError extends RunError {
   }
 }
 
-/** JSON has no NaN, no Infinity and no undefined. */
+/** JSON has no NaN, no Infinity, no undefined and no functions; what an output holds is not known yet, and may be a secret. */
 function shown(value: unknown): string {
-  return typeof value === "number" || value === undefined ? String(value) : JSON.stringify(value);
+  if (typeof value === "number" || value === undefined) return String(value);
+  if (typeof value === "function") return "a function";
+  if (isOutput(value)) return "an output";
+  if (typeof value === "object" && value !== null && !isPlain(value)) return `a ${value.constructor.name}`;
+  // An output writes itself as a warning; what it was before that is in its holder.
+  return JSON.stringify(value, function (this: Record<string, unknown>, key, inner: unknown) {
+    return isOutput(this[key]) ? "an output" : inner;
+  });
+}
+
+function isOutput(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "__pulumiOutput" in value;
+}
+
+function isPlain(value: object): boolean {
+  return Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 }
 
 /** Collects faults in the order of the checks, so that one run tells all of them. */

@@ -1,5 +1,5 @@
-import type { ContainerArgs } from "@pulumi/docker/container";
 import { maybe, number, shape, texts } from "./argument-shape";
+import type { ContainerArgs } from "@pulumi/docker/container";
 import type { Checks } from "./errors";
 
 /** A command that asks the software, inside its container, whether it does its job. */

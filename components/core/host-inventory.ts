@@ -27,7 +27,7 @@ export interface HostInventory {
  *
  * @param docker Argument array that reaches the engine: `["docker"]`, `["docker", "-H", "ssh://…"]`.
  * @param local Whether the engine's ports are this machine's, where processes outside of containers hold some too.
- * @throws {Error} when the engine does not answer.
+ * @throws {Error} with what docker says when the engine does not answer.
  */
 export function readInventory(docker: readonly string[], local: boolean): HostInventory {
   const answers = askAtOnce([
@@ -109,7 +109,7 @@ function askAtOnce(commands: readonly string[]): string[] {
     const ended = commands.map((_, index) => `wait $p${index}`);
     const { status, stderr } = spawnSync("sh", ["-c", `${started.join("\n")}\n${ended.join(" && ")}`], { encoding: "utf8" });
     if (status !== 0) {
-      throw new Error(`the container engine does not answer: ${stderr.trim()}; run "npm run up" to have one installed and started`);
+      throw new Error(stderr.trim());
     }
     return commands.map((_, index) => readFileSync(join(folder, String(index)), "utf8"));
   } finally {

@@ -1,6 +1,7 @@
-import { Provider } from "@pulumi/docker/provider";
 import { checkShape, instanceOf, maybe, shape, text } from "./argument-shape";
+import { Provider } from "@pulumi/docker/provider";
 import { stackId } from "./naming";
+import { ConfigError } from "./errors";
 import { HostInventory, readInventory } from "./host-inventory";
 
 export interface HostArgs {
@@ -60,8 +61,18 @@ export class Host {
   get inventory(): HostInventory {
     // An engine elsewhere says what its containers publish; only this machine's own sockets can be asked for beside that.
     const local = this.docker.length === 1 && !/^(ssh|tcp):/.test(process.env.DOCKER_HOST ?? "");
-    this.known ??= readInventory(this.docker, local);
+    this.known ??= this.readInventory(local);
     return this.known;
+  }
+
+  private readInventory(local: boolean): HostInventory {
+    try {
+      return readInventory(this.docker, local);
+    } catch (error) {
+      const engine = this.engine ?? process.env.DOCKER_HOST ?? "the one of this machine";
+      const remedy = `must answer, but does not: ${(error as Error).message}; ${local ? 'run "npm run up" to have an engine installed and started' : "bring the host back"}`;
+      throw new ConfigError([{ path: `${this.name}.engine`, value: engine, remedy }]);
+    }
   }
 
   /**

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Container, ContainerArgs } from "@pulumi/docker/container";
-import { Checks, ConfigError } from "./errors";
+import { Checks, reportFaults } from "./errors";
 import { HealthCheck, checkHealth, renderHealthCheck } from "./health-check";
 import { Host } from "./host";
 import { deliverImage } from "./host-images";
@@ -38,7 +38,7 @@ export interface PreparedMount {
   readonly ready: pulumi.Resource;
 }
 
-/** Escape hatch: gets the arguments as they would be used and returns what to add or change: limits, log, DNS, environment, ports, tmpfs. */
+/** Escape hatch: gets the arguments as they would be used and returns what to add or change: limits, log, DNS; more environment and tmpfs. */
 export type ContainerTransform = (args: Readonly<ContainerArgs>) => Partial<ContainerArgs>;
 
 export interface ServiceContainerArgs {
@@ -121,7 +121,6 @@ const TRANSFORMABLE = [
   "memory",
   "memoryReservation",
   "memorySwap",
-  "ports",
   "shmSize",
   "stopTimeout",
   "storageOpts",
@@ -241,14 +240,24 @@ function transformed(name: string, args: ContainerArgs, transform?: ContainerTra
   const changes = transform?.(args) ?? {};
   const free: readonly string[] = TRANSFORMABLE;
   const owned = (Object.keys(changes) as (keyof ContainerArgs)[]).filter((key) => !free.includes(key) && changes[key] !== args[key]);
-  if (owned.length > 0) {
-    throw new ConfigError(
-      owned.map((key) => ({
-        path: `${name}.transform.${key}`,
-        value: changes[key],
-        remedy: `must be left alone: the component owns it, and has an argument of its own where it can be another; a transform may change ${free.join(", ")}`,
-      })),
-    );
+  const faults = owned.map((key) => ({
+    path: `${name}.transform.${key}`,
+    value: changes[key],
+    remedy: `must be left alone: the component owns it, and has an argument of its own where it can be another; a transform may change ${free.join(", ")}`,
+  }));
+  for (const [key, lost] of Object.entries({ envs: lostEnvironment(args, changes), tmpfs: lostTmpfs(args, changes) })) {
+    const remedy = `must keep the component's own beside what it adds, but lacks ${lost.join(", ")}; spread args.${key} into it`;
+    if (lost.length > 0) faults.push({ path: `${name}.transform.${key}`, value: changes[key as "envs" | "tmpfs"], remedy });
   }
+  reportFaults(faults);
   return changes;
+}
+
+/** What is an output cannot be looked into. */
+function lostEnvironment({ envs: own }: ContainerArgs, { envs: changed }: Partial<ContainerArgs>): unknown[] {
+  return Array.isArray(own) && Array.isArray(changed) ? own.filter((each) => !changed.includes(each)) : [];
+}
+
+function lostTmpfs({ tmpfs: own = {} }: ContainerArgs, { tmpfs: changed }: Partial<ContainerArgs>): string[] {
+  return changed === undefined ? [] : Object.keys(own).filter((path) => !(path in changed));
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { PLACEMENT, checkShape, named, shape, text } from "./argument-shape";
 import { Network } from "@pulumi/docker/network";
 import { Subnet, addressAfter } from "./address";
-import { checkShape, instanceOf, named, shape, text } from "./argument-shape";
 import { Checks } from "./errors";
 import { Host, Placement } from "./host";
 import { engineName, ownershipLabels, stackId } from "./naming";
@@ -17,7 +17,7 @@ export interface ServiceNetworkArgs {
   addresses: Readonly<Record<string, string>>;
 }
 
-const ARGUMENTS = shape<ServiceNetworkArgs>({ placement: instanceOf("Placement"), subnet: text, addresses: named(text) });
+const ARGUMENTS = shape<ServiceNetworkArgs>({ placement: PLACEMENT, subnet: text, addresses: named(text) });
 
 /**
  * A network on which every node has a static address, so that nobody has to look up another's before it runs.

@@ -1,5 +1,5 @@
+import { NETWORK, PLACEMENT, anything, callback, checkShape, maybe, named, number, shape, text } from "../core/argument-shape";
 import { HAPROXY, KEEPALIVED } from "./pair-shape";
-import { anything, callback, checkShape, instanceOf, maybe, named, number, shape, text } from "../core/argument-shape";
 import { checkEnvironment } from "../core/environment";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
@@ -47,8 +47,8 @@ export interface HaproxyKeepalivedPairArgs {
 }
 
 const ARGUMENTS = shape<HaproxyKeepalivedPairArgs>({
-  network: instanceOf("ServiceNetwork"),
-  placement: maybe(instanceOf("Placement")),
+  network: NETWORK,
+  placement: maybe(PLACEMENT),
   nodes: maybe(number),
   haproxy: HAPROXY,
   keepalived: KEEPALIVED,

@@ -1,5 +1,22 @@
-import { Shape, anything, flag, instanceOf, listOf, maybe, named, number, numberOrNull, shape, text, texts } from "../core/argument-shape";
+import {
+  Shape,
+  anything,
+  byType,
+  either,
+  flag,
+  instanceOf,
+  listOf,
+  maybe,
+  named,
+  number,
+  numberOrNull,
+  oneOf,
+  shape,
+  text,
+  texts,
+} from "../core/argument-shape";
 import type {
+  Balance,
   HaproxyArgs,
   HaproxyBackend,
   HaproxyDefaults,
@@ -10,13 +27,39 @@ import type {
   HaproxyServer,
   HaproxyStats,
   HaproxyTimeouts,
+  HttpHealthCheck,
+  LoggedTraffic,
+  ProxyMode,
 } from "./haproxy-args";
-import type { GarpArgs, KeepalivedArgs, KeepalivedGlobal, VrrpInstance, VrrpScript, VrrpScriptTiming } from "./keepalived-args";
-import type { RealServer, VirtualServer } from "./lvs-args";
+import type {
+  GarpArgs,
+  KeepalivedArgs,
+  KeepalivedGlobal,
+  VirtualAddress,
+  VrrpInstance,
+  VrrpScript,
+  VrrpScriptTiming,
+} from "./keepalived-args";
+import type { LvsCheck, RealServer, VirtualServer } from "./lvs-args";
+
+const MODE = oneOf<ProxyMode>(["tcp", "http"]);
+const BALANCE = oneOf<Balance>(["roundrobin", "static-rr", "leastconn", "first", "source", "uri", "random"]);
+const ENDPOINT = instanceOf("place of a server, such as an Endpoint", "host", "port");
+
+const CHECK = byType({
+  tcp: shape<{ type: "tcp" }>({ type: text }),
+  http: shape<HttpHealthCheck>({
+    type: text,
+    method: maybe(oneOf(["GET", "HEAD", "OPTIONS"])),
+    path: maybe(text),
+    host: maybe(text),
+    expect: maybe(shape<NonNullable<HttpHealthCheck["expect"]>>({ status: maybe(text), contains: maybe(text), matches: maybe(text) })),
+  }),
+});
 
 const BIND = {
   port: number,
-  mode: maybe(text),
+  mode: maybe(MODE),
   maxConnections: maybe(number),
   backlog: maybe(number),
   publishedPort: maybe(number),
@@ -24,12 +67,12 @@ const BIND = {
 };
 
 const BACKEND: Shape<HaproxyBackend> = {
-  mode: maybe(text),
-  balance: maybe(text),
-  check: maybe(instanceOf("check of a server")),
+  mode: maybe(MODE),
+  balance: maybe(BALANCE),
+  check: maybe(CHECK),
   servers: named(
     shape<HaproxyServer>({
-      endpoint: instanceOf("host and a port, such as an Endpoint"),
+      endpoint: ENDPOINT,
       check: maybe(flag),
       checkAddress: maybe(text),
       checkPort: maybe(number),
@@ -59,14 +102,14 @@ export const HAPROXY = shape<HaproxyArgs>({
   ),
   defaults: maybe(
     shape<HaproxyDefaults>({
-      mode: maybe(text),
-      balance: maybe(text),
+      mode: maybe(MODE),
+      balance: maybe(BALANCE),
       retries: maybe(number),
       redispatch: maybe(flag),
       abortOnClose: maybe(flag),
       httpKeepAlive: maybe(flag),
       forwardFor: maybe(flag),
-      log: maybe(text),
+      log: maybe(oneOf<LoggedTraffic>(["all", "errors", "none"])),
       timeouts: maybe(
         shape<HaproxyTimeouts>({
           connectMs: maybe(number),
@@ -113,6 +156,21 @@ const TIMING: Shape<VrrpScriptTiming> = {
   initFail: maybe(flag),
 };
 
+const WAITS = { timeoutSeconds: maybe(number), retries: maybe(number), retryDelaySeconds: maybe(number) };
+
+const LVS_CHECK = byType({
+  http: shape<Extract<LvsCheck, { type: "http" }>>({
+    type: text,
+    path: text,
+    status: maybe(number),
+    digest: maybe(text),
+    port: maybe(number),
+    ...WAITS,
+  }),
+  tcp: shape<Extract<LvsCheck, { type: "tcp" }>>({ type: text, port: maybe(number), ...WAITS }),
+  misc: shape<Extract<LvsCheck, { type: "misc" }>>({ type: text, command: texts, timeoutSeconds: maybe(number), dynamic: maybe(flag) }),
+});
+
 const VIRTUAL_SERVER = shape<VirtualServer>({
   address: text,
   port: number,
@@ -121,13 +179,13 @@ const VIRTUAL_SERVER = shape<VirtualServer>({
   kind: maybe(text),
   delayLoopSeconds: maybe(number),
   persistenceSeconds: maybe(number),
-  sorryServer: maybe(instanceOf("address and a port")),
+  sorryServer: maybe(shape<NonNullable<VirtualServer["sorryServer"]>>({ address: text, port: number })),
   realServers: named(
     shape<RealServer>({
       address: text,
       port: number,
       weight: maybe(number),
-      check: maybe(instanceOf("check of a server")),
+      check: maybe(LVS_CHECK),
       notifyUp: maybe(texts),
       notifyDown: maybe(texts),
     }),
@@ -157,7 +215,13 @@ export const KEEPALIVED = shape<KeepalivedArgs>({
   files: maybe(named(text)),
   instances: named(
     shape<VrrpInstance>({
-      addresses: listOf(anything),
+      addresses: listOf(
+        either(
+          text,
+          shape<VirtualAddress>({ address: text, prefix: maybe(number), device: maybe(text), label: maybe(text) }),
+          "must be an address, or an object with address, prefix, device and label of which all but the address may be left out",
+        ),
+      ),
       virtualRouterId: maybe(number),
       interface: maybe(text),
       version: maybe(number),
@@ -169,7 +233,15 @@ export const KEEPALIVED = shape<KeepalivedArgs>({
       unicast: maybe(flag),
       unicastPeers: maybe(texts),
       scripts: maybe(texts),
-      notify: maybe(instanceOf("command by event")),
+      notify: maybe(
+        shape<NonNullable<VrrpInstance["notify"]>>({
+          master: maybe(texts),
+          backup: maybe(texts),
+          fault: maybe(texts),
+          stop: maybe(texts),
+          always: maybe(texts),
+        }),
+      ),
     }),
   ),
   virtualServers: maybe(named(VIRTUAL_SERVER)),

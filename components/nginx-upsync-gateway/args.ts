@@ -1,4 +1,4 @@
-import { callback, checkShape, instanceOf, maybe, number, shape, text, texts } from "../core/argument-shape";
+import { NETWORK, PLACEMENT, callback, checkShape, maybe, number, shape, text, texts } from "../core/argument-shape";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import type { ContainerTransform } from "../core/service-container";
@@ -40,8 +40,8 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
 
 const ARGUMENTS = shape<NginxUpsyncGatewayArgs>({
   ...SETTINGS,
-  network: instanceOf("ServiceNetwork"),
-  placement: maybe(instanceOf("Placement")),
+  network: NETWORK,
+  placement: maybe(PLACEMENT),
   image: maybe(text),
   user: maybe(text),
   publishedPort: maybe(number),

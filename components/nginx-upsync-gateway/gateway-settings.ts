@@ -1,4 +1,4 @@
-import { Shape, flag, instanceOf, maybe, named, number, shape, text, texts } from "../core/argument-shape";
+import { Shape, flag, instanceOf, listOf, maybe, named, number, shape, text, texts } from "../core/argument-shape";
 import { isIPv4 } from "node:net";
 import type { Checks } from "../core/errors";
 import { DEFAULT_KV_PREFIX, checkKvPrefix } from "../core/kv-prefix";
@@ -119,7 +119,7 @@ export const SETTINGS: Shape<GatewaySettings> = {
       readTimeoutMs: maybe(number),
     }),
   ),
-  consul: instanceOf("ConsulCluster, or an object with its servers"),
+  consul: shape<GatewaySettings["consul"]>({ servers: listOf(instanceOf("host and a port", "host", "port")) }),
   engine: maybe(text),
   kvPrefix: maybe(text),
   pull: maybe(shape<PullArgs>({ intervalMs: maybe(number), timeoutSeconds: maybe(number) })),

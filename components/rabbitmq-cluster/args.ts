@@ -1,5 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { anything, callback, checkShape, instanceOf, maybe, number, numberOrNull, shape, text, texts } from "../core/argument-shape";
+import {
+  NETWORK,
+  PLACEMENT,
+  anything,
+  callback,
+  checkShape,
+  maybe,
+  number,
+  numberOrNull,
+  shape,
+  text,
+  texts,
+} from "../core/argument-shape";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
@@ -57,8 +69,8 @@ export interface RabbitmqClusterArgs extends RabbitmqAccess {
 
 const ARGUMENTS = shape<RabbitmqClusterArgs>({
   ...ACCESS,
-  network: instanceOf("ServiceNetwork"),
-  placement: maybe(instanceOf("Placement")),
+  network: NETWORK,
+  placement: maybe(PLACEMENT),
   brokers: maybe(number),
   image: maybe(text),
   user: maybe(text),

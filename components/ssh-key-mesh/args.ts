@@ -1,4 +1,4 @@
-import { Shape, checkShape, instanceOf, listOf, maybe, number, shape, text } from "../core/argument-shape";
+import { HOST, Shape, checkShape, listOf, maybe, number, shape, text } from "../core/argument-shape";
 import { isIPv4 } from "node:net";
 import { Checks } from "../core/errors";
 import type { Host } from "../core/host";
@@ -45,7 +45,7 @@ export interface SshKeyMeshArgs {
   clients?: readonly SshClient[];
 }
 
-const CLIENT: Shape<SshClient> = { name: text, host: instanceOf("Host"), address: text, image: text, user: text };
+const CLIENT: Shape<SshClient> = { name: text, host: HOST, address: text, image: text, user: text };
 
 const ARGUMENTS = shape<SshKeyMeshArgs>({
   nodes: listOf(shape<SshNode>({ ...CLIENT, port: maybe(number), login: text, forcedCommand: maybe(text) })),

@@ -1,4 +1,4 @@
-import { callback, checkShape, instanceOf, listOf, maybe, number, shape, text, texts } from "../core/argument-shape";
+import { NETWORK, PLACEMENT, callback, checkShape, instanceOf, listOf, maybe, number, shape, text, texts } from "../core/argument-shape";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
@@ -33,8 +33,8 @@ export interface SshNodesDescription {
 }
 
 const DESCRIPTION = shape<SshNodesDescription>({
-  network: instanceOf("ServiceNetwork"),
-  placement: maybe(instanceOf("Placement")),
+  network: NETWORK,
+  placement: maybe(PLACEMENT),
   nodes: maybe(number),
   port: maybe(number),
   image: maybe(text),
@@ -63,7 +63,7 @@ export interface SshNodesArgs {
 }
 
 const ARGUMENTS = shape<SshNodesArgs>({
-  network: instanceOf("ServiceNetwork"),
+  network: NETWORK,
   members: listOf(instanceOf("member of an SshKeyMesh")),
   memoryMiB: maybe(number),
   cpus: maybe(number),

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { execa } from "execa";
 import logUpdate from "log-update";
-import { askEngine } from "../recovery/recover";
+import { askEngine } from "../recovery/engines";
 import { setup } from "../setup/setup";
 import { SetupError, lastWords } from "../setup/shell";
 import { StackHost, Target, exportedStack, parseTarget, stackHosts } from "../stack";
@@ -37,13 +37,13 @@ interface Row {
 }
 
 /**
- * Shows the stack's nodes: live in a terminal until Ctrl-C, once elsewhere or with `--once`. Exits 1 when a node is not healthy, when one is
- * missing, and when a host cannot be reached.
+ * Shows the stack's nodes: live in a terminal until Ctrl-C, once elsewhere or with `--once`. Exits 1 when a node is not healthy and not just
+ * starting, when one is missing, and when a host cannot be reached.
  */
 export default async function status(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi"]);
-  const recorded = await recordedStack(target);
+  let recorded = await recordedStack(target);
   const live = Boolean(process.stdout.isTTY) && !rest.includes("--once");
   for (;;) {
     const { table, healthy } = await look(target, recorded);
@@ -53,6 +53,8 @@ export default async function status(args: readonly string[]): Promise<number> {
     }
     logUpdate(table);
     await wait(INTERVAL);
+    // Another command may have changed what there is to be.
+    if (!healthy) recorded = await recordedStack(target);
   }
 }
 
@@ -61,16 +63,21 @@ async function recordedStack(target: Target): Promise<Recorded> {
   if (exported === undefined) throw new SetupError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
   const { deployment } = JSON.parse(exported) as { deployment?: { resources?: RecordedResource[] } };
   const resources = deployment?.resources ?? [];
-  return { hosts: stackHosts(resources), nodes: resources.filter(({ type }) => type === "docker:index/container:Container").map(nodeOf) };
+  return {
+    hosts: stackHosts(resources),
+    nodes: resources.filter(({ type }) => type === "docker:index/container:Container").flatMap(nodeOf),
+  };
 }
 
 type RecordedResource = Parameters<typeof stackHosts>[0][number];
 
-function nodeOf({ inputs = {}, provider = "" }: RecordedResource): RecordedNode {
-  const labels = inputs.labels as { label: string; value: string }[];
-  const label = (name: string) => labels.find((each) => each.label === `dockyard.${name}`)?.value ?? "";
+/** None of a container that the program has beside our components. */
+function nodeOf({ inputs = {}, provider = "" }: RecordedResource): RecordedNode[] {
+  const labels = Array.isArray(inputs.labels) ? (inputs.labels as { label: string; value: string }[]) : [];
+  const label = (name: string) => labels.find((each) => each.label === `dockyard.${name}`)?.value;
+  const [component, node] = [label("component"), label("node")];
   const host = /::host-([^:]+)::/.exec(provider)?.[1] ?? "local";
-  return { host, image: String(inputs.image), component: label("component"), node: label("node") };
+  return component === undefined || node === undefined ? [] : [{ host, image: String(inputs.image), component, node }];
 }
 
 async function look(target: Target, { hosts, nodes }: Recorded): Promise<{ table: string; healthy: boolean }> {
@@ -115,7 +122,8 @@ async function hostRows({ label }: Target, host: StackHost): Promise<{ rows: Row
     const uptime = State.Status === "running" ? duration(Date.now() - Date.parse(State.StartedAt)) : "-";
     return {
       sortKey: `${component} ${node}`,
-      healthy: health === "healthy",
+      // One that has just started is asked for the first time within seconds.
+      healthy: ["healthy", "starting"].includes(health),
       cells: [component, node, name, health, Config.Image, address || "-", uptime],
     };
   });

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { join, resolve } from "node:path";
-import { pulumiEnvironment } from "../setup/environment";
+import { backendUrl } from "../setup/environment";
 import { Target, pulumiOutput } from "../stack";
 
 /** Whether a live run holds the stack, nobody does, or the last run was cut while it wrote the state. */
@@ -54,7 +54,7 @@ export function releaseHold(target: Target): CutRun | undefined {
 }
 
 function stateFiles({ cwd, project, stack }: Target): StateFiles | undefined {
-  const backend = pulumiEnvironment().PULUMI_BACKEND_URL ?? process.env.PULUMI_BACKEND_URL ?? "";
+  const backend = backendUrl(cwd);
   if (!backend.startsWith("file://")) return undefined;
   const folder = join(backendFolder(backend, cwd), ".pulumi");
   return {

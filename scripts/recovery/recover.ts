@@ -1,5 +1,6 @@
 import { SetupError, lastWords, run } from "../setup/shell";
-import { Docker, StackHost, Target, exportedStack, pulumiOutput, stackHosts } from "../stack";
+import { Docker, Target, exportedStack, pulumiOutput, stackHosts } from "../stack";
+import { Found, findOnEngines } from "./engines";
 import { CutRun, Hold, holdOf, releaseHold } from "./local-state";
 
 interface Resource {
@@ -27,17 +28,6 @@ interface PendingOperation {
   readonly resource: Resource;
 }
 
-/** A container, network or volume of the stack, as its engine tells it. */
-interface Found {
-  readonly docker: Docker;
-  readonly kind: "container" | "network" | "volume";
-  readonly id: string;
-  readonly name: string;
-  readonly running: boolean;
-  /** When the engine made it, in ms since 1970, to the second; undefined of a volume. */
-  readonly created: number | undefined;
-}
-
 /** A stack as its state and the engines of its hosts have it. */
 export interface Findings {
   readonly hold: Hold;
@@ -59,6 +49,17 @@ export interface Findings {
 
   /** What an interrupted run was making when it ended; by name. */
   readonly pending: readonly string[];
+
+  /** Commands whose creation was cut and whose deletion takes back what they had done by then. */
+  readonly halfMade: readonly HalfMade[];
+
+  /** Data volumes of the stack that its state does not know: `down` kept them, or another state has them. By name. */
+  readonly keptData: readonly string[];
+}
+
+export interface HalfMade {
+  readonly urn: string;
+  readonly deletion: string;
 }
 
 /**
@@ -70,7 +71,7 @@ export async function look(target: Target): Promise<Findings> {
   const hold = await holdOf(target);
   return hold === "free"
     ? findingsOf(hold, await survey(target))
-    : { hold, hosts: [["docker"]], stopped: [], gone: [], lostData: [], undone: [], pending: [] };
+    : { hold, hosts: [["docker"]], stopped: [], gone: [], lostData: [], undone: [], pending: [], halfMade: [], keptData: [] };
 }
 
 /**
@@ -112,9 +113,16 @@ interface Survey {
 
 async function survey(target: Target): Promise<Survey> {
   const checkpoint = JSON.parse((await exportedStack(target)) ?? "{}") as Checkpoint;
-  const { resources = [], pending_operations: pending = [] } = checkpoint.deployment ?? {};
-  const hosts = stackHosts(resources);
+  const { resources: all = [], pending_operations: pending = [] } = checkpoint.deployment ?? {};
+  // What a program has beside our components is asked for by no label, and is Pulumi's alone.
+  const resources = all.filter(({ type, inputs }) => !(type in KINDS) || isOwned(target, inputs));
+  const hosts = stackHosts(all);
   return { checkpoint, resources, pending, hosts: hosts.map(({ docker }) => docker), found: await findOnEngines(target, hosts) };
+}
+
+function isOwned({ label }: Target, inputs: Resource["inputs"]): boolean {
+  const labels = Array.isArray(inputs?.labels) ? (inputs.labels as { label?: unknown; value?: unknown }[]) : [];
+  return labels.some((each) => each.label === "dockyard.stack" && each.value === label);
 }
 
 function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): Findings {
@@ -131,20 +139,29 @@ function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): F
   return {
     hold,
     hosts,
-    stopped: found.filter(({ kind, id, running }) => kind === "container" && recorded.has(id) && !running),
+    stopped: found.filter(({ kind, id, state }) => kind === "container" && recorded.has(id) && state !== "running"),
     gone: [...lostUrns, ...madeFor.map(({ urn }) => urn)],
     lostData: lost.filter(({ type, retainOnDelete }) => KINDS[type] === "volume" && retainOnDelete === true).map(({ id = "" }) => id),
-    undone: [...fillers.map(({ urn }) => urn), ...pending.filter(isHalfTakenBack).map(({ resource }) => resource.urn)],
+    undone: [...fillers.map(({ urn }) => urn), ...pending.filter(isHalfDone).map(({ resource }) => resource.urn)],
     pending: pending.map(({ resource }) => nameOf(resource.urn)),
+    halfMade: pending.flatMap(({ type, resource: { urn, type: kind, inputs } }) =>
+      type === "creating" && kind === COMMAND && typeof inputs?.delete === "string" ? [{ urn, deletion: inputs.delete }] : [],
+    ),
+    keptData: found
+      .filter(({ kind, owned, id }) => kind === "volume" && owned && id.endsWith("-data") && !recorded.has(id))
+      .map(({ name }) => name),
   };
 }
 
 /**
- * Whether a command's deletion was cut. Of a registration it had taken away some by then, which its creation brings back. A membership was
- * leaving, and has no creation: made again it leaves to the end, and its node is then made anew and joins as a new one.
+ * Whether a command was cut that has to be run again though nothing about it may change any more.
+ *
+ * An update had done some of what is no longer wanted, where the program was taken back. Of a registration a deletion had taken away some,
+ * which its creation brings back. A membership was leaving, and has no creation: made again it leaves to the end, and its node is then made
+ * anew and joins as a new one.
  */
-function isHalfTakenBack({ type, resource }: PendingOperation): boolean {
-  return type === "deleting" && resource.type === COMMAND && resource.inputs?.delete !== undefined;
+function isHalfDone({ type, resource }: PendingOperation): boolean {
+  return resource.type === COMMAND && (type === "updating" || (type === "deleting" && resource.inputs?.delete !== undefined));
 }
 
 function nameOf(urn: string): string {
@@ -159,56 +176,6 @@ const KINDS: Readonly<Record<string, Found["kind"]>> = {
 };
 
 const COMMAND = "command:local:Command";
-
-/** How long an engine may take to list what it has, in ms; one that cannot be reached does not answer at all. */
-const ENGINE_PATIENCE = 30_000;
-
-/** Asks the engine of a host for a list. @throws {SetupError} naming the host when its engine does not answer. */
-export async function askEngine({ name, docker }: StackHost, ...args: string[]): Promise<string> {
-  try {
-    return await run([...docker, ...args], { timeout: ENGINE_PATIENCE });
-  } catch (error) {
-    throw new SetupError(
-      `The engine of host ${name} (${docker[2] ?? "this machine's"}) does not answer: ${lastWords(error)}\n` +
-        "Bring it back and run the command again.",
-    );
-  }
-}
-
-async function findOnEngines({ label }: Target, hosts: readonly StackHost[]): Promise<Found[]> {
-  const filter = ["--filter", `label=dockyard.stack=${label}`];
-  const found = await Promise.all(
-    hosts.map(async (host) => {
-      const [containers, networks, volumes] = await Promise.all([
-        askEngine(
-          host,
-          ...["ps", "--all", "--no-trunc", ...filter, "--filter", "label=dockyard.node"],
-          ...["--format", "{{.ID}}\t{{.Names}}\t{{.State}}\t{{.CreatedAt}}"],
-        ),
-        askEngine(host, "network", "ls", "--no-trunc", ...filter, "--format", "{{.ID}}\t{{.Name}}\trunning\t{{.CreatedAt}}"),
-        askEngine(host, "volume", "ls", "--format", "{{.Name}}\t{{.Name}}\trunning"),
-      ]);
-      return [...rows(host, "container", containers), ...rows(host, "network", networks), ...rows(host, "volume", volumes)];
-    }),
-  );
-  return found.flat();
-}
-
-function rows({ docker }: StackHost, kind: Found["kind"], lines: string): Found[] {
-  return lines
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => {
-      const [id = "", name = "", state = "", created = ""] = line.split("\t");
-      return { docker, kind, id, name, running: state === "running", created: engineTime(created) };
-    });
-}
-
-/** `2026-11-25 10:12:38.123 +0000 UTC` to the second. */
-function engineTime(text: string): number | undefined {
-  const [, day, time, zone] = /^(\S+) ([\d:]+)\S* ([+-]\d{4})/.exec(text) ?? [];
-  return day === undefined ? undefined : Date.parse(`${day}T${time}${zone?.replace(/\d\d$/, ":$&")}`);
-}
 
 /**
  * What the engines have of the stack, the state does not know, and an interrupted run made; what else the state does not know is told and left.
@@ -240,15 +207,40 @@ async function forgetPending(target: Target, checkpoint: Checkpoint): Promise<vo
   await pulumiOutput(target, ["stack", "import", "--stack", target.stack], JSON.stringify({ ...checkpoint, deployment }));
 }
 
+/** Takes back what commands had done whose creation was cut, and which are not made after all. */
+export async function takeBack(halfMade: readonly HalfMade[], env: Record<string, string> = {}): Promise<void> {
+  for (const { urn, deletion } of halfMade) {
+    console.log(`Taking back ${nameOf(urn)}, which an interrupted run had begun to make.`);
+    await run(["sh", "-c", deletion], { env });
+  }
+}
+
+/** Has every data volume outlive its resource, also those that `allowDataLoss` names. */
+export async function retainData(target: Target): Promise<void> {
+  const checkpoint = JSON.parse((await exportedStack(target)) ?? "{}") as Checkpoint;
+  const { resources = [] } = checkpoint.deployment ?? {};
+  const isLosable = ({ type, id = "", inputs, retainOnDelete }: Resource) =>
+    KINDS[type] === "volume" && id.endsWith("-data") && isOwned(target, inputs) && retainOnDelete !== true;
+  if (!resources.some(isLosable)) return;
+  const kept = resources.map((resource) => (isLosable(resource) ? { ...resource, retainOnDelete: true } : resource));
+  const deployment = { ...checkpoint.deployment, resources: kept };
+  await pulumiOutput(target, ["stack", "import", "--stack", target.stack], JSON.stringify({ ...checkpoint, deployment }));
+}
+
 /**
- * Starts nodes that were stopped or killed by hand: the program says that they run.
+ * Starts nodes that were stopped, killed or paused by hand: the program says that they run.
  *
  * @returns Whether one could not be started, or is not to be restarted because it has left its cluster: a look at the engine shows that to
  *   Pulumi, which makes it anew where the program says so by now. Started as it is it would join with what it had.
  */
 export async function startStopped(stopped: readonly Found[]): Promise<boolean> {
   let anew = false;
-  for (const { docker, id, name } of stopped) {
+  for (const { docker, id, name, state } of stopped) {
+    if (state === "paused") {
+      console.log(`Going on with ${name}, which had been paused.`);
+      await run([...docker, "unpause", id]);
+      continue;
+    }
     if ((await run([...docker, "inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", id])) === "no") {
       anew = true;
       continue;

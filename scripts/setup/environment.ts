@@ -10,13 +10,27 @@ import { SetupError } from "./shell";
 /**
  * The environment in which Pulumi runs: its program and plugins, the backend and the passphrase.
  *
- * A backend that the user chose, by `PULUMI_BACKEND_URL` or by logging in, wins. Otherwise the state is in a private folder of the
- * checkout, encrypted with a passphrase that is made on first use and stays there.
+ * A backend that the user chose, by `PULUMI_BACKEND_URL`, in the project's Pulumi.yaml or by logging in, wins. Otherwise the state is in a
+ * private folder of the checkout, encrypted with a passphrase that is made on first use and stays there.
+ *
+ * @param cwd Folder of the Pulumi project.
  */
-export function pulumiEnvironment(): Record<string, string> {
+export function pulumiEnvironment(cwd: string = PROJECT_ROOT): Record<string, string> {
   const installation = findPulumi();
   if (installation === undefined) throw new SetupError("Pulumi is not set up yet; `npm run up` or `npm run preview` does it.");
-  return { ...pulumiPath(installation), ...backend(installation) };
+  return { ...pulumiPath(installation), ...backend(installation, cwd) };
+}
+
+/** URL of the backend that Pulumi uses for the project in a folder. */
+export function backendUrl(cwd: string): string {
+  return process.env.PULUMI_BACKEND_URL ?? projectBackend(cwd) ?? pulumiEnvironment(cwd).PULUMI_BACKEND_URL ?? "";
+}
+
+/** What `backend.url` in the project's Pulumi.yaml says, on lines of its own or in braces. */
+function projectBackend(cwd: string): string | undefined {
+  const file = join(cwd, "Pulumi.yaml");
+  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
+  return /^backend:\s*(?:\{\s*)?url:\s*["']?([^\s"'}]+)/m.exec(text)?.[1];
 }
 
 /** Runs `work` with the environment of a state that is made for it and removed after it: the user's stacks are left alone. */
@@ -40,27 +54,28 @@ function backendIn(folder: string): string {
   return `file://${folder}?metadata=skip`;
 }
 
-function backend({ home }: PulumiInstallation): Record<string, string> {
+function backend({ home }: PulumiInstallation, cwd: string): Record<string, string> {
   if (process.env.PULUMI_BACKEND_URL !== undefined) return {};
+  const credentials: Record<string, string> = home === userCredentials ? {} : { PULUMI_CREDENTIALS_PATH: userCredentials };
+  if (projectBackend(cwd) !== undefined) return credentials;
   const chosen = loggedInBackend();
-  if (chosen !== undefined)
-    return { PULUMI_BACKEND_URL: chosen, ...(home === userCredentials ? {} : { PULUMI_CREDENTIALS_PATH: userCredentials }) };
+  if (chosen !== undefined) return { PULUMI_BACKEND_URL: chosen, ...credentials };
   mkdirSync(PRIVATE, { recursive: true, mode: 0o700 });
-  return { PULUMI_BACKEND_URL: backendIn(PRIVATE), ...passphrase() };
+  return { PULUMI_BACKEND_URL: backendIn(PRIVATE), ...passphrase(cwd) };
 }
 
-function passphrase(): Record<string, string> {
+function passphrase(cwd: string): Record<string, string> {
   if (process.env.PULUMI_CONFIG_PASSPHRASE !== undefined || process.env.PULUMI_CONFIG_PASSPHRASE_FILE !== undefined) return {};
   const file = join(PRIVATE, "passphrase");
-  if (!existsSync(file)) refuseForeignSalt(file);
+  if (!existsSync(file)) refuseForeignSalt(file, cwd);
   if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString("base64url"), { mode: 0o600, flag: "wx" });
   return { PULUMI_CONFIG_PASSPHRASE_FILE: file };
 }
 
 /** A salt in a stack's configuration belongs to the passphrase that it was made with: with another one Pulumi could read nothing. */
-function refuseForeignSalt(file: string): void {
-  const salted = readdirSync(PROJECT_ROOT).find(
-    (name) => /^Pulumi\.[^.]+\.yaml$/.test(name) && /^encryptionsalt:/m.test(readFileSync(join(PROJECT_ROOT, name), "utf8")),
+function refuseForeignSalt(file: string, cwd: string): void {
+  const salted = readdirSync(cwd).find(
+    (name) => /^Pulumi\.[^.]+\.yaml$/.test(name) && /^encryptionsalt:/m.test(readFileSync(join(cwd, name), "utf8")),
   );
   if (salted === undefined) return;
   throw new SetupError(

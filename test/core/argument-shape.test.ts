@@ -50,11 +50,11 @@ describe("arguments that TypeScript has not checked", () => {
       "web.name: must be a string, got 3",
       'web.port: must be a number or null, got "80"',
       'web.items[0].id: must be a number, got "1"',
-      "web.items[0].off: is not known; there are id, on, got true",
+      'web.items[0].off: is not known; there are id, on, got "(a value)"',
       'web.limits.a: must be a number, got "many"',
       'web.host: must be a Host, got "here"',
-      'web.hostname: is not known; there are name, port, items, limits, host, got "x"',
-      "web.prot: is not known; there are name, port, items, limits, host, got 1",
+      'web.hostname: is not known; there are name, port, items, limits, host, got "(a value)"',
+      'web.prot: is not known; there are name, port, items, limits, host, got "(a value)"',
     ]);
   });
 

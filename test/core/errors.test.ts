@@ -1,7 +1,19 @@
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { Checks, ConfigError, bounded, collectFaults } from "../../components/core/errors";
 
 const fault = (name: string) => new Checks(name).that(false, "count", 0, "must be 1 or more");
+
+it("shows a resource by its class and an output not at all, whose value may be a secret", () => {
+  class Gateway {
+    readonly self = this;
+  }
+  const output = pulumi.secret("hunter2");
+  const said = (value: unknown) => new ConfigError([{ path: "a.b", value, remedy: "must be another" }]).message;
+  expect(said(new Gateway())).toBe("a.b: must be another, got a Gateway");
+  expect(said(output)).toBe("a.b: must be another, got an output");
+  expect(said({ password: output })).toBe('a.b: must be another, got {"password":"an output"}');
+});
 
 describe("the faults of a program", () => {
   it("end it at the first component where nobody collects them", () => {

@@ -1,3 +1,4 @@
+import type { ContainerArgs } from "@pulumi/docker/container";
 import { describe, expect, it } from "vitest";
 import { createServiceContainer } from "../../components/core/service-container";
 import { Host } from "../../components/core/host";
@@ -78,6 +79,19 @@ describe("a service container", () => {
     const devices = [{ hostPath: "/dev/kmsg" }];
     expect(() => createServiceContainer("thing-8", { ...args, transform: () => ({ devices, pidMode: "host" }) }, {})).toThrow(
       /thing-8\.transform\.devices: must be left alone.*\nthing-8\.transform\.pidMode: must be left alone/,
+    );
+  });
+
+  it("lets a transform add to its environment and its folders in memory, but take nothing of its own away", () => {
+    const own = { ...args, environment: { OWN: "1" } };
+    const added = ({ envs, tmpfs }: Readonly<ContainerArgs>) => ({
+      envs: [...(envs as string[]), "TZ=UTC"],
+      tmpfs: { ...(tmpfs as Record<string, string>), "/cache": "rw" },
+    });
+    expect(() => createServiceContainer("thing-10", { ...own, transform: added }, {})).not.toThrow();
+    const replaced = () => ({ envs: ["TZ=UTC"], tmpfs: { "/cache": "rw" } });
+    expect(() => createServiceContainer("thing-11", { ...own, transform: replaced }, {})).toThrow(
+      /thing-11\.transform\.envs: must keep .*lacks OWN=1; .*\nthing-11\.transform\.tmpfs: must keep .*lacks \/tmp;/,
     );
   });
 

@@ -133,11 +133,14 @@ describe("npm run up", () => {
     });
   });
 
-  it("finds its data again after npm run down", async () => {
+  it("finds its data again after npm run down, also what allowDataLoss names", async () => {
+    await stack.configure({ allowDataLoss: [stack.container("ops-1-data")] });
     await isAsIfNothingHadHappened();
     const api = (await stack.outputs<{ endpoints: { consul: string } }>()).endpoints.consul;
     await get(`${api}/v1/kv/kept`, { method: "PUT", body: "over the down" });
-    expect((await npm("down")).all).toContain(stack.container("discovery-1-data"));
+    const { all } = await npm("down");
+    for (const volume of ["discovery-1-data", "ops-1-data"]) expect(all).toContain(stack.container(volume));
+    await stack.configure({ allowDataLoss: [] });
     await isAsIfNothingHadHappened();
     expect((await get(`${api}/v1/kv/kept?raw`)).body).toBe("over the down");
     expect(await raftPeers(api)).toHaveLength(3);
@@ -186,6 +189,17 @@ describe("npm run up", () => {
     await docker("volume", "rm", ...[4, 5].map((n) => stack.container(`discovery-${n}-data`)));
   });
 
+  it("takes back what a killed run had made of an instance that is no longer wanted", async () => {
+    const { endpoints } = await stack.outputs<{ endpoints: { consul: string } }>();
+    await stack.configure({ goods: { instances: 2 } });
+    await cut("SIGKILL", "goods-2-registration creating");
+    // The keys are written by then, or about to be.
+    await stack.configure({ goods: {} });
+    await isAsIfNothingHadHappened();
+    const keys = JSON.parse((await get(`${endpoints.consul}/v1/kv/upstreams/goods?keys`)).body) as string[];
+    expect(keys).toHaveLength(1);
+  });
+
   it("starts nothing for a program that is refused", async () => {
     await docker("kill", stack.container("goods-1"));
     await stack.configure({ goods: { instances: 0 } });
@@ -213,6 +227,7 @@ describe("npm run up", () => {
   it("starts what was stopped, makes again what was removed, and touches nothing else", async () => {
     const before = await containersOf(stack.label);
     await docker("kill", stack.container("goods-1"));
+    await docker("pause", stack.container("ops-1"));
     await docker("rm", "--force", stack.container("order-1"), stack.container("gateway-1"));
     // With what its software reads.
     await docker("volume", "rm", stack.container("gateway-1-config"));
