@@ -12,6 +12,7 @@ import {
   number,
   shape,
   text,
+  textInput,
   texts,
 } from "../core/argument-shape";
 import type * as pulumi from "@pulumi/pulumi";
@@ -124,7 +125,7 @@ const ARGUMENTS = shape<AppServiceArgs>({
   upstream: maybe(UPSTREAM_ENTRY),
   check: maybe(CONSUL_CHECK),
   environment: maybe(named(anything)),
-  secrets: maybe(named(anything)),
+  secrets: maybe(named(textInput)),
   dataPath: maybe(text),
   allowDataLoss: maybe(texts),
   mounts: maybe(callback),

@@ -17,6 +17,12 @@ export const [text, number, flag, anything] = [v.string(), v.number(), v.boolean
 export const callback = v.function();
 export const texts = v.array(text);
 
+/** What Pulumi takes for a string: one, or the promise or output of one. */
+export const textInput = v.custom<unknown>(
+  (given) => typeof given === "string" || (typeof given === "object" && given !== null && ("then" in given || "apply" in given)),
+  "must be a string, or an output of one",
+);
+
 /** What may be left out. */
 export const maybe = (schema: v.GenericSchema) => v.optional(schema);
 
@@ -39,7 +45,7 @@ export const byType = (shapes: Readonly<Record<string, v.GenericSchema>>) =>
   v.lazy((given) => {
     const type = typeof given === "object" && given !== null && "type" in given ? String(given.type) : "";
     const chosen = Object.hasOwn(shapes, type) ? shapes[type] : undefined;
-    return chosen ?? v.object({ type: oneOf(Object.keys(shapes)) });
+    return chosen ?? v.object({ type: v.optional(oneOf(Object.keys(shapes)), "") });
   });
 
 /** One of Dockyard's own classes, or what has the same of it that is used. */

@@ -20,7 +20,7 @@ export interface DataVolumeArgs {
  * A volume that outlives its container and its stack.
  *
  * It stays on the engine when its node leaves the program, at `npm run down` and at `pulumi destroy`, and is found again by its name. It
- * goes only with a destroy or scale-down after `allowDataLoss` named it in an `up`.
+ * goes only with a `pulumi destroy` or a scale-down after `allowDataLoss` named it in an `up`.
  */
 export function createDataVolume(
   name: string,

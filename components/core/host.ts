@@ -1,7 +1,7 @@
-import { checkShape, instanceOf, maybe, shape, text } from "./argument-shape";
+import { HOST, checkShape, instanceOf, listOf, maybe, shape, text } from "./argument-shape";
 import { Provider } from "@pulumi/docker/provider";
 import { stackId } from "./naming";
-import { ConfigError } from "./errors";
+import { ConfigError, reportFaults } from "./errors";
 import { HostInventory, readInventory } from "./host-inventory";
 
 export interface HostArgs {
@@ -110,9 +110,15 @@ function meets(held: string | undefined, { address = LOOPBACK }: PortClaim): boo
   return held === undefined || held === EVERY_ADDRESS || address === EVERY_ADDRESS || held === address;
 }
 
+const PLACED = shape<{ hosts: unknown }>({ hosts: listOf(HOST) });
+
 /** Hosts that a component's nodes are spread over, in turn. */
 export class Placement {
-  constructor(readonly hosts: readonly [Host, ...Host[]]) {}
+  /** @throws {ConfigError} when it is given no list of hosts. */
+  constructor(readonly hosts: readonly [Host, ...Host[]]) {
+    checkShape("placement", { hosts }, PLACED);
+    if (hosts.length === 0) reportFaults([{ path: "placement.hosts", value: hosts, remedy: "must name at least one host" }]);
+  }
 
   /** How the hosts' engines are reached, each once. */
   get dockers(): readonly (readonly string[])[] {

@@ -83,6 +83,13 @@ describe("a host", () => {
   });
 });
 
+it("is placed by a list of hosts, and by nothing else", () => {
+  const host = new Host({ name: "a" });
+  expect(() => new Placement(host as never)).toThrow("placement.hosts: must be a list, got a Host");
+  expect(() => new Placement([{ name: "a" }] as never)).toThrow("placement.hosts[0]: must be a Host (an object with name, docker)");
+  expect(() => new Placement([] as never)).toThrow("placement.hosts: must name at least one host, got []");
+});
+
 it("spreads neighbouring nodes over different hosts", () => {
   const [a, b] = [new Host({ name: "a" }), new Host({ name: "b", engine: "ssh://b" })];
   const placement = new Placement([a, b]);

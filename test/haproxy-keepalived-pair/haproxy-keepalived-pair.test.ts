@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
+import type { HaproxyKeepalivedPairArgs } from "../../components/haproxy-keepalived-pair/args";
 import { HaproxyKeepalivedPair } from "../../components/haproxy-keepalived-pair/haproxy-keepalived-pair";
 import { emptyNetwork, recordResources, settled } from "../mocks";
 import { PLAIN_HAPROXY } from "./settings";
@@ -26,6 +27,36 @@ describe("a pair", () => {
     expect(pair.stats).toEqual(["http://127.0.0.1:8100/haproxy", "http://127.0.0.1:8101/haproxy"]);
     expect(pair.metrics).toEqual(["http://10.89.0.111:8100/metrics", "http://10.89.0.112:8100/metrics"]);
     expect(pair.statsLogin.user).toBe("admin");
+  });
+
+  it("refuses what is misspelt in a check, a balance, a log and an address, which would be left out", () => {
+    const listen = PLAIN_HAPROXY.listens!.rabbitmq!;
+    const faulty = {
+      network,
+      haproxy: {
+        defaults: { log: "al" },
+        listens: {
+          a: { ...listen, balance: "leastcon", check: { typ: "http" } },
+          b: { ...listen, check: { type: "http", pth: "/", expect: { stats: "200" } } },
+        },
+      },
+      keepalived: { instances: { queue: { addresses: [{ address: "10.89.0.100", prefx: 24 }] } } },
+    } as unknown as HaproxyKeepalivedPairArgs;
+    expect(() => new HaproxyKeepalivedPair("queue", faulty)).toThrow(
+      new RegExp(
+        [
+          'queue.haproxy.defaults.log: must be one of all, errors, none, got "al"',
+          'queue.haproxy.listens.a.check.type: must be one of tcp, http, got ""',
+          'queue.haproxy.listens.a.balance: must be one of roundrobin, .*, got "leastcon"',
+          "queue.haproxy.listens.b.check.expect.stats: is not known; there are status, contains, matches.*",
+          "queue.haproxy.listens.b.check.pth: is not known; there are type, method, path, host, expect.*",
+          "queue.keepalived.instances.queue.addresses\\[0\\]: must be an address, or an object .*",
+        ]
+          .map((line) => `(?=[^]*^${line}$)`)
+          .join(""),
+        "m",
+      ),
+    );
   });
 
   it("keeps its addresses from others that come later", () => {
