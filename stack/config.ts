@@ -132,7 +132,8 @@ function readNetwork(
     const remedy = `must have a prefix of ${LONGEST_PREFIX} or less: each component's nodes have a place of their own in 256 addresses`;
     faults.push({ path: "dockyard:network.subnet", value: given, remedy });
   }
-  const subnet = narrow ? DEFAULT_SUBNET : given;
+  // What is behind is checked in the network around it.
+  const subnet = narrow ? given.replace(/\d+\/\d+$/, `0/${LONGEST_PREFIX}`) : given;
   // A subnet that is none is told by the network itself; what the nodes get meanwhile is of no use, but checked.
   const parsed = Subnet.parse(subnet) ?? Subnet.parse(DEFAULT_SUBNET);
   const at = (host: number) => parsed?.at(host) ?? "";

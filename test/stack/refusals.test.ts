@@ -129,6 +129,8 @@ describe("preview refuses", () => {
   });
 
   it("what a subnet cannot hold", async () => {
-    expect(await refusal({ network: { subnet: "10.197.0.0/27" } })).toContain("services.addresses.order: must lie inside 10.197.0.0/27");
+    const said = await refusal({ network: { subnet: "10.197.0.32/27" } });
+    expect(said).toContain("dockyard:network.subnet: must have a prefix of 24 or less");
+    expect(said).not.toContain("services.");
   });
 });
