@@ -196,7 +196,7 @@ describe("npm run up", () => {
     // The keys are written by then, or about to be.
     await stack.configure({ goods: {} });
     await isAsIfNothingHadHappened();
-    const keys = JSON.parse((await get(`${endpoints.consul}/v1/kv/upstreams/goods?keys`)).body) as string[];
+    const keys = JSON.parse((await get(`${endpoints.consul}/v1/kv/upstreams/goods/?keys`)).body) as string[];
     expect(keys).toHaveLength(1);
   });
 
