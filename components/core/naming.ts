@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** Value of the label `dockyard.stack`, and the first part of every name on an engine: two stacks never meet on one host. */
+/**
+ * Value of the label `dockyard.stack`, and the first part of every name on an engine, so that stacks do not meet on one host. Two whose names
+ * join to the same, stack `a-dev` of project `shop` and stack `dev` of project `shop-a`, do: `npm run up` refuses the second.
+ */
 export function stackId(): string {
   return `${pulumi.getProject()}-${pulumi.getStack()}`;
 }
