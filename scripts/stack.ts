@@ -104,6 +104,12 @@ export async function ensureStack(target: Target): Promise<void> {
 /** How an engine is reached: an argument array that begins every docker command. */
 export type Docker = readonly [string, ...string[]];
 
+/** A label of a resource as the state has it, `component` for `dockyard.component`; undefined where it has none. */
+export function dockyardLabel(inputs: Readonly<Record<string, unknown>> | undefined, name: string): string | undefined {
+  const labels = Array.isArray(inputs?.labels) ? (inputs.labels as { label?: string; value?: string }[]) : [];
+  return labels.find((each) => each.label === `dockyard.${name}`)?.value;
+}
+
 export interface StackHost {
   readonly name: string;
   readonly docker: Docker;

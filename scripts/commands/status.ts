@@ -4,7 +4,7 @@ import logUpdate from "log-update";
 import { askEngine } from "../recovery/engines";
 import { setup } from "../setup/setup";
 import { SetupError, lastWords } from "../setup/shell";
-import { StackHost, Target, exportedStack, parseTarget, stackHosts } from "../stack";
+import { StackHost, Target, dockyardLabel, exportedStack, parseTarget, stackHosts } from "../stack";
 
 /** Milliseconds between two looks. */
 const INTERVAL = 2000;
@@ -73,9 +73,7 @@ type RecordedResource = Parameters<typeof stackHosts>[0][number];
 
 /** None of a container that the program has beside our components. */
 function nodeOf({ inputs = {}, provider = "" }: RecordedResource): RecordedNode[] {
-  const labels = Array.isArray(inputs.labels) ? (inputs.labels as { label: string; value: string }[]) : [];
-  const label = (name: string) => labels.find((each) => each.label === `dockyard.${name}`)?.value;
-  const [component, node] = [label("component"), label("node")];
+  const [component, node] = [dockyardLabel(inputs, "component"), dockyardLabel(inputs, "node")];
   const host = /::host-([^:]+)::/.exec(provider)?.[1] ?? "local";
   return component === undefined || node === undefined ? [] : [{ host, image: String(inputs.image), component, node }];
 }

@@ -1,5 +1,5 @@
 import { SetupError, lastWords, run } from "../setup/shell";
-import { Docker, Target, exportedStack, pulumiOutput, stackHosts } from "../stack";
+import { Docker, Target, dockyardLabel, exportedStack, pulumiOutput, stackHosts } from "../stack";
 import { Found, findOnEngines } from "./engines";
 import { CutRun, Hold, holdOf, releaseHold } from "./local-state";
 
@@ -121,8 +121,7 @@ async function survey(target: Target): Promise<Survey> {
 }
 
 function isOwned({ label }: Target, inputs: Resource["inputs"]): boolean {
-  const labels = Array.isArray(inputs?.labels) ? (inputs.labels as { label?: unknown; value?: unknown }[]) : [];
-  return labels.some((each) => each.label === "dockyard.stack" && each.value === label);
+  return dockyardLabel(inputs, "stack") === label;
 }
 
 function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): Findings {
