@@ -26,6 +26,8 @@ export default defineConfig({
         },
       },
       { test: { ...lane, name: "queue", include: ["test/stack/queue/*.test.ts"] } },
+      // Files whose stacks keep data: databases, caches and indices.
+      { test: { ...lane, name: "data", include: ["test/stack/data/*.test.ts"] } },
       {
         test: {
           ...lane,

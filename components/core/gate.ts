@@ -11,6 +11,12 @@ const HOPELESS_RESTARTS = 4;
 /** Seconds for which a node that cannot be spared is waited for: another one may be on its way back. */
 const SPARE_SECONDS = 60;
 
+/**
+ * Looks in quick succession; a wait that is longer looks once a second, since each look starts processes, and many gates that look five times
+ * a second would take the CPU which their nodes need to become whole.
+ */
+const QUICK_LOOKS = 15;
+
 /** Seconds that one look at a node may take; an engine that does not answer must not hold up the gate's own deadline. */
 const LOOK_SECONDS = 20;
 
@@ -68,7 +74,7 @@ export function renderGateCommand(
   return [
     ...look(host, whole, timeoutSeconds),
     `deadline=$(($(date +%s) + ${timeoutSeconds}))`,
-    "limited=",
+    "limited=; looks=0",
     // A container that has just ended and is about to start again cannot be limited.
     `limit() { [ -n "$limited" ] || { saw=$($docker update --pids-limit ${pids} ${container} 2>&1) && limited=1; }; }`,
     `restarts() { $docker inspect -f '{{.RestartCount}}' ${container}; }`,
@@ -78,7 +84,7 @@ export function renderGateCommand(
     `    { echo "${container} does not become whole: $saw"; echo "its last words:"; $docker logs --tail 20 ${container} 2>&1; } >&2`,
     "    exit 1",
     "  fi",
-    "  sleep 0.2",
+    "  later",
     "done",
   ].join("\n");
 }
@@ -93,16 +99,16 @@ export function renderSpareCommand(container: string, { host, spare }: { host: H
     ...look(host, spare, SPARE_SECONDS),
     `state=$(${containerState(host.docker, container)}) || exit 1`,
     'if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then',
-    `  deadline=$(($(date +%s) + ${SPARE_SECONDS}))`,
+    `  deadline=$(($(date +%s) + ${SPARE_SECONDS})); looks=0`,
     "  until look; do",
     `    if [ "$(date +%s)" -ge "$deadline" ]; then echo "${container} cannot be spared now: $saw" >&2; exit 1; fi`,
-    "    sleep 0.2",
+    "    later",
     "  done",
     "fi",
   ].join("\n");
 }
 
-/** Shell function `look`: whether a condition holds now. What it printed is in `$saw`. */
+/** Shell functions `look`: whether a condition holds now, what it printed is in `$saw`; and `later`: the pause before the next look. */
 function look(host: Host, condition: string, deadlineSeconds: number): string[] {
   const seconds = Math.min(LOOK_SECONDS, deadlineSeconds);
   return [
@@ -110,6 +116,7 @@ function look(host: Host, condition: string, deadlineSeconds: number): string[] 
     `export docker=${shellWord(shellCommand(host.docker))}`,
     `${heredoc("condition=$(cat", condition)}\n)`,
     `look() { saw=$(timeout ${seconds} sh -c "$condition" 2>&1) || { [ $? -ne 124 ] || saw="no answer within ${seconds} s: $saw"; false; }; }`,
+    `later() { looks=$((looks + 1)); if [ "$looks" -gt ${QUICK_LOOKS} ]; then sleep 1; else sleep 0.2; fi; }`,
   ];
 }
 

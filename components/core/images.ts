@@ -1,6 +1,14 @@
 import { dirname, join } from "node:path";
 import { digestOf } from "./digest";
 
+/** Programs of Dockyard's own in Go that run in its images, with the folder of their module, from the project's root. */
+export const OWN_PROGRAMS = {
+  "binlog-sync": "images/binlog-sync/program",
+  "mysql-keeper": "images/mysql/keeper",
+} as const satisfies Record<string, string>;
+
+export type OwnProgram = keyof typeof OWN_PROGRAMS;
+
 /** How an image of the catalogue is made. */
 export interface ImageDefinition {
   /** Version of the software inside, the readable part of the tag. */
@@ -10,7 +18,7 @@ export interface ImageDefinition {
   readonly sources: readonly [string, ...string[]];
 
   /** Files that are made, not kept in the tree, and copied beside the Dockerfile. */
-  readonly artifacts: readonly ("consul" | "shop.js")[];
+  readonly artifacts: readonly ("consul" | "shop.js" | OwnProgram)[];
 }
 
 /** Release of Debian that every image starts from. */

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomBytes } from "@pulumi/random/randomBytes";
 import { RandomPassword } from "@pulumi/random/randomPassword";
+import { ConfigError } from "./errors";
 
 /** A generated key of `bytes` random bytes in base64. It is a secret in the state and everywhere that it flows. */
 export function generatedKey(name: string, bytes: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
@@ -10,4 +11,12 @@ export function generatedKey(name: string, bytes: number, opts: pulumi.CustomRes
 /** A generated password of letters and digits, which needs no quotes anywhere. It is a secret as a key is. */
 export function generatedPassword(name: string, length: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
   return pulumi.secret(new RandomPassword(name, { length, special: false }, opts).result);
+}
+
+/** What was given as an output has to be a secret one, or the state would hold it in clear. */
+export function secretOnly(path: string, given: pulumi.Output<string>): pulumi.Output<string> {
+  return pulumi.all([given, pulumi.isSecret(given)]).apply(([value, secret]) => {
+    if (secret) return value;
+    throw new ConfigError([{ path, value: "(in clear)", remedy: "must be a secret; wrap it in pulumi.secret(...)" }]);
+  });
 }

@@ -6,7 +6,7 @@ import { ConfigError } from "../core/errors";
 import { engineName } from "../core/naming";
 import { dependencies } from "../core/resource-options";
 import { RollingNode, RollingSet } from "../core/rolling-set";
-import { generatedKey, generatedPassword } from "../core/secret";
+import { generatedKey, generatedPassword, secretOnly } from "../core/secret";
 import { NormalRabbitmqClusterArgs, RabbitmqClusterArgs, normalizeRabbitmqClusterArgs } from "./args";
 import { renderApplyDefinitions } from "./definitions-command";
 import { managedPaths, renderDefinitions } from "./definitions-files";
@@ -133,14 +133,6 @@ function createSecrets(name: string, { access, cookie }: NormalRabbitmqClusterAr
     passwords,
     definitions: pulumi.all([salt, pulumi.all(passwords)]).apply(([s, known]) => renderDefinitions(access, { salt: s, passwords: known })),
   };
-}
-
-/** What was given as an output has to be a secret one, or the state would hold it in clear. */
-function secretOnly(path: string, given: pulumi.Output<string>): pulumi.Output<string> {
-  return pulumi.all([given, pulumi.isSecret(given)]).apply(([value, secret]) => {
-    if (secret) return value;
-    throw new ConfigError([{ path, value: "(in clear)", remedy: "must be a secret; wrap it in pulumi.secret(...)" }]);
-  });
 }
 
 function brokersOf(name: string, { brokers, placement }: NormalRabbitmqClusterArgs): Broker[] {

@@ -5,9 +5,9 @@ import { PROJECT_ROOT } from "./paths";
 import { Report, SetupError, lastWords, run, succeeds } from "./shell";
 
 /**
- * Builds one program of a Go module in toolchain/ to `output`, which appears whole or not at all.
+ * Builds one program of a Go module to `output`, which appears whole or not at all.
  *
- * @param module Folder of the module below toolchain/.
+ * @param module Folder of the module, from the project's root.
  * @param pkg Import path of the program, or `./…` inside the module.
  * @param variables Values that the linker puts into variables, by their full names.
  * @throws {SetupError} when there is no Go, or the build fails.
@@ -42,14 +42,14 @@ export async function goBuild(
         pkg,
       ],
       {
-        cwd: join(PROJECT_ROOT, "toolchain", module),
+        cwd: join(PROJECT_ROOT, module),
         env: { CGO_ENABLED: "0" },
         report: (line) => report(line.startsWith("go: downloading") ? line : `compiling ${pkg}`),
       },
     );
     await rename(part, output);
   } catch (error) {
-    throw new SetupError(`Building ${pkg} from toolchain/${module} failed:\n${lastWords(error)}`);
+    throw new SetupError(`Building ${pkg} from ${module} failed:\n${lastWords(error)}`);
   } finally {
     await rm(part, { force: true });
   }

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { chmod, copyFile, cp, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { unzipSync } from "fflate";
-import { DEBIAN_RELEASE, IMAGES, ImageDefinition, ImageName, imageReference } from "../../components/core/images";
+import { digestOf } from "../../components/core/digest";
+import { DEBIAN_RELEASE, IMAGES, ImageDefinition, ImageName, OWN_PROGRAMS, OwnProgram, imageReference } from "../../components/core/images";
 import { download } from "./download";
 import { aptInstall } from "./engine";
 import { goBuild } from "./go-build";
@@ -79,8 +80,18 @@ export async function buildImage(name: ImageName, base: string, report: Report):
 
 const ARTIFACTS: Record<Artifact, (folder: string, report: Report) => Promise<void>> = {
   consul: async (folder, report) => copyFile(await ensureConsul(report), join(folder, "consul")),
+  "binlog-sync": async (folder, report) => copyFile(await ensureOwnProgram("binlog-sync", report), join(folder, "binlog-sync")),
+  "mysql-keeper": async (folder, report) => copyFile(await ensureOwnProgram("mysql-keeper", report), join(folder, "mysql-keeper")),
   "shop.js": async (folder) => void (await run([process.execPath, join(PROJECT_ROOT, "apps", "shop", "build.mjs"), folder])),
 };
+
+/** Has a program of Dockyard's own: from the cache, where it lies by the digest of its sources, else built. */
+async function ensureOwnProgram(name: OwnProgram, report: Report): Promise<string> {
+  const module = OWN_PROGRAMS[name];
+  const program = join(CACHE, `${name}-${digestOf(PROJECT_ROOT, [module])}`, name);
+  if (!existsSync(program)) await goBuild(module, ".", program, report);
+  return program;
+}
 
 /** Has Consul's program: from the cache, else the official release, else built from its Go module. */
 export async function ensureConsul(report: Report): Promise<string> {
@@ -95,7 +106,7 @@ export async function ensureConsul(report: Report): Promise<string> {
   );
   const released = archive && unzipSync(archive, { filter: ({ name }) => basename(name) === "consul" }).consul;
   if (released === undefined) {
-    await goBuild("consul", "github.com/hashicorp/consul", program, report);
+    await goBuild("toolchain/consul", "github.com/hashicorp/consul", program, report);
     return program;
   }
   await mkdir(join(program, ".."), { recursive: true });

@@ -54,12 +54,12 @@ export async function ensureCli(report: Report): Promise<void> {
   report("asking for the released CLI");
   if (await inWhole(RELEASED.bin, downloadCli)) return;
   await inWhole(BUILT.bin, async (folder) => {
-    await goBuild("cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", join(folder, "pulumi"), report, {
+    await goBuild("toolchain/cli", "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", join(folder, "pulumi"), report, {
       // Without it `pulumi version` says nothing, and the Automation API refuses the CLI.
       "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": `v${PULUMI_VERSION}`,
     });
     await goBuild(
-      "language-host",
+      "toolchain/language-host",
       "github.com/pulumi/pulumi/sdk/v3/nodejs/cmd/pulumi-language-nodejs",
       join(folder, "pulumi-language-nodejs"),
       report,
@@ -129,7 +129,7 @@ export async function buildPlugins(report: Report): Promise<Record<Plugin, strin
   const built = {} as Record<Plugin, string>;
   for (const plugin of PLUGIN_NAMES) {
     built[plugin] = join(folder, `pulumi-resource-${plugin}`);
-    if (!existsSync(built[plugin])) await goBuild("providers", `./pulumi-resource-${plugin}`, built[plugin], report);
+    if (!existsSync(built[plugin])) await goBuild("toolchain/providers", `./pulumi-resource-${plugin}`, built[plugin], report);
   }
   return built;
 }

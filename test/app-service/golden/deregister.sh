@@ -6,12 +6,13 @@ spared() { others=; names=$(docker ps --all --filter label=dockyard.stack=dockya
 EOF
 )
 look() { saw=$(timeout 20 sh -c "$condition" 2>&1) || { [ $? -ne 124 ] || saw="no answer within 20 s: $saw"; false; }; }
+later() { looks=$((looks + 1)); if [ "$looks" -gt 15 ]; then sleep 1; else sleep 0.2; fi; }
 state=$(docker ps --all --filter 'name=^dockyard-unit-goods-2$' --format '{{.State}}') || exit 1
 if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then
-  deadline=$(($(date +%s) + 60))
+  deadline=$(($(date +%s) + 60)); looks=0
   until look; do
     if [ "$(date +%s)" -ge "$deadline" ]; then echo "dockyard-unit-goods-2 cannot be spared now: $saw" >&2; exit 1; fi
-    sleep 0.2
+    later
   done
 fi
 consul() { said=$(docker exec shop-dev-discovery-1 consul "$@" 2>&1) || said=$(docker exec shop-dev-discovery-2 consul "$@" 2>&1) || { echo "no Consul server answers: $said" >&2; return 1; }; }
