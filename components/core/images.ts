@@ -33,6 +33,7 @@ export const IMAGES = {
   "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
   rabbitmq: { version: "4.0.5", sources: ["images/rabbitmq"], artifacts: [] },
+  redis: { version: "8.0.2", sources: ["images/redis"], artifacts: [] },
   // The bundle holds packages, and the lock file says which.
   shop: { version: "0.1.0", sources: ["images/shop", "apps/shop", "package-lock.json"], artifacts: ["shop.js"] },
   "ssh-node": { version: "10.0p1", sources: ["images/ssh-node"], artifacts: [] },
