@@ -1,5 +1,18 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { NETWORK, PLACEMENT, callback, checkShape, listOf, maybe, number, numberOrNull, oneOf, shape, text, texts } from "../core/argument-shape";
+import {
+  NETWORK,
+  PLACEMENT,
+  callback,
+  checkShape,
+  listOf,
+  maybe,
+  number,
+  numberOrNull,
+  oneOf,
+  shape,
+  text,
+  texts,
+} from "../core/argument-shape";
 import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";

@@ -239,7 +239,11 @@ function sentinelNode(
       cpus,
       transform,
       command: scriptCommand("start-sentinel"),
-      startConfiguration: digestOfText([sentinelConf, renderMonitored(name, downAfterSeconds, ""), ...scripts.map(({ content }) => content)]),
+      startConfiguration: digestOfText([
+        sentinelConf,
+        renderMonitored(name, downAfterSeconds, ""),
+        ...scripts.map(({ content }) => content),
+      ]),
       health: { command: sentinelProbe(), intervalSeconds: 15, timeoutSeconds: 5 },
       stopGraceSeconds: 10,
     },
@@ -259,12 +263,7 @@ function createSettlement(
   const { placement, users, filters, bloom } = cache;
   const running = (nodes: readonly RedisNode[]) =>
     nodes.map((node, index) => ({ docker: placement.hostFor(index).docker, container: engineName(node.name) }));
-  const declared = digestOfText([
-    liveConf(cache),
-    renderFilters(filters),
-    bloom,
-    ...serverScripts().map(({ content }) => content),
-  ]);
+  const declared = digestOfText([liveConf(cache), renderFilters(filters), bloom, ...serverScripts().map(({ content }) => content)]);
   // A digest of the passwords' digests: it says that one has changed, and nothing of it.
   const access = pulumi.all(passwords).apply((known) => digestOfText([renderServerUsers(users, known)]));
   return new Command(

@@ -121,15 +121,7 @@ export interface NodeEnvironment {
 }
 
 /** What the scripts on a node go by, as a shell reads it. */
-export function renderNodeEnvironment({
-  cluster,
-  node,
-  servers,
-  sentinels,
-  persistence,
-  minReplicas,
-  bloom,
-}: NodeEnvironment): string {
+export function renderNodeEnvironment({ cluster, node, servers, sentinels, persistence, minReplicas, bloom }: NodeEnvironment): string {
   const variables = {
     NAME: cluster,
     ADDRESS: node.address,

@@ -18,9 +18,7 @@ export function sentinelComponent(component: string): string {
  *   the cache changes nothing for those who are there.
  */
 export function serverWholeCondition(container: string, component: string, dockers: Dockers): string {
-  const list = dockers.map((docker) =>
-    shellCommand([...docker, "ps", "--all", ...nodeFilters(component, '{{.Label "dockyard.node"}}')]),
-  );
+  const list = dockers.map((docker) => shellCommand([...docker, "ps", "--all", ...nodeFilters(component, '{{.Label "dockyard.node"}}')]));
   return `made=$(${list.join(" && ")}) && $docker exec ${container} ${shellCommand(scriptCommand("whole"))} $made`;
 }
 
