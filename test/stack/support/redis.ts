@@ -37,10 +37,14 @@ export async function untilStanding(containers: readonly string[]): Promise<void
 /** A connection to one server as a user; it is closed by the caller. */
 export async function loginAt(endpoint: string, user: string, password: string): Promise<Redis> {
   const [host = "", port] = endpoint.split(":");
-  const options = { host, port: Number(port), username: user, password, lazyConnect: true, enableOfflineQueue: false };
+  const options = { host, port: Number(port), username: user, password, lazyConnect: true, enableReadyCheck: false };
   const client = new Redis({ ...options, retryStrategy: () => null });
-  client.on("error", () => undefined);
-  await client.connect();
+  // What was refused at the login is told by an event, and the attempt only says that it has ended.
+  let refusal: Error | undefined;
+  client.on("error", (error: Error) => (refusal = error));
+  await client.connect().catch((error: unknown) => {
+    throw refusal ?? error;
+  });
   return client;
 }
 

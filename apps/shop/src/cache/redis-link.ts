@@ -1,5 +1,4 @@
 import { Redis, type RedisOptions } from "ioredis";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log";
@@ -124,7 +123,7 @@ export class RedisLink {
   private async hold(): Promise<void> {
     const password = (await readFile(this.settings.passwordFile, "utf8")).trim();
     const client = new Redis({ ...this.whereabouts(password), ...LINK, username: this.settings.user, password });
-    const ended = once(client, "end");
+    const ended = new Promise((resolve) => client.once("end", resolve));
     let fault: Error | undefined;
     client.on("error", (error: Error) => (fault = error));
     try {
