@@ -179,7 +179,7 @@ describe("a Redis cache that changes", () => {
     // It would have seen them: what is no secret is found in each.
     expect(state).toContain("cache-settled");
     expect(inspected).toContain(`${FILES}/start`);
-    expect(seen.join("\n")).toContain("--askpass");
+    expect(seen.join("\n")).toContain(`${FILES}/settle`);
     expect(await stack.preview()).toEqual([]);
 
     // A filter that is there cannot become another one.
