@@ -107,21 +107,21 @@ describe("the filters' functions", () => {
   });
 
   it("say of what was added that it was, and keep the error rate when the filter is full and when it has grown", () => {
-    fcall("bf_reserve", "seen", "0.02", "1000");
+    fcall("bf_reserve", "seen", "0.02", "300");
     const shareOf = (kind: string, count: number) =>
       Array.from({ length: count }, (_, index) => fcall("bf_exists", "seen", `${kind}-${index}`)).filter((said) => said === "1").length /
       count;
     for (const [from, to] of [
-      [0, 1000],
-      [1000, 5000],
+      [0, 300],
+      [300, 1500],
     ] as const) {
       for (let index = from; index < to; index++) fcall("bf_add", "seen", `known-${index}`);
       expect(shareOf("known", to)).toBe(1);
-      const strange = shareOf("strange", 5000);
+      const strange = shareOf("strange", 2000);
       expect(strange).toBeLessThan(0.02);
       expect(strange).toBeGreaterThan(0);
     }
-    expect(fcall("bf_info", "seen")).toMatch(/^Capacity,7000,Size,\d+,Number of filters,3,/);
+    expect(fcall("bf_info", "seen")).toMatch(/^Capacity,2100,Size,\d+,Number of filters,3,/);
   });
 
   it("refuse the item too many where the filter may not grow, and find those before it", () => {

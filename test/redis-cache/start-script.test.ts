@@ -127,11 +127,15 @@ describe("a server's start", () => {
       { sentinels: [{ ...own, replica: "slave" }, own, own], later: [other, other, other], persistence: "none", written: "appendonly" },
       /has no data/,
     ],
-  ])("waits as long as %s", (_, situation, said) => {
-    const seen = start(situation);
-    expect(seen.conf).toEqual(REPLICA);
-    expect(seen.said).toMatch(said);
-  });
+  ])(
+    "waits as long as %s",
+    (_, situation, said) => {
+      const seen = start(situation);
+      expect(seen.conf).toEqual(REPLICA);
+      expect(seen.said).toMatch(said);
+    },
+    20_000,
+  );
 
   it("reads the data in the way in which it was written, whatever is asked for now", () => {
     expect(start({ persistence: "appendonly", written: "snapshot" }).conf).toEqual(["appendonly no"]);
