@@ -120,8 +120,8 @@ export async function writtenDuring(link: RedisLink, prefix: string, work: () =>
 /** Those of the keys that are not there. */
 export async function missingKeys(link: RedisLink, keys: readonly string[]): Promise<string[]> {
   const missing: string[] = [];
-  for (let at = 0; at < keys.length; at += 500) {
-    const part = keys.slice(at, at + 500);
+  for (let at = 0; at < keys.length; at += 100) {
+    const part = keys.slice(at, at + 100);
     const values = (await link.call("MGET", ...part)) as (string | null)[];
     missing.push(...part.filter((_, index) => values[index] === null));
   }
