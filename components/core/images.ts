@@ -3,7 +3,6 @@ import { digestOf } from "./digest";
 
 /** Programs of Dockyard's own in Go that run in its images, with the folder of their module, from the project's root. */
 export const OWN_PROGRAMS = {
-  "binlog-sync": "images/binlog-sync/program",
   "mysql-keeper": "images/mysql/keeper",
 } as const satisfies Record<string, string>;
 
@@ -18,7 +17,7 @@ export interface ImageDefinition {
   readonly sources: readonly [string, ...string[]];
 
   /** Files that are made, not kept in the tree, and copied beside the Dockerfile. */
-  readonly artifacts: readonly ("consul" | "shop.js" | OwnProgram)[];
+  readonly artifacts: readonly ("consul" | "elasticsearch" | "shop.js" | OwnProgram)[];
 }
 
 /** Release of Debian that every image starts from. */
@@ -30,6 +29,7 @@ export const CATALOGUE_PREFIX = "dockyard/";
 /** Every image that Dockyard builds. */
 export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
+  elasticsearch: { version: "7.17.28", sources: ["images/elasticsearch", "toolchain/elasticsearch"], artifacts: ["elasticsearch"] },
   "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
   rabbitmq: { version: "4.0.5", sources: ["images/rabbitmq"], artifacts: [] },

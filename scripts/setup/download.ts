@@ -4,6 +4,9 @@ import { SetupError } from "./shell";
 /** How long a server may take to begin its answer, and then to send more of it, in ms: on a machine without a way out the next way is tried soon. */
 const PATIENCE = 10_000;
 
+/** Hexadecimal digits of a SHA-512, by which it is told from a SHA-256. */
+const SHA_512_DIGITS = 128;
+
 /**
  * Fetches a file and compares it with the checksum file published beside it.
  *
@@ -20,10 +23,11 @@ export async function download(url: string, checksumsUrl: string): Promise<Uint8
     .split("\n")
     .find((line) => line.endsWith(name))
     ?.split(/\s+/)[0];
-  const found = createHash("sha256").update(file).digest("hex");
+  const algorithm = wanted?.length === SHA_512_DIGITS ? "SHA-512" : "SHA-256";
+  const found = createHash(algorithm).update(file).digest("hex");
   if (found !== wanted) {
     throw new SetupError(
-      `${url}: its SHA-256 is ${found}, but ${checksumsUrl} says ${wanted ?? "nothing of it"}; nothing was installed, try again later`,
+      `${url}: its ${algorithm} is ${found}, but ${checksumsUrl} says ${wanted ?? "nothing of it"}; nothing was installed, try again later`,
     );
   }
   return file;

@@ -5,6 +5,7 @@ import { unzipSync } from "fflate";
 import { digestOf } from "../../components/core/digest";
 import { DEBIAN_RELEASE, IMAGES, ImageDefinition, ImageName, OWN_PROGRAMS, OwnProgram, imageReference } from "../../components/core/images";
 import { download } from "./download";
+import { ensureElasticsearch } from "./elasticsearch";
 import { aptInstall } from "./engine";
 import { goBuild } from "./go-build";
 import { CACHE, PROJECT_ROOT } from "./paths";
@@ -80,7 +81,7 @@ export async function buildImage(name: ImageName, base: string, report: Report):
 
 const ARTIFACTS: Record<Artifact, (folder: string, report: Report) => Promise<void>> = {
   consul: async (folder, report) => copyFile(await ensureConsul(report), join(folder, "consul")),
-  "binlog-sync": async (folder, report) => copyFile(await ensureOwnProgram("binlog-sync", report), join(folder, "binlog-sync")),
+  elasticsearch: async (folder, report) => cp(await ensureElasticsearch(report), join(folder, "elasticsearch"), { recursive: true }),
   "mysql-keeper": async (folder, report) => copyFile(await ensureOwnProgram("mysql-keeper", report), join(folder, "mysql-keeper")),
   "shop.js": async (folder) => void (await run([process.execPath, join(PROJECT_ROOT, "apps", "shop", "build.mjs"), folder])),
 };

@@ -1,0 +1,31 @@
+import { spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { renderFoundingCommand } from "../../components/core/founding";
+import { recordResources } from "../mocks";
+
+recordResources();
+
+/** What the command prints on hosts whose engines list these volumes of the component. */
+function founding(...hosts: readonly (readonly string[])[]): string {
+  const dockers = hosts.map((_, index) => ["docker", "-H", `host-${index}`]);
+  const cases = hosts.map((volumes, index) => `*host-${index}*) printf '%s\\n' ${volumes.map((name) => `'${name}'`).join(" ") || "''"} ;;`);
+  const script = `docker() { case "$*" in ${cases.join(" ")} esac; }\n${renderFoundingCommand("mysql", { dockers })}`;
+  return spawnSync("sh", ["-c", script], { encoding: "utf8" }).stdout.trim();
+}
+
+describe("a cluster", () => {
+  it.each<[string, readonly (readonly string[])[], string]>([
+    ["begins where there is nothing", [[], []], "found"],
+    ["begins where the first node has a volume alone, as an interrupted run leaves it", [["dockyard-unit-mysql-1-data"], []], "found"],
+    ["begins beside volumes that keep no data of nodes", [["dockyard-unit-mysql-snapshots", "dockyard-unit-mysql-2-config"]], "found"],
+    ["is joined where another node has data", [["dockyard-unit-mysql-1-data"], ["dockyard-unit-mysql-2-data"]], "join"],
+    ["is joined where only another node has", [[], ["dockyard-unit-mysql-12-data"]], "join"],
+  ])("%s", (_, hosts, said) => {
+    expect(founding(...hosts)).toBe(said);
+  });
+
+  it("is neither where an engine does not answer", () => {
+    const script = `docker() { return 1; }\n${renderFoundingCommand("mysql", { dockers: [["docker"]] })}`;
+    expect(spawnSync("sh", ["-c", script], { encoding: "utf8" })).toMatchObject({ status: 1, stdout: "" });
+  });
+});
