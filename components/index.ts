@@ -24,6 +24,10 @@ export type {
 } from "./haproxy-keepalived-pair/haproxy-args";
 export type { KeepalivedArgs, KeepalivedGlobal, VirtualAddress, VrrpInstance, VrrpScript } from "./haproxy-keepalived-pair/keepalived-args";
 export type { LvsCheck, RealServer, VirtualServer } from "./haproxy-keepalived-pair/lvs-args";
+export { MysqlReplicaSet } from "./mysql-replica-set/mysql-replica-set";
+export type { MysqlReplicaSetArgs } from "./mysql-replica-set/args";
+export type { MysqlGrant, MysqlUser } from "./mysql-replica-set/access-args";
+export type { RoleListen, RoleServer } from "./mysql-replica-set/role-listen";
 export { NginxUpsyncGateway } from "./nginx-upsync-gateway/nginx-upsync-gateway";
 export type { GatewayEngine, GatewayServiceArgs, PullArgs } from "./nginx-upsync-gateway/gateway-settings";
 export type { NginxUpsyncGatewayArgs } from "./nginx-upsync-gateway/args";

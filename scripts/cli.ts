@@ -12,6 +12,8 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   lint: () => import("./commands/lint"),
   test: () => import("./commands/test"),
   bench: () => import("./commands/bench"),
+  promote: () => import("./commands/promote"),
+  rejoin: () => import("./commands/rejoin"),
 };
 
 async function main([name = "", ...args]: readonly string[]): Promise<number> {

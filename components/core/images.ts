@@ -31,6 +31,7 @@ export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
   elasticsearch: { version: "7.17.28", sources: ["images/elasticsearch", "toolchain/elasticsearch"], artifacts: ["elasticsearch"] },
   "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
+  mysql: { version: "9.7.4", sources: ["images/mysql"], artifacts: ["mysql-keeper"] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
   rabbitmq: { version: "4.0.5", sources: ["images/rabbitmq"], artifacts: [] },
   redis: { version: "8.0.2", sources: ["images/redis"], artifacts: [] },

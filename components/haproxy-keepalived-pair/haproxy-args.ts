@@ -192,6 +192,9 @@ export interface HaproxyServer {
 
   /** Connections at the same time; more wait. @default no limit */
   maxConnections?: number;
+
+  /** What becomes of its connections when it is taken out, `on-marked-down`: a server that lost its role should keep none. @default they go on */
+  onMarkedDown?: "shutdown-sessions";
 }
 
 export interface HaproxyBackend {

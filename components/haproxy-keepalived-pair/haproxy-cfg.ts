@@ -150,7 +150,7 @@ function healthCheck(check: NormalCheck): string[] {
 }
 
 function serverLine(name: string, server: NormalServer): string {
-  const { endpoint, check, checkAddress, checkPort, redirect, maxConnections } = server;
+  const { endpoint, check, checkAddress, checkPort, redirect, maxConnections, onMarkedDown } = server;
   return [
     `server ${name} ${endpoint.host}:${endpoint.port}`,
     ...(isIPv4(endpoint.host) ? [] : ["init-addr libc,none resolvers engine"]),
@@ -160,6 +160,7 @@ function serverLine(name: string, server: NormalServer): string {
     `weight ${server.weight}`,
     ...(maxConnections === undefined ? [] : [`maxconn ${maxConnections}`]),
     ...(redirect === undefined ? [] : [`redir ${quoted(redirect)}`]),
+    ...(onMarkedDown === undefined ? [] : [`on-marked-down ${onMarkedDown}`]),
     ...(server.backup ? ["backup"] : []),
     ...(server.disabled ? ["disabled"] : []),
   ].join(" ");

@@ -20,7 +20,7 @@ import type {
 /** Required, but for the fields that have no default. */
 type Filled<T, Optional extends keyof T = never> = Required<Omit<T, Optional>> & Pick<T, Optional>;
 
-export type NormalServer = Filled<HaproxyServer, "checkAddress" | "checkPort" | "redirect" | "maxConnections">;
+export type NormalServer = Filled<HaproxyServer, "checkAddress" | "checkPort" | "redirect" | "maxConnections" | "onMarkedDown">;
 export type NormalCheck = { type: "tcp" } | (Filled<HttpHealthCheck, "host"> & { expect: NonNullable<HttpHealthCheck["expect"]> });
 interface ServerSection {
   servers: Readonly<Record<string, NormalServer>>;

@@ -84,6 +84,7 @@ const BACKEND: Shape<HaproxyBackend> = {
       disabled: maybe(flag),
       redirect: maybe(text),
       maxConnections: maybe(number),
+      onMarkedDown: maybe(oneOf(["shutdown-sessions"])),
     }),
   ),
   lines: maybe(texts),

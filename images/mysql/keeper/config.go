@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Member is a node of the set as the others reach it.
+type Member struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+}
+
+// Config is what the component says of one node. It is read anew on reload; secrets are read when they are needed.
+type Config struct {
+	Node    string   `json:"node"`
+	Members []Member `json:"members"`
+	// Founder is the node that may begin a set where there is no data anywhere, and Found says that there is none.
+	Founder string `json:"founder"`
+	// SemiSync says that a commit waits for Acks replicas to have it, however long that takes.
+	SemiSync bool `json:"semiSync"`
+	Acks     int  `json:"acks"`
+	// LagSeconds is how far a replica may be behind and still be read from.
+	LagSeconds int `json:"lagSeconds"`
+	folder     string
+}
+
+const (
+	mysqlPort = 3306
+	rolePort  = 3300
+
+	dataPath   = "/var/lib/mysql"
+	datadir    = dataPath + "/data"
+	stateFile  = dataPath + "/keeper.json"
+	setAside   = dataPath + "/set-aside"
+	socketPath = "/run/mysqld/mysqld.sock"
+
+	replicationUser = "repl"
+)
+
+func readConfig(path string) (Config, error) {
+	var config Config
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return config, err
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return config, fmt.Errorf("%s: %w", path, err)
+	}
+	config.folder = filepath.Dir(path)
+	return config, nil
+}
+
+// mayFound tells whether the program found no data of the set anywhere when it made it.
+func (c Config) mayFound() bool {
+	text, err := os.ReadFile(filepath.Join(c.folder, "founding"))
+	return err == nil && strings.TrimSpace(string(text)) == "found" && c.Node == c.Founder
+}
+
+func (c Config) secret(name string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(c.folder, name))
+	return strings.TrimSpace(string(text)), err
+}
+
+func (c Config) address(node string) string {
+	for _, member := range c.Members {
+		if member.Name == node {
+			return member.Address
+		}
+	}
+	return ""
+}
+
+// others are the members beside this one.
+func (c Config) others() []Member {
+	var others []Member
+	for _, member := range c.Members {
+		if member.Name != c.Node {
+			others = append(others, member)
+		}
+	}
+	return others
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Set is what the command line sees of the whole set, from inside of one node.
+type Set struct {
+	Config Config
+	Own    Status
+	Peers  []Status
+	// Made are the nodes that have a container; others are yet to come.
+	Made []string
+}
+
+func (s Set) peer(name string) (Status, bool) {
+	index := slices.IndexFunc(s.Peers, func(peer Status) bool { return peer.Node == name })
+	if index < 0 {
+		return Status{}, false
+	}
+	return s.Peers[index], true
+}
+
+// complete tells whether every member has a container.
+func (s Set) complete() bool {
+	return !slices.ContainsFunc(s.Config.Members, func(member Member) bool { return !slices.Contains(s.Made, member.Name) })
+}
+
+// whole is why the node is not whole, or nil. While members have no container yet it waits for none of them, so that they are made.
+func (s Set) whole() error {
+	own := s.Own
+	fault := func(what string) error {
+		return fmt.Errorf("%s is %s: %s", own.Node, own.Role, orElse(own.Error, what))
+	}
+	if own.FreeMiB < leastFreeMiB || own.Role == roleDiverged || own.Role == roleConflict {
+		return fault("it needs somebody to look at it")
+	}
+	switch own.Role {
+	case roleSource:
+		if own.Error != "" {
+			return fault("")
+		}
+		if s.complete() && s.Config.SemiSync && (!own.Formed || own.Acking < s.Config.Acks) {
+			return fault(fmt.Sprintf("%d replicas acknowledge its commits, and %d are needed", own.Acking, s.Config.Acks))
+		}
+		return nil
+	case roleReplica:
+		if own.serves(s.Config.LagSeconds) {
+			return s.acknowledged()
+		}
+		if !slices.Contains(s.Made, own.Source) {
+			return nil
+		}
+		if source, there := s.peer(own.Source); there && source.Role == roleWaiting && !s.complete() {
+			return nil
+		}
+		return fault(fmt.Sprintf("receiving: %t, executing: %t, %d s behind", own.IO, own.SQL, own.LagSeconds))
+	case roleWaiting:
+		if !s.complete() {
+			return nil
+		}
+	}
+	return fault("it knows no source yet")
+}
+
+// acknowledged is why the source's commits would wait, seen from a replica.
+func (s Set) acknowledged() error {
+	source, there := s.peer(s.Own.Source)
+	switch {
+	case !s.complete() || !s.Config.SemiSync:
+		return nil
+	case !there:
+		return fmt.Errorf("the source %s does not answer", s.Own.Source)
+	case !source.Formed || source.Acking < s.Config.Acks:
+		return fmt.Errorf("%d replicas acknowledge the commits of %s, and %d are needed", source.Acking, source.Node, s.Config.Acks)
+	default:
+		return nil
+	}
+}
+
+// spare is why the set cannot do without the node, or the node that has to lead before it goes; both empty where it can.
+func (s Set) spare() (string, error) {
+	others := s.Config.others()
+	if len(others) == 0 || !slices.ContainsFunc(s.Made, func(name string) bool { return name != s.Own.Node }) {
+		return "", nil
+	}
+	var silent, serving []string
+	best := Status{}
+	for _, member := range others {
+		peer, there := s.peer(member.Name)
+		switch {
+		case !there:
+			silent = append(silent, member.Name)
+		case peer.serves(s.Config.LagSeconds):
+			serving = append(serving, member.Name)
+			if best.Node == "" || peer.LagSeconds < best.LagSeconds {
+				best = peer
+			}
+		}
+	}
+	if len(silent) > 0 {
+		return "", fmt.Errorf("%s does not answer; bring it back first", strings.Join(silent, ", "))
+	}
+	if s.Own.Source == s.Own.Node {
+		// One leads then, and the others acknowledge; of two nodes the other one is alone meanwhile, and its writes wait.
+		if need := min(s.Config.Acks+1, len(others)); len(serving) < need {
+			return "", fmt.Errorf("it is the source, and %d of the others replicate where %d are needed; bring them back first", len(serving), need)
+		}
+		return best.Node, nil
+	}
+	source, there := s.peer(s.Own.Source)
+	if !there || !source.Writable {
+		return "", fmt.Errorf("the source %s takes no writes; it has to first", s.Own.Source)
+	}
+	if need := min(s.Config.Acks, len(others)-1); len(serving) < need {
+		return "", fmt.Errorf("%d of the other replicas replicate, and %d are needed; bring them back first", len(serving), need)
+	}
+	return "", nil
+}
+
+// handOverTo has another node lead.
+func handOverTo(ctx context.Context, config Config, peers *Peers, node string) error {
+	token, err := config.secret("keeper-token")
+	if err != nil {
+		return err
+	}
+	return peers.call(ctx, http.MethodPost, config.address(node), "/promote", token, promotion{}, nil)
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+var (
+	source  = Status{Node: "a", Epoch: 1, Source: "a", Formed: true, Role: roleSource, Writable: true, Acking: 2, LagSeconds: -1, FreeMiB: 1000}
+	replica = Status{Node: "b", Epoch: 1, Source: "a", Formed: true, Role: roleReplica, IO: true, SQL: true, FreeMiB: 1000}
+)
+
+func with(status Status, change func(*Status)) Status {
+	change(&status)
+	return status
+}
+
+func set(t *testing.T, made string, own Status, peers ...Status) Set {
+	t.Helper()
+	return Set{Config: founding(t, own.Node, "join"), Own: own, Peers: peers, Made: strings.Split(made, ",")}
+}
+
+func TestWhole(t *testing.T) {
+	third := with(replica, func(s *Status) { s.Node = "c" })
+	for name, test := range map[string]struct {
+		set   Set
+		fault string
+	}{
+		"a source of all":                   {set(t, "a,b,c", source, replica, third), ""},
+		"a source that nobody acknowledges": {set(t, "a,b,c", with(source, func(s *Status) { s.Acking = 0 })), "0 replicas acknowledge"},
+		"a source whose replicas are to be": {set(t, "a", with(source, func(s *Status) { s.Acking, s.Formed = 0, false })), ""},
+		"a replica":                         {set(t, "a,b,c", replica, source, third), ""},
+		"a replica that is far behind":      {set(t, "a,b,c", with(replica, func(s *Status) { s.LagSeconds = 60 }), source), "60 s behind"},
+		"a replica that does not receive":   {set(t, "a,b,c", with(replica, func(s *Status) { s.IO, s.Error = false, "refused" }), source), "refused"},
+		"a replica whose source is to be":   {set(t, "b", with(replica, func(s *Status) { s.IO = false })), ""},
+		"a replica without its source":      {set(t, "a,b,c", replica), "does not answer"},
+		"one that waits for others to be":   {set(t, "a", with(source, func(s *Status) { s.Role = roleWaiting })), ""},
+		"one that waits though all are":     {set(t, "a,b,c", with(source, func(s *Status) { s.Role = roleWaiting })), "is waiting"},
+		"one that has diverged":             {set(t, "b", with(replica, func(s *Status) { s.Role, s.Error = roleDiverged, "it has more" })), "b is diverged: it has more"},
+		"one whose disk is full":            {set(t, "b", with(replica, func(s *Status) { s.FreeMiB, s.Error = 3, "its disk is full" })), "its disk is full"},
+	} {
+		err := test.set.whole()
+		if (err == nil) != (test.fault == "") || (err != nil && !strings.Contains(err.Error(), test.fault)) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestSpare(t *testing.T) {
+	third := with(replica, func(s *Status) { s.Node = "c" })
+	behind := with(third, func(s *Status) { s.LagSeconds = 60 })
+	for name, test := range map[string]struct {
+		set    Set
+		leader string
+		fault  string
+	}{
+		"a replica":                              {set(t, "a,b,c", replica, source, third), "", ""},
+		"a source hands over":                    {set(t, "a,b,c", source, replica, third), "b", ""},
+		"one that is alone in its set":           {set(t, "a", source), "", ""},
+		"a replica while another is away":        {set(t, "a,b,c", replica, source), "", "c does not answer"},
+		"a replica while another is far behind":  {set(t, "a,b,c", replica, source, behind), "", "0 of the other replicas"},
+		"a source whose other one is far behind": {set(t, "a,b,c", source, replica, behind), "", "1 of the others replicate where 2 are needed"},
+		"a replica of a source that waits":       {set(t, "a,b,c", replica, with(source, func(s *Status) { s.Writable = false }), third), "", "takes no writes"},
+	} {
+		leader, err := test.set.spare()
+		if leader != test.leader || (err == nil) != (test.fault == "") || (err != nil && !strings.Contains(err.Error(), test.fault)) {
+			t.Errorf("%s: got %q, %v", name, leader, err)
+		}
+	}
+}
+
+func TestMayForce(t *testing.T) {
+	config := founding(t, "b", "join")
+	state := State{Epoch: 1, Source: "a", Formed: true}
+	third := with(replica, func(s *Status) { s.Node = "c" })
+	for name, test := range map[string]struct {
+		peers  []Status
+		accept bool
+		fault  string
+	}{
+		"the source is dead":                       {[]Status{third}, false, ""},
+		"the source lives":                         {[]Status{source, third}, false, "promote without --force"},
+		"the only other replica is away":           {nil, false, "c does not answer, and may be the only one"},
+		"the only other replica is away, accepted": {nil, true, ""},
+	} {
+		err := mayForce(config, state, replica, test.peers, test.accept)
+		if (err == nil) != (test.fault == "") || (err != nil && !strings.Contains(err.Error(), test.fault)) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+func TestAccessStatements(t *testing.T) {
+	before := Access{Users: []User{
+		{Name: "goods", Grants: []Grant{{[]string{"SELECT", "INSERT"}, "shop", "*"}}},
+		{Name: "gone"},
+	}}
+	access := Access{Databases: []string{"shop"}, Users: []User{
+		{Name: "goods", Password: `it's`, RequireTLS: true, Grants: []Grant{{[]string{"SELECT"}, "shop", "*"}}},
+	}}
+	want := []string{
+		"CREATE DATABASE IF NOT EXISTS `shop`",
+		`CREATE USER IF NOT EXISTS 'goods'@'%' IDENTIFIED BY 'it\'s' REQUIRE SSL`,
+		`ALTER USER 'goods'@'%' IDENTIFIED BY 'it\'s' REQUIRE SSL`,
+		"REVOKE IF EXISTS INSERT ON `shop`.* FROM 'goods'@'%'",
+		"GRANT SELECT ON `shop`.* TO 'goods'@'%'",
+		"DROP USER IF EXISTS 'gone'@'%'",
+	}
+	got := accessStatements(before, access)
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// serve tells of the node's role, and takes the requests of other nodes and of the command line, which know the token.
+func (k *Keeper) serve() error {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { answer(w, k.status(r.Context()), nil) })
+	// What balancers ask: a connection goes where the answer is 200.
+	mux.HandleFunc("GET /source", func(w http.ResponseWriter, _ *http.Request) { verdict(w, k.isOpen()) })
+	mux.HandleFunc("GET /replica", func(w http.ResponseWriter, r *http.Request) { verdict(w, k.mayBeRead(r.Context())) })
+	post(mux, k, "/hand-over", func(ctx context.Context, asked handOver) (any, error) { return k.keepStill(ctx, asked) })
+	post(mux, k, "/resume", func(ctx context.Context, asked handOver) (any, error) { return struct{}{}, k.resume(ctx, asked) })
+	post(mux, k, "/follow", func(ctx context.Context, state State) (any, error) { return struct{}{}, k.hear(ctx, state) })
+	post(mux, k, "/promote", func(ctx context.Context, asked promotion) (any, error) { return struct{}{}, k.runPromotion(ctx, asked) })
+	post(mux, k, "/rejoin", func(ctx context.Context, asked rejoining) (any, error) { return k.rejoin(ctx, asked.Discard) })
+	post(mux, k, "/settled", func(context.Context, struct{}) (any, error) { return struct{}{}, k.unsettled() })
+	listener, err := net.Listen("tcp", ":"+strconv.Itoa(rolePort))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { log.Fatal(server.Serve(listener)) }()
+	return nil
+}
+
+type promotion struct {
+	Force      bool `json:"force"`
+	AcceptLoss bool `json:"acceptLoss"`
+}
+
+func (k *Keeper) runPromotion(ctx context.Context, asked promotion) error {
+	// Once begun it is done or taken back, also where the one who asked is gone.
+	ctx = context.WithoutCancel(ctx)
+	if asked.Force {
+		return k.force(ctx, asked.AcceptLoss)
+	}
+	return k.promote(ctx)
+}
+
+// mayBeRead tells whether reads may come here: to a replica that is not behind, and to the source while there is no such replica.
+func (k *Keeper) mayBeRead(ctx context.Context) bool {
+	config := k.configuration()
+	if !k.isOpen() {
+		return k.status(ctx).serves(config.LagSeconds)
+	}
+	for _, peer := range k.peers.ask(ctx, config.others()) {
+		if peer.serves(config.LagSeconds) {
+			return false
+		}
+	}
+	return true
+}
+
+func post[T any](mux *http.ServeMux, k *Keeper, path string, handle func(context.Context, T) (any, error)) {
+	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+		token, err := k.configuration().secret("keeper-token")
+		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if err != nil || token == "" || subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			http.Error(w, "who asks this must know the token", http.StatusForbidden)
+			return
+		}
+		var asked T
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&asked); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		result, err := handle(r.Context(), asked)
+		answer(w, result, err)
+	})
+}
+
+func answer(w http.ResponseWriter, result any, err error) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(result); err != nil {
+		log.Print(err)
+	}
+}
+
+func verdict(w http.ResponseWriter, holds bool) {
+	if !holds {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	fmt.Fprintln(w, holds)
+}

@@ -1,0 +1,46 @@
+package main
+
+// Roles of a node, as it tells them.
+const (
+	roleStarting = "starting"
+	roleWaiting  = "waiting"
+	roleSource   = "source"
+	roleReplica  = "replica"
+	roleCloning  = "cloning"
+	roleDiverged = "diverged"
+	roleConflict = "conflict"
+)
+
+// Status is what a node tells of itself.
+type Status struct {
+	Node   string `json:"node"`
+	Epoch  int    `json:"epoch"`
+	Source string `json:"source"`
+	Formed bool   `json:"formed"`
+	Role   string `json:"role"`
+	// Writable says that the server takes writes.
+	Writable bool `json:"writable"`
+	// Executed are the transactions that it has executed, Received those too that it has got but not executed yet.
+	Executed string `json:"executed"`
+	Received string `json:"received"`
+	// IO and SQL say whether the threads that receive and that execute run.
+	IO  bool `json:"io"`
+	SQL bool `json:"sql"`
+	// LagSeconds is how far it is behind the source; negative where that is not known.
+	LagSeconds int `json:"lagSeconds"`
+	// Acking is how many replicas acknowledge what this source commits.
+	Acking int `json:"acking"`
+	// Extra are transactions that it has and its source has not.
+	Extra string `json:"extra,omitempty"`
+	Error string `json:"error,omitempty"`
+	// FreeMiB is the space that is left beside its data.
+	FreeMiB int `json:"freeMiB"`
+}
+
+// leastFreeMiB is what a server needs to go on: below it, it stops at the next write and waits for room.
+const leastFreeMiB = 64
+
+// serves tells whether the node may be read from as a replica.
+func (s Status) serves(lagSeconds int) bool {
+	return s.Role == roleReplica && s.IO && s.SQL && s.LagSeconds >= 0 && s.LagSeconds <= lagSeconds
+}

@@ -1,0 +1,182 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { createConnection, type Connection, type RowDataPacket } from "mysql2/promise";
+import { docker } from "./engine";
+import { get } from "./load";
+
+export interface MysqlLogin {
+  /** Addresses of the nodes. */
+  readonly nodes: readonly string[];
+  readonly user: string;
+  readonly password: string;
+  readonly database?: string;
+}
+
+/** What a node's keeper tells. */
+export interface NodeStatus {
+  readonly role: string;
+  readonly source: string;
+  readonly epoch: number;
+  readonly writable: boolean;
+  readonly executed: string;
+  readonly extra?: string;
+  readonly error?: string;
+}
+
+export async function nodeStatus(address: string): Promise<NodeStatus> {
+  return JSON.parse((await get(`http://${address}:3300/status`, { timeoutMs: 2_000 })).body) as NodeStatus;
+}
+
+/** Runs SQL as root inside of a node; rows by lines, columns by tabs. */
+export function asRoot(container: string, sql: string): Promise<string> {
+  return docker(
+    "exec",
+    container,
+    "mysql",
+    "--user=root",
+    "--socket=/run/mysqld/mysqld.sock",
+    "--skip-column-names",
+    "--batch",
+    "--execute",
+    sql,
+  );
+}
+
+export function connectTo({ user, password, database }: MysqlLogin, host: string, ssl = true): Promise<Connection> {
+  return createConnection({
+    host,
+    user,
+    password,
+    database,
+    connectTimeout: 2_000,
+    ...(ssl && { ssl: { rejectUnauthorized: false } }),
+  });
+}
+
+/** What a statement is answered with where it is refused, or undefined where it is not. */
+export async function refusalOf(connection: Connection, sql: string): Promise<string | undefined> {
+  try {
+    await connection.query(sql);
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  }
+}
+
+async function answers(host: string, role: "source" | "replica"): Promise<boolean> {
+  try {
+    return (await get(`http://${host}:3300/${role}`, { timeoutMs: 500 })).status === 200;
+  } catch {
+    return false;
+  }
+}
+
+/** A connection to a node of this role, found as a balancer finds it: anew each time that one has ended. */
+export class RoleClient {
+  private connection: Connection | undefined;
+
+  constructor(
+    private readonly login: MysqlLogin,
+    private readonly role: "source" | "replica",
+    private turn = 0,
+  ) {}
+
+  /** One statement, sent once. */
+  async query(sql: string, values: readonly (string | number)[] = []): Promise<RowDataPacket[]> {
+    const connection = (this.connection ??= await this.connect());
+    try {
+      const [rows] = await connection.query<RowDataPacket[]>({ sql, values: [...values], timeout: 5_000 });
+      return rows;
+    } catch (error) {
+      connection.destroy();
+      this.connection = undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.connection?.destroy();
+  }
+
+  private async connect(): Promise<Connection> {
+    for (const _ of this.login.nodes) {
+      const host = this.login.nodes[this.turn++ % this.login.nodes.length] ?? "";
+      if (!(await answers(host, this.role))) continue;
+      const connection = await connectTo(this.login, host);
+      connection.on("error", () => undefined);
+      return connection;
+    }
+    throw new Error(`no node is a ${this.role}`);
+  }
+}
+
+export interface WriteLoad {
+  /** Ids of rows that were told to be there. */
+  readonly written: readonly number[];
+  /** The longest time without a write that was told to be done, in ms. */
+  readonly longestPauseMs: number;
+  /** Reads that found nobody to answer, each tried on every node. */
+  readonly failedReads: readonly string[];
+  readonly reads: number;
+}
+
+/** Inserts rows into the table `rows_written` at a rate and reads from replicas while `work` runs; a write that fails is followed by another one. */
+export async function writeLoad(
+  login: MysqlLogin,
+  rate: number,
+  work: (written: readonly number[]) => Promise<unknown>,
+  first = Date.now() * 1000,
+): Promise<WriteLoad> {
+  const written: number[] = [];
+  const failedReads: string[] = [];
+  const [writer, reader] = [new RoleClient(login, "source"), new RoleClient(login, "replica")];
+  await writer.query("CREATE TABLE IF NOT EXISTS rows_written (id BIGINT PRIMARY KEY)");
+  let [running, reads, longestPauseMs, next] = [true, 0, 0, first];
+  let last = performance.now();
+  const writes = async () => {
+    for (let turn = performance.now(); running; turn += 1000 / rate) {
+      const id = next++;
+      try {
+        await writer.query("INSERT INTO rows_written VALUES (?)", [id]);
+        written.push(id);
+        longestPauseMs = Math.max(longestPauseMs, performance.now() - last);
+        last = performance.now();
+      } catch {
+        await delay(10);
+      }
+      await delay(Math.max(0, turn - performance.now()));
+    }
+  };
+  const read = async () => {
+    while (running) {
+      reads++;
+      // A connection may end in the middle of a read; a client sends it again.
+      const ask = () => reader.query("SELECT COUNT(*) FROM rows_written");
+      await ask()
+        .catch(ask)
+        .catch((error: unknown) => failedReads.push(String(error)));
+      await delay(20);
+    }
+  };
+  const loops = [writes(), read()];
+  try {
+    await work(written);
+  } finally {
+    running = false;
+    await Promise.all(loops);
+    writer.close();
+    reader.close();
+  }
+  return { written, longestPauseMs, failedReads, reads };
+}
+
+/** Ids that are not in the table of {@link writeLoad}. */
+export async function missingRows(login: MysqlLogin, ids: readonly number[]): Promise<number[]> {
+  const client = new RoleClient(login, "source");
+  try {
+    const rows = await client.query("SELECT id FROM rows_written");
+    const there = new Set(rows.map(({ id }) => Number(id)));
+    return ids.filter((id) => !there.has(id));
+  } finally {
+    client.close();
+  }
+}
