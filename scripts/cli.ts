@@ -14,6 +14,7 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   bench: () => import("./commands/bench"),
   promote: () => import("./commands/promote"),
   rejoin: () => import("./commands/rejoin"),
+  seed: () => import("./commands/seed"),
 };
 
 async function main([name = "", ...args]: readonly string[]): Promise<number> {

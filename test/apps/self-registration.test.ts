@@ -12,6 +12,7 @@ const settings: Settings = {
   instance: "goods-1",
   listen: { address: "10.0.0.1", httpPort: 8080, rpcPort: 9090 },
   consulUrls: [],
+  searchUrls: [],
   upstreamPrefix: "upstreams",
   selfRegistration: itself,
 };

@@ -30,7 +30,37 @@ describe("an instance's settings", () => {
       consulUrls: ["http://10.0.0.2:8500", "http://10.0.0.3:8500"],
       upstreamPrefix: "upstreams",
       selfRegistration: undefined,
+      searchUrls: [],
     });
+  });
+
+  it("have a database and a search engine where the stack has them", () => {
+    const database = {
+      DATABASE_NAME: "shop",
+      DATABASE_WRITE: "10.0.0.4:3306",
+      DATABASE_READ: "10.0.0.4:3307",
+      DATABASE_USER: "goods",
+      DATABASE_PASSWORD_FILE: "/run/secrets/current/database-password",
+    };
+    expect(readSettings({ ...goods, ...database, SEARCH_URLS: "http://10.0.0.5:9200" })).toMatchObject({
+      database: {
+        name: "shop",
+        write: "10.0.0.4:3306",
+        read: "10.0.0.4:3307",
+        user: "goods",
+        passwordFile: "/run/secrets/current/database-password",
+      },
+      searchUrls: ["http://10.0.0.5:9200"],
+    });
+    expect(faultsOf({ ...goods, DATABASE_NAME: "shop" })).toEqual([
+      "DATABASE_WRITE must be the database's read-write address, such as 10.0.0.1:3306, but is not set",
+      "DATABASE_READ must be the database's read-only address, such as 10.0.0.1:3306, but is not set",
+      "DATABASE_USER must be a user of the database, such as goods, but is not set",
+      "DATABASE_PASSWORD_FILE must be the absolute path of a file that holds the user's password, but is not set",
+    ]);
+    expect(faultsOf({ ...goods, SEARCH_URLS: "10.0.0.5:9200" })).toEqual([
+      'SEARCH_URLS must be comma-separated addresses of search nodes, such as http://10.0.0.1:9200, got "10.0.0.5:9200"',
+    ]);
   });
 
   it("have a weight and checks when the instance registers itself", () => {

@@ -1,3 +1,4 @@
+import { seed } from "./goods/seed";
 import { createLog, type Log } from "./log";
 import { Service } from "./service";
 import { readSettings, SettingsError, type Settings } from "./settings";
@@ -8,6 +9,8 @@ const STOP_DEADLINE_MS = 9_000;
 async function main(): Promise<void> {
   const settings = readSettingsOrExit();
   const log = createLog(settings.service, settings.instance);
+  const [command, count] = process.argv.slice(2);
+  if (command === "seed") return seed(settings, Number(count), log);
   const service = new Service(settings, log);
 
   let stopping = false;

@@ -67,7 +67,7 @@ export class Service {
 function startPart(settings: Settings, consul: ConsulClient, log: Log): ServicePart {
   switch (settings.service) {
     case "goods":
-      return startGoods(settings.instance);
+      return startGoods(settings, log);
     case "order":
       return startOrder(settings, consul, log);
     case "statistics":

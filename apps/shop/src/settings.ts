@@ -1,4 +1,6 @@
 import { isIPv4 } from "node:net";
+import type { RedisSettings } from "./cache/redis-link";
+import type { DatabaseSettings } from "./database/database";
 import type { BrokerSettings } from "./queue/broker-link";
 
 /** The services that this program can be. */
@@ -41,6 +43,12 @@ export interface Settings {
   readonly selfRegistration?: SelfRegistrationSettings;
   /** Absent where there is no broker: then nobody is told of orders. */
   readonly events?: EventSettings;
+  /** Absent where there is no database: then the goods are those of the shop's first day, and nobody changes them. */
+  readonly database?: DatabaseSettings;
+  /** Absent where there is no cache before the database. */
+  readonly cache?: RedisSettings;
+  /** Nodes of the search engine in the order in which they are tried; empty where there is none. */
+  readonly searchUrls: readonly string[];
 }
 
 /** Everything that is wrong with the environment, so that one start tells all of it. */
@@ -75,8 +83,11 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const checkInterval = read.duration("CHECK_INTERVAL", "10s");
   const checkTimeout = read.duration("CHECK_TIMEOUT", "2s");
   // A goods instance that the stack registers never speaks to Consul.
-  const consulUrls = read.urls("CONSUL_URLS", service === "order" || registration === "self");
+  const consulUrls = read.urls("CONSUL_URLS", "Consul servers", "http://10.0.0.1:8500", service === "order" || registration === "self");
   const events = readEvents(read, env, service === "statistics");
+  const database = readDatabase(read, env);
+  const cache = readCache(read, env);
+  const searchUrls = read.urls("SEARCH_URLS", "search nodes", "http://10.0.0.1:9200", false);
 
   if (httpPort === rpcPort && httpPort !== 0) read.fault("RPC_PORT", "must differ from HTTP_PORT");
   if (registration === "self" && address === "0.0.0.0")
@@ -91,8 +102,14 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     upstreamPrefix,
     selfRegistration: registration === "self" ? { weight, checkInterval, checkTimeout } : undefined,
     events,
+    database,
+    cache,
+    searchUrls,
   };
 }
+
+const ABSOLUTE_PATH = /^\/./;
+const PASSWORD_FILE = "the absolute path of a file that holds the user's password";
 
 /** The broker and the folder come together or not at all. */
 function readEvents(read: EnvironmentReader, env: NodeJS.ProcessEnv, required: boolean): EventSettings | undefined {
@@ -103,9 +120,37 @@ function readEvents(read: EnvironmentReader, env: NodeJS.ProcessEnv, required: b
     "comma-separated addresses of brokers, such as 10.0.0.1:5672,10.0.0.2:5672",
   );
   const user = read.text("AMQP_USER", /^[\w.-]+$/, "a user of the broker, such as orders");
-  const passwordFile = read.text("AMQP_PASSWORD_FILE", /^\/./, "the absolute path of a file that holds the user's password");
+  const passwordFile = read.text("AMQP_PASSWORD_FILE", ABSOLUTE_PATH, PASSWORD_FILE);
   const dataFolder = read.text("DATA_FOLDER", /^\/./, "the absolute path of a folder that outlives the instance");
   return { broker: { endpoints: endpoints.split(","), user, passwordFile }, dataFolder };
+}
+
+/** A database has a name, and all that it takes to be reached, or it has none of it. */
+function readDatabase(read: EnvironmentReader, env: NodeJS.ProcessEnv): DatabaseSettings | undefined {
+  if (!env.DATABASE_NAME) return undefined;
+  const address = (name: string, kind: string) => read.text(name, /^[\w.-]+:\d+$/, `the database's ${kind} address, such as 10.0.0.1:3306`);
+  return {
+    write: address("DATABASE_WRITE", "read-write"),
+    read: address("DATABASE_READ", "read-only"),
+    name: read.text("DATABASE_NAME", /^\w+$/, "a name of letters, digits and '_', such as shop"),
+    user: read.text("DATABASE_USER", /^[\w.-]+$/, "a user of the database, such as goods"),
+    passwordFile: read.text("DATABASE_PASSWORD_FILE", ABSOLUTE_PATH, PASSWORD_FILE),
+  };
+}
+
+/** Servers that Sentinels watch over, or one alone; nothing of it where there is no cache. */
+function readCache(read: EnvironmentReader, env: NodeJS.ProcessEnv): RedisSettings | undefined {
+  if (!env.CACHE_ENDPOINTS) return undefined;
+  const endpoints = /^[\w.-]+:\d+(,[\w.-]+:\d+)*$/;
+  return {
+    endpoints: read.text("CACHE_ENDPOINTS", endpoints, "comma-separated addresses of servers, such as 10.0.0.1:6379").split(","),
+    sentinels: env.CACHE_SENTINELS
+      ? read.text("CACHE_SENTINELS", endpoints, "comma-separated addresses of Sentinels, such as 10.0.0.1:26379").split(",")
+      : [],
+    primaryName: read.text("CACHE_NAME", /^[\w.-]+$/, "what the Sentinels call the primary, such as cache", "cache"),
+    user: read.text("CACHE_USER", /^[\w.-]+$/, "a user of the cache, such as goods"),
+    passwordFile: read.text("CACHE_PASSWORD_FILE", ABSOLUTE_PATH, PASSWORD_FILE),
+  };
 }
 
 /** Reads variables one by one and goes on after a fault; what a faulty one reads as is never used. */
@@ -144,14 +189,14 @@ class EnvironmentReader {
     return this.text(name, /^[1-9]\d*(ms|s|m)$/, "a duration with its unit (ms, s or m), such as 10s", fallback);
   }
 
-  urls(name: string, required: boolean): readonly string[] {
+  /** @param what What the addresses are of, and `example` one of them. */
+  urls(name: string, what: string, example: string, required: boolean): readonly string[] {
     const urls = this.value(name, "")
       .split(",")
       .map((url) => url.trim())
       .filter((url) => url !== "");
     const allHttp = urls.every((url) => /^http:\/\/[^/?#\s]+\/?$/.test(url) && URL.canParse(url));
-    if (!allHttp || (required && urls.length === 0))
-      this.fault(name, "must be comma-separated addresses of Consul servers, such as http://10.0.0.1:8500");
+    if (!allHttp || (required && urls.length === 0)) this.fault(name, `must be comma-separated addresses of ${what}, such as ${example}`);
     return urls.map((url) => url.replace(/\/$/, ""));
   }
 

@@ -17,7 +17,12 @@ export function getJson(port: number, path: string, agent?: Agent): Promise<Answ
 
 /** One POST over a connection of its own. */
 export function postJson(port: number, path: string, body: unknown): Promise<Answer> {
-  return exchange(port, path, { method: "POST", body: JSON.stringify(body) });
+  return sendJson("POST", port, path, body);
+}
+
+/** One request with a body over a connection of its own. */
+export function sendJson(method: string, port: number, path: string, body: unknown): Promise<Answer> {
+  return exchange(port, path, { method, body: JSON.stringify(body) });
 }
 
 function exchange(port: number, path: string, { agent, method, body }: { agent?: Agent; method?: string; body?: string }): Promise<Answer> {
@@ -55,6 +60,7 @@ export async function startService(
       listen: { address: HOST, httpPort, rpcPort },
       consulUrls: [],
       upstreamPrefix: "upstreams",
+      searchUrls: [],
       ...settings,
     },
     silentLog,

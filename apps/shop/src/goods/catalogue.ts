@@ -1,11 +1,7 @@
-export interface Goods {
-  readonly id: number;
-  readonly name: string;
-  /** In cents: fractions of a currency do not survive floating point. */
-  readonly price: number;
-}
+import { PAGE_SIZE, type Goods, type GoodsStore } from "./goods";
 
-const CATALOGUE: readonly Goods[] = [
+/** What every shop has from its first day. */
+export const FIRST_GOODS: readonly Goods[] = [
   { id: 1, name: "Anchor, 5 kg", price: 4_990 },
   { id: 2, name: "Mooring line, 20 m", price: 3_450 },
   { id: 3, name: "Fender", price: 1_890 },
@@ -16,10 +12,8 @@ const CATALOGUE: readonly Goods[] = [
   { id: 8, name: "Boat hook", price: 2_190 },
 ];
 
-export function allGoods(): readonly Goods[] {
-  return CATALOGUE;
-}
-
-export function findGoods(id: number): Goods | undefined {
-  return CATALOGUE.find((goods) => goods.id === id);
-}
+/** The goods of a shop without a database. */
+export const CATALOGUE: GoodsStore = {
+  find: async (id) => FIRST_GOODS.find((goods) => goods.id === id),
+  list: async (after) => FIRST_GOODS.filter(({ id }) => id > after).slice(0, PAGE_SIZE),
+};
