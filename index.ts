@@ -1,11 +1,14 @@
 import {
   AppService,
   ConsulCluster,
+  EsCluster,
   HaproxyKeepalivedPair,
   Host,
+  MysqlReplicaSet,
   NginxUpsyncGateway,
   Placement,
   RabbitmqCluster,
+  RedisCache,
   ServiceNetwork,
   SshKeyMesh,
   SshNodes,
@@ -33,23 +36,49 @@ const queue = config.without.has("rabbitmq")
       allowDataLoss: config.allowDataLoss,
     });
 
-/** One address for all brokers, whichever of them and of the proxies is there. */
-const proxy =
-  queue &&
-  new HaproxyKeepalivedPair("proxy", {
-    network,
-    nodes: config.proxy.nodes,
-    haproxy: {
-      listens: {
-        rabbitmq: {
-          port: 5600,
-          servers: Object.fromEntries(queue.endpoints.map((endpoint, index) => [`queue-${index + 1}`, { endpoint }])),
-        },
-      },
-      stats: { publishedPort: config.proxy.statsPort },
+const mysql = config.without.has("mysql")
+  ? undefined
+  : new MysqlReplicaSet("mysql", {
+      network,
+      ...config.mysql,
+      databases: ["shop"],
+      users: [{ name: "goods", grants: [{ privileges: ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"], database: "shop" }] }],
+      allowDataLoss: config.allowDataLoss,
+    });
+
+/** One address for all brokers and one for the databases, whichever of them and of the proxies is there. */
+const proxied = {
+  ...(queue && {
+    rabbitmq: {
+      port: 5600,
+      servers: Object.fromEntries(queue.endpoints.map((endpoint, index) => [`queue-${index + 1}`, { endpoint }])),
     },
-    keepalived: { instances: { rabbitmq: { addresses: [config.virtualAddresses.rabbitmq] } } },
-  });
+  }),
+  ...(mysql && { mysql: { port: 3306, ...mysql.writes }, "mysql-read": { port: 3307, ...mysql.reads } }),
+};
+const proxy =
+  Object.keys(proxied).length === 0
+    ? undefined
+    : new HaproxyKeepalivedPair("proxy", {
+        network,
+        nodes: config.proxy.nodes,
+        haproxy: { listens: proxied, stats: { publishedPort: config.proxy.statsPort } },
+        keepalived: { instances: { proxy: { addresses: [config.virtualAddresses.proxy] } } },
+      });
+
+const cache = config.without.has("redis")
+  ? undefined
+  : new RedisCache("cache", {
+      network,
+      ...config.redis,
+      users: [{ name: "goods", keys: ["goods:*"] }],
+      filters: [{ name: "goods:known", errorRate: 0.001, capacity: 200_000 }],
+      allowDataLoss: config.allowDataLoss,
+    });
+
+const search = config.without.has("elasticsearch")
+  ? undefined
+  : new EsCluster("search", { network, ...config.elasticsearch, allowDataLoss: config.allowDataLoss });
 
 const gateway = new NginxUpsyncGateway("gateway", {
   network,
@@ -86,7 +115,33 @@ const events = queue &&
     allowDataLoss: config.allowDataLoss,
   };
 const told = ({ environment = {} }: { environment?: Readonly<Record<string, string>> }) => ({ ...events?.environment, ...environment });
-new AppService("goods", { ...shop, ...config.goods, ports: { http: 8000, rpc: 9000 } });
+/** What goods takes that are read through a cache from a replica, and written to the source. */
+const stored = mysql &&
+  proxy && {
+    environment: {
+      DATABASE_NAME: "shop",
+      DATABASE_WRITE: String(proxy.endpoints.mysql),
+      DATABASE_READ: String(proxy.endpoints["mysql-read"]),
+      DATABASE_USER: "goods",
+      DATABASE_PASSWORD_FILE: "/run/secrets/current/database-password",
+      ...(cache && {
+        CACHE_ENDPOINTS: cache.endpoints.join(","),
+        CACHE_SENTINELS: cache.sentinels.join(","),
+        CACHE_NAME: cache.primaryName,
+        CACHE_USER: "goods",
+        CACHE_PASSWORD_FILE: "/run/secrets/current/cache-password",
+      }),
+    },
+    secrets: { "database-password": mysql.password("goods"), ...(cache && { "cache-password": cache.password("goods") }) },
+    memoryMiB: 192,
+  };
+new AppService("goods", {
+  ...shop,
+  ...stored,
+  ...config.goods,
+  environment: { ...stored?.environment, ...config.goods.environment },
+  ports: { http: 8000, rpc: 9000 },
+});
 new AppService("order", { ...shop, ...events, ...config.order, environment: told(config.order), ports: { http: 8000, rpc: 9000 } });
 if (events) new AppService("statistics", { ...shop, ...events, environment: told(config.statistics), ports: { http: 8000, rpc: 9000 } });
 
@@ -101,15 +156,17 @@ export const endpoints = {
   gateway: gateway.endpoint.url("http"),
   gatewayStatus: `${gateway.admin.url("http")}/__gateway/upstreams`,
   consul: discovery.api[0]?.url("http"),
-  ...(queue &&
-    proxy && {
-      rabbitmq: proxy.endpoints.rabbitmq?.url("amqp"),
-      rabbitmqManagement: queue.management[0]?.url("http"),
-      haproxyStats: proxy.stats[0],
-    }),
+  ...(queue && { rabbitmq: proxy?.endpoints.rabbitmq?.url("amqp"), rabbitmqManagement: queue.management[0]?.url("http") }),
+  ...(mysql && { mysql: proxy?.endpoints.mysql?.url("mysql"), mysqlRead: proxy?.endpoints["mysql-read"]?.url("mysql") }),
+  ...(cache && { redis: cache.published[0]?.url("redis") }),
+  ...(search && { elasticsearch: search.http[0]?.url("http") }),
+  ...(proxy && { haproxyStats: proxy.stats[0] }),
 };
 
 /** Logins of people, by the endpoint that they are for; secrets. */
 export const logins = {
-  ...(queue && proxy && { rabbitmqManagement: { user: "admin", password: queue.password("admin") }, haproxyStats: proxy.statsLogin }),
+  ...(queue && { rabbitmqManagement: { user: "admin", password: queue.password("admin") } }),
+  ...(mysql && { mysql: { user: "goods", password: mysql.password("goods") } }),
+  ...(cache && { redis: { user: "goods", password: cache.password("goods") } }),
+  ...(proxy && { haproxyStats: proxy.statsLogin }),
 };

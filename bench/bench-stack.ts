@@ -1,8 +1,9 @@
+import { withoutAllBut } from "../test/stack/support/systems";
 import { TestStack, freePorts } from "../test/stack/support/test-stack";
 
 /** A stack of the bench's own, with the addresses that the measurements need. */
 export async function benchStack(settings: Record<string, unknown> = {}) {
-  const port = await freePorts(13);
+  const port = await freePorts(24);
   const stack = await TestStack.create("bench", {
     network: { subnet: "10.198.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
@@ -11,8 +12,11 @@ export async function benchStack(settings: Record<string, unknown> = {}) {
     order: { instances: 2 },
     rabbitmq: { amqpPort: port + 5, managementPort: port + 8 },
     proxy: { statsPort: port + 11 },
-    // Its brokers would take from the machine what is measured.
-    without: ["rabbitmq"],
+    mysql: { port: port + 13, memoryMiB: 640 },
+    redis: { port: port + 17, replicas: 0 },
+    elasticsearch: { httpPort: port + 18, memoryMiB: 768 },
+    // Brokers and databases would take from the machine what is measured.
+    without: withoutAllBut("ops"),
     ...settings,
   });
   return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}`, firstBroker: `127.0.0.1:${port + 5}` };

@@ -7,6 +7,7 @@ import { docker } from "../test/stack/support/engine";
 import { until } from "../test/stack/support/load";
 import { killAndStart, untilWhole } from "../test/stack/support/rabbitmq";
 import type { Figure } from "./bench";
+import { withoutAllBut } from "../test/stack/support/systems";
 import { benchStack } from "./bench-stack";
 
 const MESSAGES = 100_000;
@@ -19,7 +20,7 @@ const QUEUE = "measured";
  * which are counted twice; beside those of a plain queue.
  */
 export async function messages(): Promise<Figure[]> {
-  const { stack, firstBroker } = await benchStack({ without: ["ops"], goods: { instances: 1 }, order: { instances: 1 } });
+  const { stack, firstBroker } = await benchStack({ without: withoutAllBut("rabbitmq"), goods: { instances: 1 }, order: { instances: 1 } });
   try {
     await stack.up();
     const brokers = [1, 2, 3].map((n) => stack.container(`queue-${n}`));

@@ -12,7 +12,7 @@ export interface StackConfig {
     readonly addresses: Readonly<Record<string, string>>;
   };
   /** Addresses that no node has for good, by what is reached at them. */
-  readonly virtualAddresses: Readonly<Record<"rabbitmq", string>>;
+  readonly virtualAddresses: Readonly<Record<"proxy", string>>;
   readonly consul: Section<"consul">;
   readonly gateway: Section<"gateway">;
   readonly goods: Section<"goods">;
@@ -20,6 +20,9 @@ export interface StackConfig {
   readonly statistics: Section<"statistics">;
   readonly rabbitmq: Section<"rabbitmq">;
   readonly proxy: Section<"proxy">;
+  readonly mysql: Section<"mysql">;
+  readonly redis: Section<"redis">;
+  readonly elasticsearch: Section<"elasticsearch">;
   readonly ops: Section<"ops">;
   /** Systems that the stack does without, with all that needs them. */
   readonly without: ReadonlySet<OptionalSystem>;
@@ -40,6 +43,9 @@ const SETTINGS = {
   statistics: { environment: SHOP.environment },
   rabbitmq: { brokers: 3, amqpPort: 5674, managementPort: 15_674, memoryMiB: 512 },
   proxy: { nodes: 2, statsPort: 8100 },
+  mysql: { replicas: 2, port: 3306, memoryMiB: 640 },
+  redis: { replicas: 2, port: 6379, memoryMiB: 256 },
+  elasticsearch: { nodes: 3, httpPort: 9200, memoryMiB: 768 },
   ops: { nodes: 3 },
 };
 
@@ -47,7 +53,7 @@ type SectionName = keyof typeof SETTINGS;
 type Section<K extends SectionName> = Readonly<Partial<(typeof SETTINGS)[K]>>;
 
 /** Systems that nothing in the stack needs but what is left out with them. */
-const OPTIONAL_SYSTEMS = ["rabbitmq", "ops"] as const;
+const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch"] as const;
 export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 
 const DEFAULT_SUBNET = "10.89.0.0/24";
@@ -56,10 +62,23 @@ const DEFAULT_SUBNET = "10.89.0.0/24";
 const LONGEST_PREFIX = 24;
 
 /** Where each component's nodes begin in the subnet, with room to grow up to the next. */
-const FIRST_HOSTS = { gateway: 10, proxy: 15, discovery: 21, queue: 31, goods: 41, order: 81, statistics: 121, ops: 151 };
+const FIRST_HOSTS = {
+  gateway: 10,
+  proxy: 15,
+  discovery: 21,
+  queue: 31,
+  goods: 41,
+  order: 81,
+  statistics: 121,
+  ops: 151,
+  mysql: 171,
+  search: 181,
+  cache: 191,
+  "cache-sentinel": 197,
+};
 
 /** Last parts of the addresses that move, behind the nodes that move them. */
-const VIRTUAL_HOSTS = { rabbitmq: 19 };
+const VIRTUAL_HOSTS = { proxy: 19 };
 
 /**
  * Reads `dockyard:*` of the stack's configuration.
@@ -87,6 +106,9 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     statistics: section("statistics"),
     rabbitmq: section("rabbitmq"),
     proxy: section("proxy"),
+    mysql: section("mysql"),
+    redis: section("redis"),
+    elasticsearch: section("elasticsearch"),
     ops: section("ops"),
     without: readWithout(settings.without ?? [], faults),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
@@ -139,7 +161,7 @@ function readNetwork(
   const at = (host: number) => parsed?.at(host) ?? "";
   return {
     network: { subnet, addresses: Object.fromEntries(Object.entries(FIRST_HOSTS).map(([component, host]) => [component, at(host)])) },
-    virtualAddresses: { rabbitmq: at(VIRTUAL_HOSTS.rabbitmq) },
+    virtualAddresses: { proxy: at(VIRTUAL_HOSTS.proxy) },
   };
 }
 

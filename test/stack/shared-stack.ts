@@ -1,4 +1,5 @@
 import type { TestProject } from "vitest/node";
+import { withoutAllBut } from "./support/systems";
 import { TestStack, freePorts } from "./support/test-stack";
 
 /** The one running stack that the files share; each leaves it as it found it. */
@@ -23,8 +24,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     consul: { apiPort: port + 2 },
     goods: { instances: 3 },
     order: { instances: 2 },
-    // Queues have files of their own; the rest is faster without the brokers.
-    without: ["rabbitmq"],
+    // Brokers and databases have files of their own; the rest is faster without them.
+    without: withoutAllBut("ops"),
   };
   const stack = await TestStack.create("test-shared", settings);
   try {

@@ -8,6 +8,7 @@ import { imageReference } from "../../../components/core/images";
 import { raftPeers } from "../support/consul";
 import { containersOf, docker, eventsDuring } from "../support/engine";
 import { get, until } from "../support/load";
+import { withoutAllBut } from "../support/systems";
 import { TestStack, freePorts } from "../support/test-stack";
 
 const PROJECT_ROOT = join(import.meta.dirname, "..", "..", "..");
@@ -23,7 +24,7 @@ beforeAll(async () => {
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
     consul: { apiPort: port + 2 },
     ops: { nodes: 1 },
-    without: ["rabbitmq"],
+    without: withoutAllBut("ops"),
   });
 });
 

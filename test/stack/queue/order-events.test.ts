@@ -3,6 +3,7 @@ import { BrokerAccess, connectAnywhere, takeAll } from "../support/amqp";
 import { docker } from "../support/engine";
 import { get, until } from "../support/load";
 import { api, untilWhole } from "../support/rabbitmq";
+import { withoutAllBut } from "../support/systems";
 import { TestStack, freePorts } from "../support/test-stack";
 
 let stack: TestStack;
@@ -22,7 +23,7 @@ beforeAll(async () => {
     order: { instances: 2 },
     rabbitmq: { amqpPort: port + 5, managementPort: port + 8 },
     proxy: { statsPort: port + 11 },
-    without: ["ops"],
+    without: withoutAllBut("rabbitmq"),
   });
   await stack.up();
   const password = await docker("exec", stack.container("statistics-1"), "cat", "/run/secrets/current/amqp-password");
@@ -151,7 +152,7 @@ describe("the password of the queue", () => {
 
 describe("a stack without the queue", () => {
   it("has no statistics, takes orders all the same and tells nobody of them", async () => {
-    await stack.up({ without: ["ops", "rabbitmq"] });
+    await stack.up({ without: withoutAllBut() });
     expect((await get(`${gateway}/statistics`)).status).toBe(404);
     await placeOrders(1);
     expect((await get(`${gateway}/orders/events`)).status).toBe(404);
