@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomBytes } from "@pulumi/random/randomBytes";
 import { RandomPassword } from "@pulumi/random/randomPassword";
-import { ConfigError } from "./errors";
+import { Checks, ConfigError } from "./errors";
 
 /** A generated key of `bytes` random bytes in base64. It is a secret in the state and everywhere that it flows. */
 export function generatedKey(name: string, bytes: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
@@ -11,6 +11,16 @@ export function generatedKey(name: string, bytes: number, opts: pulumi.CustomRes
 /** A generated password of letters and digits, which needs no quotes anywhere. It is a secret as a key is. */
 export function generatedPassword(name: string, length: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
   return pulumi.secret(new RandomPassword(name, { length, special: false }, opts).result);
+}
+
+/** Adds to `checks` that what may be given as a secret is in clear. */
+export function checkSecret(checks: Checks, path: string, given: pulumi.Output<string> | undefined): void {
+  checks.that(
+    given === undefined || pulumi.Output.isInstance(given),
+    path,
+    "(in clear)",
+    "must be a secret, such as config.requireSecret(...) or pulumi.secret(...); leave it out to have one generated",
+  );
 }
 
 /** What was given as an output has to be a secret one, or the state would hold it in clear. */

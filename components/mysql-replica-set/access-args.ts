@@ -1,6 +1,7 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { Shape, anything, flag, listOf, maybe, shape, text, texts } from "../core/argument-shape";
 import { Checks } from "../core/errors";
+import { checkSecret } from "../core/secret";
 
 export interface MysqlGrant {
   /** As MySQL calls them: `SELECT`, `INSERT`, `REPLICATION SLAVE`. */
@@ -73,13 +74,8 @@ export function checkAccess(checks: Checks, databases: readonly string[], users:
         `${path}.name`,
         name,
         "must be its own; rename or remove the other user",
-      )
-      .that(
-        password === undefined || pulumi.Output.isInstance(password),
-        `${path}.password`,
-        "(in clear)",
-        "must be a secret, such as config.requireSecret(...) or pulumi.secret(...); leave it out to have one generated",
       );
+    checkSecret(checks, `${path}.password`, password);
     grants.forEach((grant, at) => checkGrant(checks, `${path}.grants[${at}]`, grant, databases));
   });
 }

@@ -1,6 +1,7 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { Shape, anything, listOf, maybe, named, number, shape, text, texts } from "../core/argument-shape";
 import { Checks } from "../core/errors";
+import { checkSecret } from "../core/secret";
 import { OPERATOR } from "./rabbitmq-conf";
 
 export interface RabbitmqUser {
@@ -144,13 +145,8 @@ function checkUsers(checks: Checks, users: NormalRabbitmqAccess["users"]): void 
         `${path}.name`,
         name,
         "must be its own; rename or remove the other user",
-      )
-      .that(
-        password === undefined || pulumi.Output.isInstance(password),
-        `${path}.password`,
-        "(in clear)",
-        "must be a secret, such as config.requireSecret(...) or pulumi.secret(...); leave it out to have one generated",
       );
+    checkSecret(checks, `${path}.password`, password);
     for (const tag of tags) checks.that(TAGS.includes(tag), `${path}.tags`, tag, `must be of ${TAGS.join(", ")}`);
   });
 }

@@ -1,4 +1,4 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import {
   NETWORK,
   PLACEMENT,
@@ -16,6 +16,7 @@ import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
+import { checkSecret } from "../core/secret";
 import type { ContainerTransform } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
 import { ACCESS, NormalRabbitmqAccess, RabbitmqAccess, checkAccess, normalizeAccess } from "./access-args";
@@ -123,13 +124,13 @@ export function normalizeRabbitmqClusterArgs(name: string, args: RabbitmqCluster
 
   const checks = new Checks(name)
     .that([1, 3, 5, 7].includes(brokers), "brokers", brokers, "must be 1, 3, 5 or 7; an even number cannot hold a majority after a split")
-    .that(NAME_PATTERN.test(name), "name", name, "must be lower-case letters, digits and inner hyphens, since the brokers are called by it")
     .that(
-      given.cookie === undefined || pulumi.Output.isInstance(given.cookie),
-      "cookie",
-      "(in clear)",
-      "must be a secret, such as config.requireSecret(...) or pulumi.secret(...); leave it out to have one generated",
+      NAME_PATTERN.test(name),
+      "name",
+      name,
+      "must be lower-case letters, digits and inner hyphens, since the brokers are called by it",
     );
+  checkSecret(checks, "cookie", given.cookie);
   for (const [argument, port] of Object.entries({ amqpPort, managementPort, prometheusPort })) {
     checks.that(
       port === null || (Number.isInteger(port) && port >= 1 && port + brokers - 1 <= 65_535),

@@ -1,6 +1,7 @@
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumi from "@pulumi/pulumi";
 import { anything, listOf, maybe, shape, text, texts } from "../core/argument-shape";
 import type { Checks } from "../core/errors";
+import { checkSecret } from "../core/secret";
 import { OWN_USERS } from "./users-files";
 
 export interface RedisUser {
@@ -77,13 +78,8 @@ export function checkUsers(checks: Checks, users: readonly NormalRedisUser[]): v
         `${path}.name`,
         name,
         "must be its own; rename or remove the other user",
-      )
-      .that(
-        password === undefined || pulumi.Output.isInstance(password),
-        `${path}.password`,
-        "(in clear)",
-        "must be a secret, such as config.requireSecret(...) or pulumi.secret(...); leave it out to have one generated",
       );
+    checkSecret(checks, `${path}.password`, password);
     for (const pattern of keys) {
       const holds = PATTERN.test(pattern) && /^(~|%(R|W|RW)~)./.test(pattern);
       checks.that(holds, `${path}.keys`, pattern, "must be a pattern without spaces, such as goods:*, with at most %R~ or %W~ in front");
