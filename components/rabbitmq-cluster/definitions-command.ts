@@ -6,6 +6,11 @@ import type { Broker } from "./rabbitmq-gate";
 const RECORD = "dockyard";
 
 /**
+ * An answer that is an error ends with its status: what curl says of it comes by another stream, and `docker exec` mixes the two letter by letter.
+ */
+const STATUS = ["--no-show-error", "--write-out", "%{onerror}\\n%{http_code}"];
+
+/**
  * Makes a running cluster as it is declared: the definitions come by standard input.
  *
  * What was declared before and is no more is removed; what somebody made by hand is left alone. What was declared is read from the cluster
@@ -28,13 +33,13 @@ export function renderApplyDefinitions(brokers: readonly Broker[], managed: read
     '  if [ "$(date +%s)" -ge "$deadline" ]; then echo "no broker answers" >&2; exit 1; fi',
     "  sleep 0.5",
     "done",
-    `before=$(broker ${apiCommand(`global-parameters/${RECORD}`)} 2>&1) || case $before in *"error: 404"*) before= ;; *) echo "what was declared cannot be read: $before" >&2; exit 1 ;; esac`,
+    `before=$(broker ${apiCommand(`global-parameters/${RECORD}`, ...STATUS)}) || case $before in *404) before= ;; *) echo "what was declared cannot be read: $before" >&2; exit 1 ;; esac`,
     `before=$(printf %s "$before" | sed -n 's/.*"value":"\\([^"]*\\)".*/\\1/p')`,
     `record() { printf '{"name":"${RECORD}","value":"%s"}' "$1" | broker ${apiCommand(`global-parameters/${RECORD}`, "--request", "PUT", ...send)} >&2 || exit 1; }`,
     'removed=; for path in users/guest $before; do case $wanted in *" $path "*) ;; *) removed="$removed $path" ;; esac; done',
     "for path in $removed; do",
     "  case $path in vhosts/*)",
-    `    queues=$(broker ${apiCommand("queues/${path#vhosts/}?columns=name")} 2>&1) || case $queues in *"error: 404"*) continue ;; *) echo "the queues of \${path#vhosts/} cannot be listed: $queues" >&2; exit 1 ;; esac`,
+    `    queues=$(broker ${apiCommand("queues/${path#vhosts/}?columns=name", ...STATUS)}) || case $queues in *404) continue ;; *) echo "the queues of \${path#vhosts/} cannot be listed: $queues" >&2; exit 1 ;; esac`,
     '    if [ "$queues" != "[]" ]; then echo "the vhost ${path#vhosts/} still has queues, and they would go with it: $queues. Delete them, or declare the vhost again" >&2; exit 1; fi',
     "  esac",
     "done",
@@ -44,7 +49,7 @@ export function renderApplyDefinitions(brokers: readonly Broker[], managed: read
     `printf %s "$definitions" | broker ${apiCommand("definitions", "--request", "POST", ...send)} >&2 || exit 1`,
     "for path in $removed; do",
     // What went with its user or its vhost is gone already.
-    `  said=$(broker ${apiCommand("$path", "--request", "DELETE")} 2>&1) || case $said in *"error: 404"*) ;; *) echo "$path cannot be removed: $said" >&2; exit 1 ;; esac`,
+    `  said=$(broker ${apiCommand("$path", "--request", "DELETE", ...STATUS)}) || case $said in *404) ;; *) echo "$path cannot be removed: $said" >&2; exit 1 ;; esac`,
     "done",
     'record "${wanted# }"',
   ].join("\n");

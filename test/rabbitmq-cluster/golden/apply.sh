@@ -8,13 +8,13 @@ while :; do
   if [ "$(date +%s)" -ge "$deadline" ]; then echo "no broker answers" >&2; exit 1; fi
   sleep 0.5
 done
-before=$(broker curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/global-parameters/dockyard" 2>&1) || case $before in *"error: 404"*) before= ;; *) echo "what was declared cannot be read: $before" >&2; exit 1 ;; esac
+before=$(broker curl --config /etc/rabbitmq/node/current/operator.curl --no-show-error --write-out '%{onerror}\n%{http_code}' "http://127.0.0.1:15672/api/global-parameters/dockyard") || case $before in *404) before= ;; *) echo "what was declared cannot be read: $before" >&2; exit 1 ;; esac
 before=$(printf %s "$before" | sed -n 's/.*"value":"\([^"]*\)".*/\1/p')
 record() { printf '{"name":"dockyard","value":"%s"}' "$1" | broker curl --config /etc/rabbitmq/node/current/operator.curl --request PUT --header 'content-type: application/json' --data-binary @- "http://127.0.0.1:15672/api/global-parameters/dockyard" >&2 || exit 1; }
 removed=; for path in users/guest $before; do case $wanted in *" $path "*) ;; *) removed="$removed $path" ;; esac; done
 for path in $removed; do
   case $path in vhosts/*)
-    queues=$(broker curl --config /etc/rabbitmq/node/current/operator.curl "http://127.0.0.1:15672/api/queues/${path#vhosts/}?columns=name" 2>&1) || case $queues in *"error: 404"*) continue ;; *) echo "the queues of ${path#vhosts/} cannot be listed: $queues" >&2; exit 1 ;; esac
+    queues=$(broker curl --config /etc/rabbitmq/node/current/operator.curl --no-show-error --write-out '%{onerror}\n%{http_code}' "http://127.0.0.1:15672/api/queues/${path#vhosts/}?columns=name") || case $queues in *404) continue ;; *) echo "the queues of ${path#vhosts/} cannot be listed: $queues" >&2; exit 1 ;; esac
     if [ "$queues" != "[]" ]; then echo "the vhost ${path#vhosts/} still has queues, and they would go with it: $queues. Delete them, or declare the vhost again" >&2; exit 1; fi
   esac
 done
@@ -22,6 +22,6 @@ both=${wanted# }; for path in $before; do case $wanted in *" $path "*) ;; *) bot
 record "$both"
 printf %s "$definitions" | broker curl --config /etc/rabbitmq/node/current/operator.curl --request POST --header 'content-type: application/json' --data-binary @- "http://127.0.0.1:15672/api/definitions" >&2 || exit 1
 for path in $removed; do
-  said=$(broker curl --config /etc/rabbitmq/node/current/operator.curl --request DELETE "http://127.0.0.1:15672/api/$path" 2>&1) || case $said in *"error: 404"*) ;; *) echo "$path cannot be removed: $said" >&2; exit 1 ;; esac
+  said=$(broker curl --config /etc/rabbitmq/node/current/operator.curl --request DELETE --no-show-error --write-out '%{onerror}\n%{http_code}' "http://127.0.0.1:15672/api/$path") || case $said in *404) ;; *) echo "$path cannot be removed: $said" >&2; exit 1 ;; esac
 done
 record "${wanted# }"
