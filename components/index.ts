@@ -1,5 +1,8 @@
 export { AppService } from "./app-service/app-service";
 export type { AppServiceArgs } from "./app-service/args";
+export { BinlogSync } from "./binlog-sync/binlog-sync";
+export type { BinlogSyncArgs, SyncSource } from "./binlog-sync/args";
+export type { SyncedIndex, SyncedTables } from "./binlog-sync/tables-args";
 export { ConsulCluster } from "./consul-cluster/consul-cluster";
 export type { ConsulClusterArgs } from "./consul-cluster/args";
 export { ConsulUpstream } from "./consul-upstream/consul-upstream";

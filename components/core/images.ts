@@ -3,6 +3,7 @@ import { digestOf } from "./digest";
 
 /** Programs of Dockyard's own in Go that run in its images, with the folder of their module, from the project's root. */
 export const OWN_PROGRAMS = {
+  "binlog-sync": "images/binlog-sync/program",
   "mysql-keeper": "images/mysql/keeper",
 } as const satisfies Record<string, string>;
 
@@ -28,6 +29,7 @@ export const CATALOGUE_PREFIX = "dockyard/";
 
 /** Every image that Dockyard builds. */
 export const IMAGES = {
+  "binlog-sync": { version: "0.1.0", sources: ["images/binlog-sync"], artifacts: ["binlog-sync"] },
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
   elasticsearch: { version: "7.17.28", sources: ["images/elasticsearch", "toolchain/elasticsearch"], artifacts: ["elasticsearch"] },
   "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },

@@ -31,7 +31,10 @@ function ownSettings({ serverId, address }: MyCnf): Record<string, string | numb
     gtid_mode: "ON",
     enforce_gtid_consistency: "ON",
     log_bin: "binlog",
-    // The names of the columns come with the rows, for who follows the log.
+    // Whole rows, with the names of their columns, for who follows the log.
+    binlog_format: "ROW",
+    binlog_row_image: "FULL",
+    binlog_row_value_options: "",
     binlog_row_metadata: "FULL",
     // What was told to be done is on the disk after a crash, and so is what was received.
     sync_binlog: 1,

@@ -82,16 +82,17 @@ export async function buildImage(name: ImageName, base: string, report: Report):
 const ARTIFACTS: Record<Artifact, (folder: string, report: Report) => Promise<void>> = {
   consul: async (folder, report) => copyFile(await ensureConsul(report), join(folder, "consul")),
   elasticsearch: async (folder, report) => cp(await ensureElasticsearch(report), join(folder, "elasticsearch"), { recursive: true }),
-  "mysql-keeper": async (folder, report) => copyFile(await ensureOwnProgram("mysql-keeper", report), join(folder, "mysql-keeper")),
+  "binlog-sync": async (folder, report) => copyOwnProgram("binlog-sync", folder, report),
+  "mysql-keeper": async (folder, report) => copyOwnProgram("mysql-keeper", folder, report),
   "shop.js": async (folder) => void (await run([process.execPath, join(PROJECT_ROOT, "apps", "shop", "build.mjs"), folder])),
 };
 
-/** Has a program of Dockyard's own: from the cache, where it lies by the digest of its sources, else built. */
-async function ensureOwnProgram(name: OwnProgram, report: Report): Promise<string> {
+/** Copies a program of Dockyard's own: from the cache, where it lies by the digest of its sources, else built. */
+async function copyOwnProgram(name: OwnProgram, folder: string, report: Report): Promise<void> {
   const module = OWN_PROGRAMS[name];
   const program = join(CACHE, `${name}-${digestOf(PROJECT_ROOT, [module])}`, name);
   if (!existsSync(program)) await goBuild(module, ".", program, report);
-  return program;
+  await copyFile(program, join(folder, name));
 }
 
 /** Has Consul's program: from the cache, else the official release, else built from its Go module. */

@@ -78,7 +78,9 @@ describe("the gateway", () => {
     await until("the key's removal is seen", async () => !(await goodsPeers()).includes(GOODS[0] ?? ""));
     const { byInstance, failures } = await oneSecondOfLoad();
     expect(failures).toEqual([]);
-    expect(Object.keys(byInstance).sort()).toEqual(["goods-2", "goods-3"]);
+    expect(Object.keys(byInstance)).not.toContain("goods-1");
+    // Each worker has its own mind of who failed lately: the one that answers may have missed goods-3 in the test before.
+    await servedBy("goods-2", "goods-3");
     await kv("PUT", `upstreams/goods/${GOODS[0]}`, ENTRY);
     await servedBy("goods-1", "goods-2", "goods-3");
   });
