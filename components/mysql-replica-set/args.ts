@@ -66,7 +66,7 @@ export interface MysqlReplicaSetArgs {
   /** Port on each host's loopback for the first node; node n gets the one n − 1 behind it. Null publishes none. @default 3306 */
   port?: number | null;
 
-  /** Memory limit of each node in MiB; half of it is the buffer pool. @default 1024 */
+  /** Memory limit of each node in MiB, 512 or more; half of it is the buffer pool, or all but 384 MiB where that is less. @default 1024 */
   memoryMiB?: number;
 
   /** CPUs that a node may use. @default 1 */
@@ -110,8 +110,8 @@ export type Passwords = Readonly<Record<string, Output<string>>>;
 const MOST_REPLICAS = 8;
 /** What the server needs before it holds a page: threads, caches, performance schema. */
 const LEAST_MEMORY_MIB = 512;
-/** A server id is 32 bits, MySQL Reference Manual, "server_id". */
-const HIGHEST_SERVER_ID = 2 ** 32 - 1;
+/** A server id is 32 bits (MySQL Reference Manual, "server_id"); the upper half is for those who follow the log, such as BinlogSync. */
+const HIGHEST_SERVER_ID = 2 ** 31 - 1;
 
 /**
  * Fills in the defaults and refuses what cannot work.
@@ -159,7 +159,7 @@ export function normalizeMysqlReplicaSetArgs(name: string, args: MysqlReplicaSet
       whole(firstServerId, 1, HIGHEST_SERVER_ID - MOST_REPLICAS),
       "firstServerId",
       firstServerId,
-      `must be a whole number from 1 to ${HIGHEST_SERVER_ID - MOST_REPLICAS}, so that each node has its own`,
+      `must be a whole number from 1 to ${HIGHEST_SERVER_ID - MOST_REPLICAS}, so that each node has its own; those above are for BinlogSync`,
     )
     .that(NAME_PATTERN.test(name), "name", name, "must be lower-case letters, digits and inner hyphens, since the nodes are called by it")
     .that(

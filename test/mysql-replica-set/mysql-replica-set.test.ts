@@ -44,7 +44,7 @@ describe("a MySQL replica set's arguments", () => {
       { replicas: 1, acks: 2 },
       "mysql.acks: must be a whole number from 1 to 1, the replicas that there are",
     ],
-    ["server ids out of their range", { firstServerId: 2 ** 32 - 1 }, "mysql.firstServerId: must be a whole number from 1 to 4294967287"],
+    ["server ids out of their range", { firstServerId: 2 ** 32 - 1 }, "mysql.firstServerId: must be a whole number from 1 to 2147483639"],
     [
       "a server id for all",
       { settings: { "server-id": 7 } },
@@ -101,6 +101,12 @@ describe("a MySQL node's files", () => {
   it("are sized by the memory limit, and what is given comes last", async () => {
     const settings = { "long-query-time": 1, max_connections: 77 };
     await expect(renderMyCnf({ serverId: 3, address: "10.89.0.173", memoryMiB: 2048, settings })).toMatchFileSnapshot("golden/my.cnf");
+  });
+
+  it("leave a small limit to more than the pool", async () => {
+    await expect(renderMyCnf({ serverId: 1, address: "10.89.0.171", memoryMiB: 512, settings: {} })).toMatchFileSnapshot(
+      "golden/my-small.cnf",
+    );
   });
 
   it("tell the keeper its set and its users", async () => {
