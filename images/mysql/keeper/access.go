@@ -215,10 +215,18 @@ func single(grants []Grant) []string {
 	var each []string
 	for _, grant := range grants {
 		for _, privilege := range grant.Privileges {
-			each = append(each, fmt.Sprintf("%s ON %s.%s", privilege, identifier(grant.Database), identifier(grant.Table)))
+			each = append(each, fmt.Sprintf("%s ON %s.%s", privilege, grantedDatabase(grant), identifier(grant.Table)))
 		}
 	}
 	return each
+}
+
+// grantedDatabase is the database of a grant: where it is of all tables its name is a pattern, in which _ stands for any character.
+func grantedDatabase(grant Grant) string {
+	if grant.Table != "*" {
+		return identifier(grant.Database)
+	}
+	return strings.NewReplacer("_", `\_`, "%", `\%`).Replace(identifier(grant.Database))
 }
 
 func identifier(name string) string {

@@ -50,7 +50,8 @@ func decide(view View) (Action, State) {
 	switch {
 	case conflict:
 		return actConflict, state
-	case state.Epoch == 0 && view.Empty && view.Config.mayFound():
+	// Also where a crash has left the data without the account of who leads.
+	case state.Epoch == 0 && view.Config.mayFound():
 		return actFound, state
 	case state.Epoch == 0:
 		return actWait, state

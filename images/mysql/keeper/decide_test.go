@@ -29,6 +29,7 @@ func TestDecide(t *testing.T) {
 		source string
 	}{
 		"the first of a new set begins it":            {View{Config: first, Empty: true}, actFound, 0, ""},
+		"the first goes on where a crash cut it off":  {View{Config: first}, actFound, 0, ""},
 		"the first that lost its data waits":          {View{Config: founding(t, "a", "join"), Empty: true}, actWait, 0, ""},
 		"the first that lost its data copies others'": {View{Config: first, Empty: true, Peers: []Status{peer("b", 3, "b")}}, actClone, 3, "b"},
 		"another one never begins":                    {View{Config: founding(t, "b", "found"), Empty: true}, actWait, 0, ""},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -30,6 +31,9 @@ func (s Set) complete() bool {
 	return !slices.ContainsFunc(s.Config.Members, func(member Member) bool { return !slices.Contains(s.Made, member.Name) })
 }
 
+// errHopeless says that somebody has to do something first.
+var errHopeless = errors.New("somebody has to look at it")
+
 // whole is why the node is not whole, or nil. While members have no container yet it waits for none of them, so that they are made.
 func (s Set) whole() error {
 	own := s.Own
@@ -37,12 +41,12 @@ func (s Set) whole() error {
 		return fmt.Errorf("%s is %s: %s", own.Node, own.Role, orElse(own.Error, what))
 	}
 	if own.FreeMiB < leastFreeMiB || own.Role == roleDiverged || own.Role == roleConflict {
-		return fault("it needs somebody to look at it")
+		return fmt.Errorf("%w %w", fault("it cannot go on by itself;"), errHopeless)
 	}
 	switch own.Role {
 	case roleSource:
-		if own.Error != "" {
-			return fault("")
+		if own.Error != "" || !own.Writable {
+			return fault("it takes no writes")
 		}
 		if s.complete() && s.Config.SemiSync && (!own.Formed || own.Acking < s.Config.Acks) {
 			return fault(fmt.Sprintf("%d replicas acknowledge its commits, and %d are needed", own.Acking, s.Config.Acks))
@@ -104,6 +108,12 @@ func (s Set) spare() (string, error) {
 	}
 	if len(silent) > 0 {
 		return "", fmt.Errorf("%s does not answer; bring it back first", strings.Join(silent, ", "))
+	}
+	for _, each := range append([]Status{s.Own}, s.Peers...) {
+		// A server that starts without room may not come back, and one that has to lead would stop at a write.
+		if each.FreeMiB < leastFreeMiB {
+			return "", fmt.Errorf("%s: %s; make room first", each.Node, diskFull(each.FreeMiB))
+		}
 	}
 	if s.Own.Source == s.Own.Node {
 		// One leads then, and the others acknowledge; of two nodes the other one is alone meanwhile, and its writes wait.

@@ -57,6 +57,7 @@ func TestSpare(t *testing.T) {
 		"a replica":                              {set(t, "a,b,c", replica, source, third), "", ""},
 		"a source hands over":                    {set(t, "a,b,c", source, replica, third), "b", ""},
 		"one that is alone in its set":           {set(t, "a", source), "", ""},
+		"a replica while another's disk is full": {set(t, "a,b,c", replica, source, with(third, func(s *Status) { s.FreeMiB = 9 })), "", "its disk is full: 9 MiB are left"},
 		"a replica while another is away":        {set(t, "a,b,c", replica, source), "", "c does not answer"},
 		"a replica while another is far behind":  {set(t, "a,b,c", replica, source, behind), "", "0 of the other replicas"},
 		"a source whose other one is far behind": {set(t, "a,b,c", source, replica, behind), "", "1 of the others replicate where 2 are needed"},
@@ -72,7 +73,8 @@ func TestSpare(t *testing.T) {
 func TestMayForce(t *testing.T) {
 	config := founding(t, "b", "join")
 	state := State{Epoch: 1, Source: "a", Formed: true}
-	third := with(replica, func(s *Status) { s.Node = "c" })
+	third := with(replica, func(s *Status) { s.Node, s.Received = "c", "u:1-9" })
+	starting := with(third, func(s *Status) { s.Role, s.Received = roleStarting, "" })
 	for name, test := range map[string]struct {
 		peers  []Status
 		accept bool
@@ -82,6 +84,8 @@ func TestMayForce(t *testing.T) {
 		"the source lives":                         {[]Status{source, third}, false, "promote without --force"},
 		"the only other replica is away":           {nil, false, "c does not answer, and may be the only one"},
 		"the only other replica is away, accepted": {nil, true, ""},
+		"the only other replica's server starts":   {[]Status{starting}, false, "c does not answer, and may be the only one"},
+		"the only other replica has no data":       {[]Status{with(starting, func(s *Status) { s.Empty = true })}, false, ""},
 	} {
 		err := mayForce(config, state, replica, test.peers, test.accept)
 		if (err == nil) != (test.fault == "") || (err != nil && !strings.Contains(err.Error(), test.fault)) {
@@ -96,7 +100,7 @@ func TestAccessStatements(t *testing.T) {
 		{Name: "gone"},
 	}}
 	access := Access{Databases: []string{"shop"}, Users: []User{
-		{Name: "goods", Password: `it's`, RequireTLS: true, Grants: []Grant{{[]string{"SELECT"}, "shop", "*"}}},
+		{Name: "goods", Password: `it's`, RequireTLS: true, Grants: []Grant{{[]string{"SELECT"}, "shop", "*"}, {[]string{"SELECT"}, "shop_1", "*"}, {[]string{"SELECT"}, "shop_1", "a_b"}}},
 	}}
 	want := []string{
 		"CREATE DATABASE IF NOT EXISTS `shop`",
@@ -104,6 +108,8 @@ func TestAccessStatements(t *testing.T) {
 		`ALTER USER 'goods'@'%' IDENTIFIED BY 'it\'s' REQUIRE SSL`,
 		"REVOKE IF EXISTS INSERT ON `shop`.* FROM 'goods'@'%'",
 		"GRANT SELECT ON `shop`.* TO 'goods'@'%'",
+		"GRANT SELECT ON `shop\\_1`.* TO 'goods'@'%'",
+		"GRANT SELECT ON `shop_1`.`a_b` TO 'goods'@'%'",
 		"DROP USER IF EXISTS 'gone'@'%'",
 	}
 	got := accessStatements(before, access)

@@ -22,6 +22,8 @@ func (k *Keeper) serve() error {
 	mux.HandleFunc("GET /replica", func(w http.ResponseWriter, r *http.Request) { verdict(w, k.mayBeRead(r.Context())) })
 	post(mux, k, "/hand-over", func(ctx context.Context, asked handOver) (any, error) { return k.keepStill(ctx, asked) })
 	post(mux, k, "/resume", func(ctx context.Context, asked handOver) (any, error) { return struct{}{}, k.resume(ctx, asked) })
+	post(mux, k, "/fence", func(ctx context.Context, asked handOver) (any, error) { return k.fence(ctx, asked) })
+	post(mux, k, "/yield", func(ctx context.Context, state State) (any, error) { return struct{}{}, k.yield(ctx, state) })
 	post(mux, k, "/follow", func(ctx context.Context, state State) (any, error) { return struct{}{}, k.hear(ctx, state) })
 	post(mux, k, "/promote", func(ctx context.Context, asked promotion) (any, error) { return struct{}{}, k.runPromotion(ctx, asked) })
 	post(mux, k, "/rejoin", func(ctx context.Context, asked rejoining) (any, error) { return k.rejoin(ctx, asked.Discard) })

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"os"
 	"path/filepath"
 	"reflect"
 	"sync"
@@ -24,8 +23,12 @@ type Keeper struct {
 	db     *Database
 	peers  *Peers
 
-	// acting is held by whoever changes the role.
-	acting sync.Mutex
+	// acting is held by whoever changes the role. It guards the next ones: until when the source keeps still, and for which node to be promoted.
+	acting    sync.Mutex
+	handing   time.Time
+	handingTo string
+	// answering are the others that answered at the last look.
+	answering []Status
 	// mutex guards what follows.
 	mutex  sync.Mutex
 	config Config
@@ -33,8 +36,8 @@ type Keeper struct {
 	role   string
 	said   string
 	extra  string
-	// handing is until when the source keeps still for another one to be promoted.
-	handing time.Time
+	// fenced is until when a replica receives nothing, while another node is about to be promoted by force.
+	fenced time.Time
 	// followed is the account by which the server replicates.
 	followed State
 	tried    time.Time
@@ -90,8 +93,11 @@ func (k *Keeper) stop() {
 }
 
 func (k *Keeper) turn(ctx context.Context) error {
+	// Before anything is held: one that is gone takes its time not to answer, and a promotion must not wait for that.
+	answering := k.peers.ask(ctx, k.configuration().others())
 	k.acting.Lock()
 	defer k.acting.Unlock()
+	k.answering = answering
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -99,7 +105,7 @@ func (k *Keeper) turn(ctx context.Context) error {
 		return errors.New("the server has ended by itself")
 	}
 	config := k.reread(ctx)
-	action, state := decide(View{Config: config, State: k.account(), Empty: k.lacksData(), Open: k.isOpen(), Peers: k.peers.ask(ctx, config.others())})
+	action, state := decide(View{Config: config, State: k.account(), Empty: k.lacksData(), Open: k.isOpen(), Peers: answering})
 	if err := k.adopt(ctx, state); err != nil {
 		log.Print(err)
 		return nil
@@ -146,24 +152,24 @@ func (k *Keeper) adopt(ctx context.Context, state State) error {
 	if state == before {
 		return nil
 	}
+	ends := k.isOpen() && state.Source != k.configuration().Node
+	if ends {
+		// First of all, so that a disk which takes no note leaves no second source.
+		k.setRole(roleStarting, "another node leads")
+		k.server.stop(0)
+	}
 	if err := state.save(stateFile); err != nil {
 		return fmt.Errorf("who leads cannot be noted: %w", err)
 	}
-	wasOpen := k.isOpen()
 	k.mutex.Lock()
 	k.state = state
-	k.handing = time.Time{}
+	k.handing, k.fenced = time.Time{}, time.Time{}
 	if state.Epoch != before.Epoch {
 		k.extra, k.followed = "", State{}
 	}
 	k.mutex.Unlock()
 	if state.Epoch != before.Epoch {
 		log.Printf("epoch %d: %s leads", state.Epoch, state.Source)
-	}
-	if wasOpen && state.Source != k.configuration().Node {
-		k.setRole(roleStarting, "")
-		k.server.stop(0)
-		return k.ensureServer(ctx)
 	}
 	return nil
 }
@@ -175,8 +181,16 @@ func (k *Keeper) perform(ctx context.Context, action Action) error {
 	case actClone:
 		return k.clone(ctx)
 	case actConflict:
+		if k.isOpen() {
+			// A polite end would wait for commits that replicas may never acknowledge.
+			k.setRole(roleStarting, "")
+			k.server.stop(0)
+		}
+		if err := k.ensureServer(ctx); err != nil {
+			return err
+		}
 		k.setRole(roleConflict, "two nodes lead in the same epoch; promote one of them with --force")
-		return errors.Join(k.ensureServer(ctx), k.shut(ctx))
+		return k.shut(ctx)
 	case actWait:
 		k.setRole(roleWaiting, "")
 		if k.lacksData() {
@@ -199,32 +213,6 @@ func (k *Keeper) perform(ctx context.Context, action Action) error {
 		return k.follow(ctx)
 	}
 	return nil
-}
-
-// found begins a set: an empty database, led by this node.
-func (k *Keeper) found(ctx context.Context) error {
-	if err := k.initialize(); err != nil {
-		return err
-	}
-	return k.adopt(ctx, State{Epoch: 1, Source: k.configuration().Node})
-}
-
-func (k *Keeper) initialize() error {
-	log.Print("making an empty database")
-	if err := k.server.initialize(); err != nil {
-		return fmt.Errorf("an empty database cannot be made: %w", err)
-	}
-	return nil
-}
-
-// cloning marks data that is not whole yet: it is worth nothing, and begun anew.
-const cloning = dataPath + "/cloning"
-
-func (k *Keeper) lacksData() bool {
-	if _, err := os.Stat(cloning); err == nil {
-		return true
-	}
-	return empty()
 }
 
 // ensureServer has the server run and answer; a recovery after a crash may take its time.
@@ -255,11 +243,11 @@ func (k *Keeper) ensureServer(ctx context.Context) error {
 
 // open has the server take writes, from clients who wait for replicas once there have been some.
 func (k *Keeper) open(ctx context.Context) error {
-	if k.isOpen() {
-		return nil
-	}
 	step, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if k.isOpen() {
+		return k.stayOpen(step)
+	}
 	if err := k.db.exec(step, "STOP REPLICA", "RESET REPLICA ALL"); err != nil {
 		return err
 	}
@@ -275,6 +263,16 @@ func (k *Keeper) open(ctx context.Context) error {
 	k.setRole(roleSource, "")
 	log.Print("takes writes")
 	return nil
+}
+
+// stayOpen has a source take writes again that somebody has made read-only: a node that is not to lead is another one's, by a promotion.
+func (k *Keeper) stayOpen(ctx context.Context) error {
+	closed, err := k.db.text(ctx, "SELECT @@global.super_read_only OR @@global.read_only")
+	if err != nil || closed == "0" {
+		return err
+	}
+	log.Print("was made read-only by somebody, and takes writes again")
+	return k.db.exec(ctx, "SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF")
 }
 
 // shut has the server take none.
@@ -320,37 +318,6 @@ func (k *Keeper) acking(ctx context.Context) int {
 		return 0
 	}
 	return status.Acking
-}
-
-// status is what the node tells of itself now.
-func (k *Keeper) status(ctx context.Context) Status {
-	k.mutex.Lock()
-	status := Status{
-		Node:       k.config.Node,
-		Epoch:      k.state.Epoch,
-		Source:     k.state.Source,
-		Formed:     k.state.Formed,
-		Role:       k.role,
-		Extra:      k.extra,
-		LagSeconds: -1,
-		FreeMiB:    freeMiB(dataPath),
-	}
-	said := k.said
-	k.mutex.Unlock()
-	if k.isStarted() {
-		look, cancel := context.WithTimeout(ctx, patience)
-		defer cancel()
-		if err := k.db.observe(look, &status); err != nil {
-			status.Error = "the server does not answer: " + err.Error()
-		}
-	}
-	if said != "" {
-		status.Error = said
-	}
-	if status.FreeMiB < leastFreeMiB {
-		status.Error = fmt.Sprintf("its disk is full: %d MiB are left, and %d is the least", status.FreeMiB, leastFreeMiB)
-	}
-	return status
 }
 
 func (k *Keeper) configuration() Config {

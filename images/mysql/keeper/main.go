@@ -39,8 +39,14 @@ func main() {
 
 func fail(err error) {
 	fmt.Println(err)
+	if errors.Is(err, errHopeless) {
+		os.Exit(hopeless)
+	}
 	os.Exit(1)
 }
+
+// hopeless is the status by which a gate knows that no wait helps.
+const hopeless = 3
 
 func run(path string) error {
 	config, err := readConfig(path)

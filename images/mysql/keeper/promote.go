@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -38,6 +36,10 @@ type handedOver struct {
 func (k *Keeper) keepStill(ctx context.Context, asked handOver) (handedOver, error) {
 	k.acting.Lock()
 	defer k.acting.Unlock()
+	if err := ctx.Err(); err != nil {
+		// Who asked has given up meanwhile.
+		return handedOver{}, err
+	}
 	state := k.account()
 	if !k.isOpen() || asked.Epoch != state.Epoch {
 		return handedOver{}, fmt.Errorf("%s does not lead in epoch %d", k.configuration().Node, asked.Epoch)
@@ -50,16 +52,14 @@ func (k *Keeper) keepStill(ctx context.Context, asked handOver) (handedOver, err
 	if err := k.db.kill(ctx, old); err != nil {
 		return handedOver{}, err
 	}
-	still, cancel := context.WithTimeout(ctx, stillWithin)
-	defer cancel()
-	if err := k.db.exec(still, "SET GLOBAL super_read_only = ON"); err != nil {
+	if err := k.db.within(ctx, stillWithin, "SET GLOBAL super_read_only = ON"); err != nil {
 		return handedOver{}, errors.Join(fmt.Errorf("the last commits do not end within %s", stillWithin), k.goOn(ctx))
 	}
 	executed, err := k.db.text(ctx, "SELECT @@global.gtid_executed")
 	if err != nil {
 		return handedOver{}, errors.Join(err, k.goOn(ctx))
 	}
-	k.handing = time.Now().Add(lease)
+	k.handing, k.handingTo = time.Now().Add(lease), asked.To
 	k.setRole(roleWaiting, "another node is being promoted")
 	return handedOver{plainSet(executed)}, nil
 }
@@ -68,7 +68,8 @@ func (k *Keeper) keepStill(ctx context.Context, asked handOver) (handedOver, err
 func (k *Keeper) resume(ctx context.Context, asked handOver) error {
 	k.acting.Lock()
 	defer k.acting.Unlock()
-	if asked.Epoch != k.account().Epoch || !time.Now().Before(k.handing) {
+	// One that comes late, for a promotion before, does not open the source in the middle of another.
+	if asked.Epoch != k.account().Epoch || asked.To != k.handingTo || !time.Now().Before(k.handing) {
 		return nil
 	}
 	return k.goOn(ctx)
@@ -83,14 +84,30 @@ func (k *Keeper) goOn(ctx context.Context) error {
 	return nil
 }
 
-// hear takes over an account that another node tells.
-func (k *Keeper) hear(ctx context.Context, state State) error {
+// yield notes an account that another node is about to lead by; who took writes until now takes none from here on.
+func (k *Keeper) yield(ctx context.Context, state State) error {
 	k.acting.Lock()
 	defer k.acting.Unlock()
+	return k.takeOver(ctx, state)
+}
+
+func (k *Keeper) takeOver(ctx context.Context, state State) error {
 	if state.Epoch < k.account().Epoch || (state.Epoch == k.account().Epoch && state != k.account()) {
 		return fmt.Errorf("%s knows of epoch %d", k.configuration().Node, k.account().Epoch)
 	}
-	if err := k.adopt(ctx, state); err != nil {
+	led := k.account().Source == k.configuration().Node
+	if err := k.adopt(ctx, state); err != nil || !led || state.Source == k.configuration().Node || !k.isStarted() {
+		return err
+	}
+	// Who wrote here looks for the source anew; those who read from a replica read on.
+	return k.db.kill(ctx, clients)
+}
+
+// hear takes over an account that another node tells, and follows it.
+func (k *Keeper) hear(ctx context.Context, state State) error {
+	k.acting.Lock()
+	defer k.acting.Unlock()
+	if err := k.takeOver(ctx, state); err != nil {
 		return err
 	}
 	if state.Source == k.configuration().Node || k.lacksData() {
@@ -99,11 +116,7 @@ func (k *Keeper) hear(ctx context.Context, state State) error {
 	if err := k.ensureServer(ctx); err != nil {
 		return err
 	}
-	if err := k.follow(ctx); err != nil {
-		return err
-	}
-	// Those who are still connected from before look for the source anew.
-	return k.db.kill(ctx, clients)
+	return k.follow(ctx)
 }
 
 // promote makes this node the source while the present one is there: nothing is lost, and writes pause for a moment.
@@ -126,16 +139,17 @@ func (k *Keeper) promote(ctx context.Context) error {
 	asked := handOver{Epoch: state.Epoch, To: config.Node}
 	var source handedOver
 	address := config.address(state.Source)
-	call, cancel := context.WithTimeout(ctx, patience)
-	err = k.peers.call(call, http.MethodPost, address, "/hand-over", token, asked, &source)
-	cancel()
-	if err != nil {
-		return fmt.Errorf("the source %s does not hand over: %w", state.Source, err)
-	}
 	back := func(err error) error {
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
 		return errors.Join(err, k.peers.call(call, http.MethodPost, address, "/resume", token, asked, nil))
+	}
+	call, cancel := context.WithTimeout(ctx, patience)
+	err = k.peers.call(call, http.MethodPost, address, "/hand-over", token, asked, &source)
+	cancel()
+	if err != nil {
+		// It may keep still all the same: only its answer may be lost.
+		return back(fmt.Errorf("the source %s does not hand over: %w", state.Source, err))
 	}
 	if err := k.applied(ctx, source.Executed, appliedWithin); err != nil {
 		return back(err)
@@ -143,7 +157,7 @@ func (k *Keeper) promote(ctx context.Context) error {
 	if time.Since(began) > lease-margin {
 		return back(errors.New("it has taken too long"))
 	}
-	return k.lead(ctx, State{Epoch: state.Epoch + 1, Source: config.Node, Formed: state.Formed}, token)
+	return k.lead(ctx, State{Epoch: state.Epoch + 1, Source: config.Node, Formed: state.Formed}, token, false)
 }
 
 // applied waits until the server has executed a set of transactions.
@@ -158,121 +172,64 @@ func (k *Keeper) applied(ctx context.Context, set string, within time.Duration) 
 	return nil
 }
 
-// lead opens this node as the source of a new epoch, and tells the others, whose acknowledgements its commits wait for.
-func (k *Keeper) lead(ctx context.Context, state State, token string) error {
+// lead opens this node as the source of a new epoch. The others note that before, so that nobody else can be opened by an earlier account should
+// this node be gone a moment later; then they follow it, since its commits wait for their acknowledgements.
+//
+// Where the source before is dead, which may be half of the nodes, it is opened also when most have not noted it.
+func (k *Keeper) lead(ctx context.Context, state State, token string, forced bool) error {
 	if err := k.db.exec(ctx, "STOP REPLICA"); err != nil {
 		return err
 	}
 	if err := k.adopt(ctx, state); err != nil {
 		return err
 	}
+	config := k.configuration()
+	noted := 1 + k.tell(ctx, "/yield", state, token, len(config.Members)/2, yieldWithin)
+	if 2*noted <= len(config.Members) && !forced {
+		return errors.New("most of the nodes have not noted it yet; it leads as soon as they have")
+	}
 	if err := k.open(ctx); err != nil {
 		return err
 	}
-	config := k.configuration()
-	others := config.others()
+	// Commits are acknowledged when so many follow; one that is dead, as the source before may be, is not waited for.
+	k.tell(ctx, "/follow", state, token, config.Acks, followWithin)
+	return nil
+}
+
+const (
+	// yieldWithin is how long a node may take to note who leads; the source before ends its server within it.
+	yieldWithin = time.Second
+	// followWithin is how long a node may take to replicate from another source.
+	followWithin = 5 * time.Second
+)
+
+// tell has the others do something, and returns how many have when enough of them have, or all have answered.
+func (k *Keeper) tell(ctx context.Context, path string, state State, token string, enough int, within time.Duration) int {
+	others := k.configuration().others()
 	faults := make(chan error, len(others))
 	for _, member := range others {
 		go func() {
-			call, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			call, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 			defer cancel()
-			err := k.peers.call(call, http.MethodPost, member.Address, "/follow", token, state, nil)
+			err := k.peers.call(call, http.MethodPost, member.Address, path, token, state, nil)
 			if err != nil {
 				err = fmt.Errorf("%s has not been told, and will ask: %w", member.Name, err)
 			}
 			faults <- err
 		}()
 	}
-	// Commits are acknowledged when so many follow; one that is dead, as the source before may be, is not waited for.
-	for following := 0; following < config.Acks && len(others) > 0; others = others[1:] {
+	done := 0
+	for range others {
+		if done >= enough {
+			break
+		}
 		if err := <-faults; err != nil {
 			log.Print(err)
 		} else {
-			following++
+			done++
 		}
 	}
-	return nil
-}
-
-// force makes this node the source where there is none that takes writes. Every transaction that a client was told to be done is on as many
-// replicas as have to acknowledge it, so all but that many less one have to be asked, and the one that has most leads.
-func (k *Keeper) force(ctx context.Context, acceptLoss bool) error {
-	k.acting.Lock()
-	defer k.acting.Unlock()
-	config, state := k.configuration(), k.account()
-	peers := k.peers.ask(ctx, config.others())
-	own := k.status(ctx)
-	if own.Executed == "" || k.lacksData() {
-		return fmt.Errorf("%s cannot be promoted: it is %s, without data of its own. %s", config.Node, own.Role, own.Error)
-	}
-	if err := mayForce(config, state, own, peers, acceptLoss); err != nil {
-		return err
-	}
-	for _, peer := range peers {
-		if peer.Node == state.Source || peer.Received == "" {
-			continue
-		}
-		ahead, err := k.db.without(ctx, peer.Received, own.Received)
-		if err != nil {
-			return err
-		}
-		if ahead != "" && !acceptLoss {
-			return fmt.Errorf("%s has transactions that %s lacks (%s); promote %s instead", peer.Node, config.Node, ahead, peer.Node)
-		}
-	}
-	if err := k.db.exec(ctx, "STOP REPLICA IO_THREAD"); err != nil {
-		return err
-	}
-	if state.Source != config.Node {
-		if err := k.executeReceived(ctx, own); err != nil && !acceptLoss {
-			return err
-		}
-	}
-	token, err := config.secret("keeper-token")
-	if err != nil {
-		return err
-	}
-	highest := state.Epoch
-	for _, peer := range peers {
-		highest = max(highest, peer.Epoch)
-	}
-	return k.lead(ctx, State{Epoch: highest + 1, Source: config.Node, Formed: state.Formed}, token)
-}
-
-// executeReceived has what was received executed, also where the thread that does it was stopped.
-func (k *Keeper) executeReceived(ctx context.Context, own Status) error {
-	rest, err := k.db.without(ctx, own.Received, own.Executed)
-	if err != nil || rest == "" {
-		return err
-	}
-	if !own.SQL {
-		if err := k.db.exec(ctx, "START REPLICA SQL_THREAD"); err != nil {
-			return err
-		}
-	}
-	return k.applied(ctx, own.Received, 30*time.Second)
-}
-
-// mayForce tells why a forced promotion would not be safe.
-func mayForce(config Config, state State, own Status, peers []Status, acceptLoss bool) error {
-	if own.Writable {
-		return fmt.Errorf("%s takes writes already", config.Node)
-	}
-	silent := []string{}
-	for _, member := range config.others() {
-		index := slices.IndexFunc(peers, func(peer Status) bool { return peer.Node == member.Name })
-		switch {
-		case index >= 0 && peers[index].Writable:
-			return fmt.Errorf("%s is there and takes writes: promote without --force, which loses nothing", member.Name)
-		case member.Name == state.Source:
-		case index < 0:
-			silent = append(silent, member.Name)
-		}
-	}
-	if most := max(config.Acks, 1) - 1; len(silent) > most && !acceptLoss {
-		return fmt.Errorf("%s does not answer, and may be the only one to have what was acknowledged; bring it back, or promote with --accept-loss", strings.Join(silent, ", "))
-	}
-	return nil
+	return done
 }
 
 func orElse(text, fallback string) string {

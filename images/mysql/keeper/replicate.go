@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -17,9 +18,9 @@ const retry = 2 * time.Second
 func (k *Keeper) follow(ctx context.Context) error {
 	state := k.account()
 	k.mutex.Lock()
-	extra, followed, tried := k.extra, k.followed, k.tried
+	extra, followed, tried, fenced := k.extra, k.followed, k.tried, k.fenced
 	k.mutex.Unlock()
-	if extra != "" {
+	if extra != "" || time.Now().Before(fenced) {
 		return nil
 	}
 	same := followed.Epoch == state.Epoch && followed.Source == state.Source
@@ -34,8 +35,8 @@ func (k *Keeper) follow(ctx context.Context) error {
 			k.setRole(roleReplica, "")
 			return nil
 		}
-		if _, err := k.peers.status(look, k.configuration().address(state.Source)); err != nil {
-			k.setRole(roleReplica, fmt.Sprintf("its source %s does not answer: %v", state.Source, err))
+		if !slices.ContainsFunc(k.answering, func(peer Status) bool { return peer.Node == state.Source }) {
+			k.setRole(roleReplica, fmt.Sprintf("its source %s does not answer", state.Source))
 			if !status.IO {
 				k.stopReceiving()
 			}
@@ -49,7 +50,7 @@ func (k *Keeper) follow(ctx context.Context) error {
 	k.mutex.Lock()
 	k.tried = time.Now()
 	k.mutex.Unlock()
-	return k.followAnew(ctx, state)
+	return k.followAnew(ctx, state, same)
 }
 
 // stopReceiving ends the thread that tries to reach a source which is gone. A stop waits for the try to end, which takes seconds where nothing
@@ -73,7 +74,9 @@ func (k *Keeper) stopReceiving() {
 	}()
 }
 
-func (k *Keeper) followAnew(ctx context.Context, state State) error {
+// followAnew has both threads run. From the same source as before it goes on with what was received and is not executed yet; from another one it
+// begins behind what is executed.
+func (k *Keeper) followAnew(ctx context.Context, state State, same bool) error {
 	config := k.configuration()
 	step, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -111,6 +114,9 @@ func (k *Keeper) followAnew(ctx context.Context, state State) error {
 		log.Printf("diverged from %s by %s", state.Source, extra)
 		return nil
 	}
+	if err := k.executeRest(step, source.Executed); err != nil {
+		return err
+	}
 	password, err := config.secret("replication-password")
 	if err != nil {
 		return err
@@ -118,8 +124,12 @@ func (k *Keeper) followAnew(ctx context.Context, state State) error {
 	change := fmt.Sprintf("CHANGE REPLICATION SOURCE TO SOURCE_HOST = '%s', SOURCE_PORT = %d, SOURCE_AUTO_POSITION = 1, SOURCE_SSL = 1, GET_SOURCE_PUBLIC_KEY = 1, SOURCE_CONNECT_RETRY = 1, SOURCE_RETRY_COUNT = 86400, SOURCE_HEARTBEAT_PERIOD = 1",
 		config.address(state.Source), mysqlPort)
 	// The password is said at the start: so the server keeps it in memory alone.
-	start := fmt.Sprintf("START REPLICA USER = '%s' PASSWORD = '%s'", replicationUser, password)
-	if err := k.db.exec(step, change, start); err != nil {
+	start := fmt.Sprintf("START REPLICA USER = %s PASSWORD = %s", quoted(replicationUser), quoted(password))
+	statements := []string{change, start}
+	if same {
+		statements = []string{start}
+	}
+	if err := k.db.exec(step, statements...); err != nil {
 		return err
 	}
 	k.mutex.Lock()
@@ -127,6 +137,27 @@ func (k *Keeper) followAnew(ctx context.Context, state State) error {
 	k.mutex.Unlock()
 	k.setRole(roleReplica, "")
 	return nil
+}
+
+// executeRest executes what was received before the server was started, and which the source lacks: a change of source throws away what was not
+// executed. What the source has comes again.
+func (k *Keeper) executeRest(ctx context.Context, source string) error {
+	var own Status
+	if err := k.db.observe(ctx, &own); err != nil {
+		return err
+	}
+	rest, err := k.db.without(ctx, own.Received, joinSets(own.Executed, source))
+	if err != nil || rest == "" {
+		return err
+	}
+	log.Printf("executes what it has received before it follows: %s", rest)
+	if err := k.db.exec(ctx, "START REPLICA SQL_THREAD"); err != nil {
+		return err
+	}
+	if err := k.applied(ctx, own.Received, patience); err != nil {
+		return err
+	}
+	return k.db.exec(ctx, "STOP REPLICA")
 }
 
 // clone copies the data of another node: a replica where one is whole, so that the source is not slowed down.

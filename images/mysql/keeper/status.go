@@ -1,5 +1,10 @@
 package main
 
+import (
+	"context"
+	"fmt"
+)
+
 // Roles of a node, as it tells them.
 const (
 	roleStarting = "starting"
@@ -18,6 +23,8 @@ type Status struct {
 	Source string `json:"source"`
 	Formed bool   `json:"formed"`
 	Role   string `json:"role"`
+	// Empty says that it has no data, so that nothing can be on it alone.
+	Empty bool `json:"empty"`
 	// Writable says that the server takes writes.
 	Writable bool `json:"writable"`
 	// Executed are the transactions that it has executed, Received those too that it has got but not executed yet.
@@ -43,4 +50,40 @@ const leastFreeMiB = 64
 // serves tells whether the node may be read from as a replica.
 func (s Status) serves(lagSeconds int) bool {
 	return s.Role == roleReplica && s.IO && s.SQL && s.LagSeconds >= 0 && s.LagSeconds <= lagSeconds
+}
+
+func diskFull(freeMiB int) string {
+	return fmt.Sprintf("its disk is full: %d MiB are left, and %d is the least", freeMiB, leastFreeMiB)
+}
+
+// status is what the node tells of itself now.
+func (k *Keeper) status(ctx context.Context) Status {
+	k.mutex.Lock()
+	status := Status{
+		Node:       k.config.Node,
+		Epoch:      k.state.Epoch,
+		Source:     k.state.Source,
+		Formed:     k.state.Formed,
+		Role:       k.role,
+		Extra:      k.extra,
+		LagSeconds: -1,
+		Empty:      k.lacksData(),
+		FreeMiB:    freeMiB(dataPath),
+	}
+	said := k.said
+	k.mutex.Unlock()
+	if k.isStarted() {
+		look, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if err := k.db.observe(look, &status); err != nil {
+			status.Error = "the server does not answer: " + err.Error()
+		}
+	}
+	if said != "" {
+		status.Error = said
+	}
+	if status.FreeMiB < leastFreeMiB {
+		status.Error = diskFull(status.FreeMiB)
+	}
+	return status
 }
