@@ -5,10 +5,13 @@ import { Host, Placement } from "./host";
 import { engineName, nodeFilters } from "./naming";
 import { containerState, heredoc, shellCommand, shellWord } from "./shell";
 
+/** Status of a condition that no wait makes true. */
+const HOPELESS_STATUS = 3;
+
 /** Restarts of a new container after which its gate no longer waits: it does not start at all. */
 const HOPELESS_RESTARTS = 4;
 
-/** Seconds for which a node that cannot be spared is waited for: another one may be on its way back. */
+/** Seconds for which a node that cannot be spared is waited for: another one may be on its way back. `DOCKYARD_SPARE_SECONDS` says otherwise for one run. */
 const SPARE_SECONDS = 60;
 
 /**
@@ -23,7 +26,10 @@ const LOOK_SECONDS = 20;
 export interface GateArgs {
   host: Host;
 
-  /** Shell condition, run on the program's machine with `$docker` set; it succeeds when the node is whole and else prints what it sees. */
+  /**
+   * Shell condition, run on the program's machine with `$docker` set; it succeeds when the node is whole and else prints what it sees. With the
+   * status 3 it says that somebody has to do something first: nobody waits for that.
+   */
   whole: string;
 
   /** Shell condition that the others can do without the node for a while; else it prints why not. @default always */
@@ -66,7 +72,7 @@ export function healthCondition(container: string, command: readonly string[]): 
   return `$docker exec ${container} ${shellCommand(command)}`;
 }
 
-/** The wait for a node to be whole; a container that cannot even start is not waited for. */
+/** The wait for a node to be whole; a container that cannot even start is not waited for, nor is one that somebody has to look at. */
 export function renderGateCommand(
   container: string,
   { host, whole, timeoutSeconds = 120, pids = 512 }: Omit<GateArgs, "container">,
@@ -80,7 +86,7 @@ export function renderGateCommand(
     `restarts() { $docker inspect -f '{{.RestartCount}}' ${container}; }`,
     "restarts=$(restarts) || exit 1",
     "until limit && look; do",
-    `  if [ "$(date +%s)" -ge "$deadline" ] || [ "$(restarts)" -ge "$((restarts + ${HOPELESS_RESTARTS}))" ]; then`,
+    `  if [ "$(date +%s)" -ge "$deadline" ] || [ "\${status:-0}" -eq ${HOPELESS_STATUS} ] || [ "$(restarts)" -ge "$((restarts + ${HOPELESS_RESTARTS}))" ]; then`,
     `    { echo "${container} does not become whole: $saw"; echo "its last words:"; $docker logs --tail 20 ${container} 2>&1; } >&2`,
     "    exit 1",
     "  fi",
@@ -99,7 +105,7 @@ export function renderSpareCommand(container: string, { host, spare }: { host: H
     ...look(host, spare, SPARE_SECONDS),
     `state=$(${containerState(host.docker, container)}) || exit 1`,
     'if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then',
-    `  deadline=$(($(date +%s) + ${SPARE_SECONDS})); looks=0`,
+    `  deadline=$(($(date +%s) + \${DOCKYARD_SPARE_SECONDS:-${SPARE_SECONDS}})); looks=0`,
     "  until look; do",
     `    if [ "$(date +%s)" -ge "$deadline" ]; then echo "${container} cannot be spared now: $saw" >&2; exit 1; fi`,
     "    later",
@@ -115,7 +121,7 @@ function look(host: Host, condition: string, deadlineSeconds: number): string[] 
     "set -u",
     `export docker=${shellWord(shellCommand(host.docker))}`,
     `${heredoc("condition=$(cat", condition)}\n)`,
-    `look() { saw=$(timeout ${seconds} sh -c "$condition" 2>&1) || { [ $? -ne 124 ] || saw="no answer within ${seconds} s: $saw"; false; }; }`,
+    `look() { saw=$(timeout ${seconds} sh -c "$condition" 2>&1); status=$?; [ $status -ne 124 ] || saw="no answer within ${seconds} s: $saw"; return $status; }`,
     `later() { looks=$((looks + 1)); if [ "$looks" -gt ${QUICK_LOOKS} ]; then sleep 1; else sleep 0.2; fi; }`,
   ];
 }

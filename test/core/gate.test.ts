@@ -42,6 +42,15 @@ describe("a gate", () => {
     expect(stderr).toBe("node-1 does not become whole: no leader\nits last words:\nout of memory\n");
   });
 
+  it("does not wait for what somebody has to do first", () => {
+    const { status, stderr, seconds } = run(
+      renderGateCommand("node-1", { host: everythingRuns, whole: "echo no primary key; exit 3", timeoutSeconds: 60 }),
+    );
+    expect(status).toBe(1);
+    expect(stderr).toContain("node-1 does not become whole: no primary key");
+    expect(seconds).toBeLessThan(10);
+  });
+
   it("is not held up by an engine that does not answer", () => {
     const hung = hostWith('[ "$1" != exec ] || sleep 60');
     const { status, stderr, seconds } = run(

@@ -5,11 +5,11 @@ condition=$(cat <<'EOF'
 spared() { others=; names=$(docker ps --all --filter label=dockyard.stack=dockyard-unit --filter label=dockyard.component=goods --filter label=dockyard.node --format '{{.Names}}') || return 1; for name in $names; do [ "$name" = dockyard-unit-goods-2 ] || { others="$others $name"; docker exec "$name" /goods health >/dev/null 2>&1 && return 0; }; done; [ -n "$others" ] && $docker exec dockyard-unit-goods-2 /goods health >/dev/null 2>&1 || return 0; echo "none of the others is healthy:$others"; return 1; }; spared
 EOF
 )
-look() { saw=$(timeout 20 sh -c "$condition" 2>&1) || { [ $? -ne 124 ] || saw="no answer within 20 s: $saw"; false; }; }
+look() { saw=$(timeout 20 sh -c "$condition" 2>&1); status=$?; [ $status -ne 124 ] || saw="no answer within 20 s: $saw"; return $status; }
 later() { looks=$((looks + 1)); if [ "$looks" -gt 15 ]; then sleep 1; else sleep 0.2; fi; }
 state=$(docker ps --all --filter 'name=^dockyard-unit-goods-2$' --format '{{.State}}') || exit 1
 if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then
-  deadline=$(($(date +%s) + 60)); looks=0
+  deadline=$(($(date +%s) + ${DOCKYARD_SPARE_SECONDS:-60})); looks=0
   until look; do
     if [ "$(date +%s)" -ge "$deadline" ]; then echo "dockyard-unit-goods-2 cannot be spared now: $saw" >&2; exit 1; fi
     later

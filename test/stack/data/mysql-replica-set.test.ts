@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containersOf, docker, eventsDuring } from "../support/engine";
 import { until } from "../support/load";
 import { MysqlLogin, RoleClient, asRoot, connectTo, missingRows, nodeStatus, refusalOf, writeLoad } from "../support/mysql";
+import { SmallDisk } from "../support/small-disk";
 import { TestStack } from "../support/test-stack";
 
 const NAME = "test-mysql";
@@ -144,10 +146,30 @@ describe("a MySQL replica set", () => {
     expect(await stack.preview()).toEqual([]);
   });
 
+  it("takes writes while each replica in turn is killed, and stands still for a while", async () => {
+    const source = await leader();
+    const { written, failedReads, longestPauseMs } = await writeLoad(login, 100, async () => {
+      for (const node of [1, 2, 3].filter((each) => each !== source)) {
+        await docker("kill", container(node));
+        await docker("start", container(node));
+        await until("it follows", async () => (await nodeStatus(address(node)).catch(() => undefined))?.role === "replica", 60_000);
+        await docker("pause", container(node));
+        await delay(3_000);
+        await docker("unpause", container(node));
+        await until("both follow", async () => (await roles()).filter((role) => role === "replica").length === 2, 60_000);
+      }
+    });
+    expect(await missingRows(login, written)).toEqual([]);
+    expect(failedReads).toEqual([]);
+    // The other one acknowledges.
+    expect(longestPauseMs).toBeLessThan(2_000);
+    expect(await leader()).toBe(source);
+  });
+
   it("refuses to be rolled while a replica is away, naming it", async () => {
     const away = (await leader()) === 3 ? 2 : 3;
     await docker("stop", "--time", "5", container(away));
-    const refused = await stack.up(mysql({ settings: { long_query_time: 3 } })).catch((error: unknown) => String(error));
+    const refused = await stack.refusedUp(mysql({ settings: { long_query_time: 3 } }));
     expect(refused).toContain(`mysql-${away} does not answer; bring it back first`);
     await docker("start", container(away));
     await until("it follows again", async () => (await roles()).filter((role) => role === "replica").length === 2, 90_000);
@@ -160,7 +182,7 @@ describe("a MySQL replica set", () => {
     await asRoot(container(odd), "SET GLOBAL super_read_only = OFF; INSERT INTO shop.things VALUES (99); SET GLOBAL super_read_only = ON");
     await docker("restart", "--time", "20", container(odd));
     await until("it tells of it", async () => (await nodeStatus(address(odd))).role === "diverged", 90_000);
-    const refused = await stack.up(mysql({ settings: { long_query_time: 4 } })).catch((error: unknown) => String(error));
+    const refused = await stack.refusedUp(mysql({ settings: { long_query_time: 4 } }));
     expect(refused).toMatch(/bring (them|it) back first/);
     const shown = await npm("rejoin", "mysql", String(odd));
     expect(shown.exitCode, shown.all).toBe(0);
@@ -185,6 +207,30 @@ describe("a MySQL replica set", () => {
     expect(await asRoot(container(emptied), "SELECT COUNT(*) FROM shop.rows_written")).toBe(
       await asRoot(container(source), "SELECT COUNT(*) FROM shop.rows_written"),
     );
+  });
+
+  it("grows by a replica that copies its data, stops a roll while that one's disk is full, and shrinks again", async () => {
+    const disk = await SmallDisk.create(stack.container("mysql-4-data"), 900, "999:999");
+    try {
+      await stack.up(mysql({ replicas: 3 }));
+      const fourth = "10.182.0.24";
+      expect(await nodeStatus(fourth)).toMatchObject({ role: "replica" });
+      expect(await asRoot(container(4), "SELECT COUNT(*) FROM shop.rows_written")).toBe(
+        await asRoot(container(await leader()), "SELECT COUNT(*) FROM shop.rows_written"),
+      );
+      const free = "$(($(df --output=avail -m /var/lib/mysql | tail -n 1) - 50))";
+      await docker("exec", container(4), "sh", "-c", `fallocate -l ${free}M /var/lib/mysql/filler`);
+      const refused = await stack.refusedUp(mysql({ replicas: 3, settings: { long_query_time: 6 } }));
+      expect(refused).toMatch(/cannot be spared now: .*mysql-4.*its disk is full: \d+ MiB are left/s);
+      await docker("exec", container(4), "rm", "/var/lib/mysql/filler");
+      await stack.up(mysql({ replicas: 2 }));
+      expect((await roles()).sort()).toEqual(["replica", "replica", "source"]);
+      expect(await docker("volume", "ls", "--quiet", "--filter", `name=${disk.volume}`)).toBe(disk.volume);
+      expect(await stack.preview()).toEqual([]);
+    } finally {
+      await docker("rm", "--force", container(4));
+      await disk.remove();
+    }
   });
 
   it("keeps who leads and every row over a promotion, a down and an up", async () => {

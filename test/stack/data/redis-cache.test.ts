@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisBloomFilter } from "../../../apps/shop/src/cache/bloom-filter";
 import { RedisLink } from "../../../apps/shop/src/cache/redis-link";
 import { containersOf, docker, eventsDuring } from "../support/engine";
+import { until } from "../support/load";
 import { processesDuring } from "../support/processes";
 import { answerTo, linkTo, loginAt, missingKeys, operate, primariesOf, untilStanding, writtenDuring } from "../support/redis";
 import { TestStack, freePorts } from "../support/test-stack";
@@ -240,14 +242,57 @@ describe("a Redis cache whose servers die", () => {
     expect(await missingKeys(link, confirmed)).toEqual([]);
   });
 
+  it("keeps every confirmed write while each server and each Sentinel in turn is killed, and stands still for a while", async () => {
+    const sentinels = [1, 2, 3].map((node) => stack.container(`cache-sentinel-${node}`));
+    const { confirmed } = await writtenDuring(link, "app:each", async () => {
+      for (const container of [...servers(), ...sentinels]) {
+        await docker("kill", container);
+        await docker("start", container);
+        await untilStanding(servers());
+        await docker("pause", container);
+        await delay(5_000);
+        await docker("unpause", container);
+        await untilStanding(servers());
+      }
+    });
+    expect(confirmed.length).toBeGreaterThan(500);
+    expect(await missingKeys(link, confirmed)).toEqual([]);
+    expect(await primariesOf(servers())).toHaveLength(1);
+  });
+
   it("replaces no server while another one is down", async () => {
     const third = stack.container("cache-3");
     await docker("kill", third);
     const moved = { ...settings, port: await freePorts(10) };
-    await expect(stack.up({ redis: moved })).rejects.toThrow(/cache-1 cannot be spared now: .*cache-3/);
+    expect(await stack.refusedUp({ redis: moved })).toMatch(/cache-1 cannot be spared now: .*cache-3/);
     await docker("start", third);
     await untilStanding(servers());
     await stack.configure({ redis: settings });
+  });
+
+  it("stops a roll at a server whose file is corrupt, says so, and deletes nothing", async () => {
+    const [primary = ""] = await primariesOf(servers());
+    // Not the one with which the roll begins: what does not run may be replaced, and its own gate would tell.
+    const odd = servers().findLast((container) => container !== primary) ?? "";
+    await docker("exec", odd, "sh", "-c", 'for file in /data/appendonlydir/*.base.rdb; do echo corrupt > "$file"; done');
+    await docker("restart", odd);
+    await until("it does not start", async () => (await docker("logs", "--tail", "50", odd)).includes("Bad file format"));
+    const moved = { ...settings, port: await freePorts(10) };
+    const name = odd.slice(stack.label.length + 1);
+    expect(await stack.refusedUp({ redis: moved })).toMatch(new RegExp(`cannot be spared now: .*${name}`));
+    expect(await primariesOf(servers().filter((container) => container !== odd))).toEqual([primary]);
+    // Its data is a copy: somebody who has looked at it has it made anew.
+    await docker("stop", odd);
+    const { Mounts } = JSON.parse(await docker("inspect", "--format", "{{json .}}", odd)) as {
+      Mounts: { Destination: string; Name: string }[];
+    };
+    const data = Mounts.find(({ Destination }) => Destination === "/data")?.Name ?? "";
+    const image = await docker("inspect", "--format", "{{.Config.Image}}", odd);
+    await docker("run", "--rm", "--volume", `${data}:/data`, "--user", "0", image, "rm", "-r", "/data/appendonlydir");
+    await docker("start", odd);
+    await untilStanding(servers());
+    await stack.configure({ redis: settings });
+    expect(await stack.preview()).toEqual([]);
   });
 
   it("comes back with its data and filters after npm run down", async () => {

@@ -74,7 +74,8 @@ export async function indexLoad(
     }),
     loop("search", async () => {
       searches++;
-      const { _shards } = await esAnywhere(turn(searches), `${index}/_search?size=1`, { timeoutMs });
+      // As clients ask who want all or nothing: a node that stops may have dropped a part of the search.
+      const { _shards } = await esAnywhere(turn(searches), `${index}/_search?size=1&allow_partial_search_results=false`, { timeoutMs });
       if (_shards.failed > 0) throw new Error(`shards failed: ${JSON.stringify(_shards)}`);
     }),
   ];

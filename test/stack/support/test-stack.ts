@@ -73,6 +73,20 @@ export class TestStack {
     return this.pulumi("up", "--yes", "--skip-preview", "--stack", this.name);
   }
 
+  /** What `up` says that must not go through since a node cannot be spared, which is waited for shorter than by itself. */
+  async refusedUp(settings: Settings): Promise<string> {
+    await this.configure(settings);
+    const args = ["up", "--yes", "--skip-preview", "--stack", this.name, "--non-interactive"];
+    const { exitCode, stdout, stderr } = await execa("pulumi", args, {
+      cwd: this.folder,
+      stdin: "ignore",
+      reject: false,
+      env: { DOCKYARD_SPARE_SECONDS: "5" },
+    });
+    if (exitCode === 0) throw new Error(`up went through:\n${stdout}`);
+    return stdout + stderr;
+  }
+
   /** What `up` would do; empty where nothing changes. */
   async preview(settings: Settings = {}): Promise<PlannedStep[]> {
     await this.configure(settings);
