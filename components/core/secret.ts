@@ -15,18 +15,21 @@ export function generatedPassword(name: string, length: number, opts: pulumi.Cus
 
 /** Adds to `checks` that what may be given as a secret is in clear. */
 export function checkSecret(checks: Checks, path: string, given: pulumi.Output<string> | undefined): void {
-  checks.that(
-    given === undefined || pulumi.Output.isInstance(given),
-    path,
-    "(in clear)",
-    "must be a secret, such as config.requireSecret(...) or pulumi.secret(...); leave it out to have one generated",
-  );
+  checks.that(given === undefined || pulumi.Output.isInstance(given), path, CLEAR, `${AS_SECRET}; leave it out to have one generated`);
 }
+
+/** The same of a secret that has to be given, since it is somebody else's. */
+export function checkGivenSecret(checks: Checks, path: string, given: pulumi.Output<string>): void {
+  checks.that(pulumi.Output.isInstance(given), path, CLEAR, AS_SECRET);
+}
+
+const CLEAR = "(in clear)";
+const AS_SECRET = "must be a secret, such as config.requireSecret(...) or pulumi.secret(...)";
 
 /** What was given as an output has to be a secret one, or the state would hold it in clear. */
 export function secretOnly(path: string, given: pulumi.Output<string>): pulumi.Output<string> {
   return pulumi.all([given, pulumi.isSecret(given)]).apply(([value, secret]) => {
     if (secret) return value;
-    throw new ConfigError([{ path, value: "(in clear)", remedy: "must be a secret; wrap it in pulumi.secret(...)" }]);
+    throw new ConfigError([{ path, value: CLEAR, remedy: "must be a secret; wrap it in pulumi.secret(...)" }]);
   });
 }

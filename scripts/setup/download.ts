@@ -18,11 +18,11 @@ export async function download(url: string, checksumsUrl: string): Promise<Uint8
   const file = checksums && (await fetchBytes(url));
   if (!checksums || !file) return undefined;
   const name = url.slice(url.lastIndexOf("/") + 1);
-  const wanted = new TextDecoder()
-    .decode(checksums)
-    .split("\n")
-    .find((line) => line.endsWith(name))
-    ?.split(/\s+/)[0];
+  const lines = new TextDecoder().decode(checksums).trim().split("\n");
+  // A list names its files; a file beside one alone may hold nothing but the sum.
+  const line =
+    lines.find((each) => each.endsWith(name)) ?? (lines.length === 1 && /^[0-9a-f]+$/.test(lines[0] ?? "") ? lines[0] : undefined);
+  const wanted = line?.split(/\s+/)[0];
   const algorithm = wanted?.length === SHA_512_DIGITS ? "SHA-512" : "SHA-256";
   const found = createHash(algorithm).update(file).digest("hex");
   if (found !== wanted) {
