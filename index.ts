@@ -1,5 +1,6 @@
 import {
   AppService,
+  BinlogSync,
   ConsulCluster,
   EsCluster,
   HaproxyKeepalivedPair,
@@ -42,7 +43,17 @@ const mysql = config.without.has("mysql")
       network,
       ...config.mysql,
       databases: ["shop"],
-      users: [{ name: "goods", grants: [{ privileges: ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"], database: "shop" }] }],
+      users: [
+        { name: "goods", grants: [{ privileges: ["SELECT", "INSERT", "UPDATE", "DELETE", "CREATE"], database: "shop" }] },
+        {
+          name: "indexing",
+          requireTls: true,
+          grants: [
+            { privileges: ["REPLICATION SLAVE"], database: "*" },
+            { privileges: ["SELECT"], database: "shop" },
+          ],
+        },
+      ],
       allowDataLoss: config.allowDataLoss,
     });
 
@@ -79,6 +90,21 @@ const cache = config.without.has("redis")
 const search = config.without.has("elasticsearch")
   ? undefined
   : new EsCluster("search", { network, ...config.elasticsearch, allowDataLoss: config.allowDataLoss });
+
+if (mysql && search) {
+  new BinlogSync("indexing", {
+    network,
+    source: { endpoints: mysql.endpoints, user: "indexing", password: mysql.password("indexing") },
+    elasticsearch: search.endpoints,
+    tables: [{ tables: "shop.goods", index: "goods" }],
+    indices: {
+      goods: {
+        settings: { refresh_interval: "500ms" },
+        properties: { id: { type: "long" }, name: { type: "text" }, price: { type: "integer" } },
+      },
+    },
+  });
+}
 
 const gateway = new NginxUpsyncGateway("gateway", {
   network,
@@ -131,6 +157,7 @@ const stored = mysql &&
         CACHE_USER: "goods",
         CACHE_PASSWORD_FILE: "/run/secrets/current/cache-password",
       }),
+      ...(search && { SEARCH_URLS: search.endpoints.map((endpoint) => endpoint.url("http")).join(",") }),
     },
     secrets: { "database-password": mysql.password("goods"), ...(cache && { "cache-password": cache.password("goods") }) },
     memoryMiB: 192,

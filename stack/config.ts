@@ -71,6 +71,7 @@ const FIRST_HOSTS = {
   order: 81,
   statistics: 121,
   ops: 151,
+  indexing: 165,
   mysql: 171,
   search: 181,
   cache: 191,
@@ -181,7 +182,7 @@ function readWithout(given: unknown, faults: Fault[]): ReadonlySet<OptionalSyste
 /** A misspelt name would keep what was meant to go, so only names that a data volume of this stack can have are taken. */
 function readAllowDataLoss(given: unknown, faults: Fault[]): readonly string[] {
   const names: unknown[] = Array.isArray(given) ? given : [given];
-  const pattern = new RegExp(`^${stackId()}-(${Object.keys(FIRST_HOSTS).join("|")})-\\d+-data$`);
+  const pattern = new RegExp(`^${stackId()}-((${Object.keys(FIRST_HOSTS).join("|")})-\\d+-data|search-snapshots)$`);
   for (const name of names) {
     if (typeof name === "string" && pattern.test(name)) continue;
     faults.push({

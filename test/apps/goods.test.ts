@@ -196,7 +196,10 @@ describe("a search", { timeout: 20_000 }, () => {
         goods: [{ id: 6, name: "Deck lantern", price: 2750 }],
       });
     expect(full.asked).toHaveLength(1);
-    expect(well.asked[0]).toMatchObject({ path: "/goods/_search", query: { match_bool_prefix: { name: { query: "deck lan" } } } });
+    expect(well.asked[0]).toMatchObject({
+      path: "/goods/_search?allow_partial_search_results=false",
+      query: { match_bool_prefix: { name: { query: "deck lan" } } },
+    });
   });
 
   it.each(["", "?q=", "?q=%20", `?q=${"x".repeat(201)}`, "?q=a&q=b"])("is refused as %j", async (query) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../support/engine";
 import { get, until, underLoad } from "../support/load";
-import { asRoot, nodeStatus } from "../support/mysql";
+import { asRoot, goodsQueries, nodeStatus } from "../support/mysql";
 import { withoutAllBut } from "../support/systems";
 import { TestStack, freePorts } from "../support/test-stack";
 
@@ -22,7 +22,8 @@ beforeAll(async () => {
     order: { instances: 1 },
     mysql: { replicas: 2, port: port + 7, memoryMiB: 640 },
     redis: { replicas: 0, port: port + 10 },
-    without: withoutAllBut("mysql", "redis"),
+    elasticsearch: { nodes: 1, httpPort: port + 11, memoryMiB: 640 },
+    without: withoutAllBut("mysql", "redis", "elasticsearch"),
   });
   await stack.up();
 });
@@ -39,12 +40,8 @@ async function read(id: number | string) {
   return { status, body: JSON.parse(body) as Record<string, unknown> };
 }
 
-/** How often all databases were asked for one article. */
-async function queries(): Promise<number> {
-  const sql =
-    "SELECT COALESCE(SUM(COUNT_STAR), 0) FROM performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE 'SELECT % FROM `goods` WHERE `id` = ?'";
-  const counts = await Promise.all([1, 2, 3].map((node) => asRoot(stack.container(`mysql-${node}`), sql)));
-  return counts.reduce((sum, count) => sum + Number(count), 0);
+function queries(): Promise<number> {
+  return goodsQueries([1, 2, 3].map((node) => stack.container(`mysql-${node}`)));
 }
 
 async function queriesDuring(work: () => Promise<unknown>): Promise<number> {
@@ -76,6 +73,22 @@ describe("goods", () => {
     for (const node of [1, 2, 3])
       expect(await asRoot(stack.container(`mysql-${node}`), `SELECT price FROM shop.goods WHERE id = ${id}`)).toBe("900");
     expect(await stack.preview()).toEqual([]);
+  });
+
+  it("are found by their words a moment after they were written, and no more by those that they had", async () => {
+    const found = async (words: string) => {
+      const { status, body } = await get(`${gateway}/goods/search?q=${encodeURIComponent(words)}`);
+      return { status, ...(JSON.parse(body) as { total: number; goods: { id: number; name: string; price: number }[] }) };
+    };
+    const { body } = await send("POST", "/goods/", { name: "Sextant of brass", price: 12_000 });
+    await until("it is found", async () => (await found("brass sext")).total === 1);
+    expect((await found("sextant")).goods).toEqual([{ id: body.id, name: "Sextant of brass", price: 12_000 }]);
+    await send("PUT", `/goods/${String(body.id)}`, { name: "Octant of teak", price: 9_000 });
+    await until("its old words find nothing", async () => (await found("sextant")).total === 0);
+    expect((await found("octant teak")).goods).toMatchObject([{ id: body.id, price: 9_000 }]);
+    // Those of the first day were there before anybody looked.
+    expect((await found("anchor")).goods).toMatchObject([{ id: 1 }]);
+    expect((await get(`${gateway}/goods/search?q=`)).status).toBe(400);
   });
 
   it("that are absent are not asked for in the database, where the filter counts", async () => {

@@ -41,6 +41,14 @@ export function asRoot(container: string, sql: string): Promise<string> {
   );
 }
 
+/** How often the servers in these containers were asked for one article. */
+export async function goodsQueries(containers: readonly string[]): Promise<number> {
+  const sql =
+    "SELECT COALESCE(SUM(COUNT_STAR), 0) FROM performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE 'SELECT % FROM `goods` WHERE `id` = ?'";
+  const counts = await Promise.all(containers.map((container) => asRoot(container, sql)));
+  return counts.reduce((sum, count) => sum + Number(count), 0);
+}
+
 export function connectTo({ user, password, database }: MysqlLogin, host: string, ssl = true): Promise<Connection> {
   return createConnection({
     host,
@@ -98,9 +106,13 @@ export class RoleClient {
   }
 
   private async connect(): Promise<Connection> {
-    for (const _ of this.login.nodes) {
-      const host = this.login.nodes[this.turn++ % this.login.nodes.length] ?? "";
-      if (!(await answers(host, this.role))) continue;
+    // As a balancer does, all are asked at once: one that is dead takes its time not to answer.
+    const { nodes } = this.login;
+    const inTurn = nodes.map((_, at) => nodes[(this.turn + at) % nodes.length] ?? "");
+    const there = await Promise.all(inTurn.map((node) => answers(node, this.role)));
+    const host = inTurn[there.indexOf(true)];
+    this.turn++;
+    if (host !== undefined) {
       const connection = await connectTo(this.login, host);
       connection.on("error", () => undefined);
       return connection;

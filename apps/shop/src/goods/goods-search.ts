@@ -45,7 +45,8 @@ export class GoodsSearch {
     for (let turn = 0; turn < this.urls.length; turn++) {
       const node = this.urls[(this.first + turn) % this.urls.length] ?? "";
       try {
-        const response = await fetch(`${node}/${this.index}/_search`, {
+        // A node that stops may answer for a part of the shards alone: the next one is asked for all of them.
+        const response = await fetch(`${node}/${this.index}/_search?allow_partial_search_results=false`, {
           method: "POST",
           headers: { "content-type": "application/json" },
           body: JSON.stringify(body),
