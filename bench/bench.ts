@@ -3,9 +3,13 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { changeLatency } from "./change-latency";
 import { failover } from "./failover";
+import { filter } from "./filter";
 import { gatewayThroughput } from "./gateway-throughput";
 import { messages } from "./messages";
 import { previewTime } from "./preview-time";
+import { promotions } from "./promotions";
+import { rolls } from "./rolls";
+import { sync } from "./sync";
 
 /** One figure, with what it is held against in the same run. */
 export interface Figure {
@@ -24,6 +28,10 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   throughput: gatewayThroughput,
   messages,
   failover,
+  promotions,
+  rolls,
+  filter,
+  sync,
 };
 
 async function main(names: readonly string[]): Promise<number> {

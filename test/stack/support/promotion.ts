@@ -1,0 +1,86 @@
+import { join } from "node:path";
+import { execa } from "execa";
+import { docker } from "./engine";
+import { until } from "./load";
+import { missingRows, nodeStatus, writeLoad, type MysqlLogin, type WriteLoad } from "./mysql";
+import type { TestStack } from "./test-stack";
+
+const PROJECT_ROOT = join(import.meta.dirname, "..", "..", "..");
+
+/** The three nodes of `mysql` in a stack, whose roles change by the commands that a user types. */
+export class PromotedSet {
+  constructor(
+    private readonly stack: TestStack,
+    readonly login: MysqlLogin,
+  ) {}
+
+  container(node: number): string {
+    return this.stack.container(`mysql-${node}`);
+  }
+
+  address(node: number): string {
+    return this.login.nodes[node - 1] ?? "";
+  }
+
+  promote(...args: string[]): Promise<string> {
+    return this.command("promote", ...args);
+  }
+
+  /** Number of the node that leads, 0 where none does. */
+  async leader(): Promise<number> {
+    const found = await Promise.all(this.login.nodes.map((node) => nodeStatus(node).catch(() => undefined)));
+    return found.findIndex((status) => status?.role === "source") + 1;
+  }
+
+  /** Whether two nodes follow the third. */
+  async allFollow(): Promise<boolean> {
+    const found = await Promise.all(this.login.nodes.map(nodeStatus));
+    return found.filter(({ role }) => role === "replica").length === 2 && found.some(({ role }) => role === "source");
+  }
+
+  /** Has another node lead while rows are written; with the rows that are missing. */
+  async handOver(rate: number): Promise<WriteLoad & { readonly lost: readonly number[] }> {
+    const next = (await this.leader()) === 3 ? 2 : 3;
+    const load = await writeLoad(this.login, rate, async () => {
+      await this.promote(String(next));
+      await until("both follow", () => this.allFollow());
+    });
+    const leads = await this.leader();
+    if (leads !== next) throw new Error(`mysql-${leads} leads after mysql-${next} was promoted`);
+    return { ...load, lost: await missingRows(this.login, load.written) };
+  }
+
+  /** Kills the source while it is written to, and has the one lead that has most. `commandMs` is the time from the command to the next write. */
+  async loseSource(
+    rate: number,
+  ): Promise<WriteLoad & { readonly lost: readonly number[]; readonly dead: number; readonly commandMs: number }> {
+    const dead = await this.leader();
+    let commandMs = NaN;
+    const load = await writeLoad(this.login, rate, async (written) => {
+      await until("rows are written", async () => written.length > rate);
+      await docker("kill", this.container(dead));
+      const began = performance.now();
+      const before = written.length;
+      const written_ = until("a row is written again", async () => written.length > before).then(() => {
+        commandMs = performance.now() - began;
+      });
+      await Promise.all([this.promote("--force"), written_]);
+      await until("rows are written again", async () => written.length > before + rate);
+    });
+    return { ...load, dead, commandMs, lost: await missingRows(this.login, load.written) };
+  }
+
+  /** Has a node follow again that was away, and that may have what nobody else has. */
+  async heal(node: number): Promise<void> {
+    const status = () => nodeStatus(this.address(node)).catch(() => undefined);
+    await until("it is back", async () => ["replica", "diverged"].includes((await status())?.role ?? ""), 90_000);
+    if ((await status())?.role === "diverged") await this.command("rejoin", String(node), "--discard");
+    await until("all follow", () => this.allFollow(), 90_000);
+  }
+
+  private async command(verb: string, ...args: string[]): Promise<string> {
+    const script = join(PROJECT_ROOT, "scripts", "dockyard.mjs");
+    const line = [script, verb, "mysql", ...args, "--cwd", this.stack.folder, "--stack", this.stack.name];
+    return (await execa(process.execPath, line, { all: true, stdin: "ignore" })).all;
+  }
+}
