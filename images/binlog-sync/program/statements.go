@@ -136,12 +136,12 @@ func (s statement) isOfAccess() bool {
 
 var accessStatement = regexp.MustCompile(`(?i)^(GRANT|REVOKE)\s`)
 
-// makes tells whether the statement makes a table: it changes none that is there, as one with IF NOT EXISTS does not.
+// makes tells whether the statement makes a table or a schema: it changes none that is there, as one with IF NOT EXISTS does not.
 func (s statement) makes() bool {
 	return creation.MatchString(s.text)
 }
 
-var creation = regexp.MustCompile(`(?i)^CREATE\s+(TEMPORARY\s+)?TABLE\s`)
+var creation = regexp.MustCompile(`(?i)^CREATE\s+(TEMPORARY\s+)?(TABLE|DATABASE|SCHEMA)\s`)
 
 // ofTables tells whether the statement may have made, changed or taken away a table, or rows that are not in the log.
 func (s statement) ofTables() bool {

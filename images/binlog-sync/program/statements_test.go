@@ -86,3 +86,14 @@ func TestPlainText(t *testing.T) {
 		}
 	}
 }
+
+func TestStatementsThatMake(t *testing.T) {
+	for text, want := range map[string]bool{
+		"CREATE TABLE IF NOT EXISTS goods (id INT)": true, "create database if not exists `shop`": true, "CREATE TEMPORARY TABLE a LIKE b": true,
+		"ALTER TABLE goods ADD x INT": false, "DROP DATABASE shop": false, "CREATE INDEX a ON b (c)": false,
+	} {
+		if got := (statement{"shop", text}).makes(); got != want {
+			t.Errorf("%s: got %v", text, got)
+		}
+	}
+}
