@@ -1,6 +1,5 @@
 import { docker } from "../test/stack/support/engine";
 import { until } from "../test/stack/support/load";
-import { missingRows, nodeStatus, writeLoad } from "../test/stack/support/mysql";
 import { PromotedSet } from "../test/stack/support/promotion";
 import { TestStack } from "../test/stack/support/test-stack";
 import type { Figure } from "./bench";
@@ -76,19 +75,5 @@ export async function promotions(): Promise<Figure[]> {
 async function lostWithoutAcknowledgement(stack: TestStack, set: PromotedSet): Promise<number> {
   await stack.up({ mysql: { ...MYSQL_SETTINGS, semiSync: false } });
   await until("nobody waits", () => set.allFollow());
-  const source = await set.leader();
-  const replicas = [1, 2, 3].filter((node) => node !== source);
-  const containers = replicas.map((node) => set.container(node));
-  const { written } = await writeLoad(set.login, RATE, async (ids) => {
-    await docker("kill", ...containers);
-    const before = ids.length;
-    await until("rows are written that no replica has", async () => ids.length > before + RATE);
-    await docker("kill", set.container(source));
-    await docker("start", ...containers);
-    const answers = async (node: number) => (await nodeStatus(set.address(node))).executed !== "";
-    await until("the replicas are back", async () => (await Promise.all(replicas.map(answers))).every(Boolean), 90_000);
-    await set.promote("--force");
-    await until("another takes writes", async () => ![0, source].includes(await set.leader()));
-  });
-  return (await missingRows(set.login, written)).length;
+  return (await set.loseWhatIsAlone(RATE)).length;
 }

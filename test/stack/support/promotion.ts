@@ -70,6 +70,25 @@ export class PromotedSet {
     return { ...load, dead, commandMs, lost: await missingRows(this.login, load.written) };
   }
 
+  /** Has a source die that went on alone, and another one lead: rows that are missing, which are those that nobody acknowledged. */
+  async loseWhatIsAlone(rate: number): Promise<readonly number[]> {
+    const source = await this.leader();
+    const replicas = [1, 2, 3].filter((node) => node !== source);
+    const containers = replicas.map((node) => this.container(node));
+    const { written } = await writeLoad(this.login, rate, async (ids) => {
+      await docker("kill", ...containers);
+      const before = ids.length;
+      await until("rows are written that no replica has", async () => ids.length > before + rate);
+      await docker("kill", this.container(source));
+      await docker("start", ...containers);
+      const answers = async (node: number) => (await nodeStatus(this.address(node))).executed !== "";
+      await until("the replicas are back", async () => (await Promise.all(replicas.map(answers))).every(Boolean), 90_000);
+      await this.promote("--force");
+      await until("another takes writes", async () => ![0, source].includes(await this.leader()));
+    });
+    return missingRows(this.login, written);
+  }
+
   /** Has a node follow again that was away, and that may have what nobody else has. */
   async heal(node: number): Promise<void> {
     const status = () => nodeStatus(this.address(node)).catch(() => undefined);
