@@ -59,7 +59,9 @@ type stream struct {
 	saved   time.Time
 	unsaved bool
 	// last is the transaction of the last change that is pending.
-	last     *transaction
+	last *transaction
+	// open says that this transaction has not ended yet, so that the documents may have a part of it.
+	open     bool
 	youngest time.Time
 }
 
@@ -73,7 +75,7 @@ func (s *stream) run(ctx context.Context, changes <-chan change) error {
 			// What has come is sent and stored, so that the next run knows where this one ended.
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 			defer cancel()
-			s.sync.position.Clean = true
+			s.sync.position.Clean = !s.open
 			return errors.Join(ctx.Err(), s.settle(last))
 		case one, more := <-changes:
 			if !more {
@@ -109,7 +111,7 @@ func (s *stream) take(ctx context.Context, one change) error {
 	switch {
 	case one.gtid != nil:
 		s.set.AddGTID(one.gtid.server, one.gtid.number)
-		s.unsaved, s.youngest = true, one.committed
+		s.unsaved, s.youngest, s.open = true, one.committed, false
 		if len(one.statements) > 0 {
 			return s.tablesChanged(ctx, one.statements)
 		}
@@ -133,7 +135,7 @@ func (s *stream) take(ctx context.Context, one change) error {
 		doing.document = document
 	}
 	s.pending.add(doing)
-	s.last = one.of
+	s.last, s.open = one.of, true
 	return nil
 }
 
