@@ -95,7 +95,7 @@ async function directLatency(node: string): Promise<number[]> {
 
 /** Changes rows at the rate; each watched one is timed from the moment at which its commit is told. */
 async function latencyUnderLoad(login: MysqlLogin, node: string): Promise<{ waits: number[]; changes: number }> {
-  const clients = Array.from({ length: 4 }, () => new RoleClient(login, "source"));
+  const clients = Array.from({ length: 8 }, () => new RoleClient(login, "source"));
   const waits: Promise<number>[] = [];
   let [changes, watched] = [0, 0];
   const began = performance.now();
