@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
-import { pulumiEnvironment } from "./setup/environment";
+import { backendUrl, pulumiEnvironment } from "./setup/environment";
 import { PROJECT_ROOT } from "./setup/paths";
 import { SetupError } from "./setup/shell";
 
@@ -10,6 +11,8 @@ export interface Target {
   readonly stack: string;
   /** Folder of its Pulumi.yaml. */
   readonly cwd: string;
+  /** The same in the user's checkout, whose backend and passphrase are used; another one than `cwd` only where an earlier program runs. */
+  readonly checkout: string;
   readonly project: string;
   /** Value of the label `dockyard.stack` on all that the stack owns. */
   readonly label: string;
@@ -25,11 +28,11 @@ export function parseTarget(args: readonly string[]): { target: Target; rest: st
   const stack = takeOption(rest, ["--stack", "-s"]) ?? "dev";
   const cwd = resolve(takeOption(rest, ["--cwd", "-C"]) ?? PROJECT_ROOT);
   const project = projectName(cwd);
-  return { target: { stack, cwd, project, label: `${project}-${stack}` }, rest };
+  return { target: { stack, cwd, checkout: cwd, project, label: `${project}-${stack}` }, rest };
 }
 
 /** Removes an option, written `--name value` or `--name=value`, and returns its value. */
-function takeOption(args: string[], names: readonly string[]): string | undefined {
+export function takeOption(args: string[], names: readonly string[]): string | undefined {
   const at = args.findIndex((arg) => names.includes(arg.split("=")[0] ?? ""));
   const [name = "", ...joined] = args[at]?.split("=") ?? [];
   if (at === -1) return undefined;
@@ -37,6 +40,13 @@ function takeOption(args: string[], names: readonly string[]): string | undefine
   args.splice(at, joined.length > 0 ? 1 : 2);
   if (value === undefined || value === "") throw new SetupError(`${name} must be followed by its value.`);
   return value;
+}
+
+/** Removes an option without a value, and says whether it was there. */
+export function takeFlag(args: string[], names: readonly string[]): boolean {
+  const at = args.findIndex((arg) => names.includes(arg));
+  if (at !== -1) args.splice(at, 1);
+  return at !== -1;
 }
 
 function projectName(cwd: string): string {
@@ -49,24 +59,58 @@ function projectName(cwd: string): string {
   throw new SetupError(`${cwd} has no Pulumi.yaml that names a project; give the folder of one with --cwd.`);
 }
 
+/** Environment in which Pulumi runs on a stack. */
+export function environmentOf({ cwd, checkout }: Target): Record<string, string> {
+  const env = pulumiEnvironment(checkout);
+  if (cwd === checkout) return env;
+  // What an earlier program's Pulumi.yaml says of a backend, and what is relative to the folder, must not lead to another state.
+  const passphrase = process.env.PULUMI_CONFIG_PASSPHRASE_FILE;
+  return {
+    ...env,
+    PULUMI_BACKEND_URL: absoluteBackend(backendUrl(checkout), checkout),
+    ...(passphrase !== undefined && { PULUMI_CONFIG_PASSPHRASE_FILE: resolve(checkout, passphrase) }),
+  };
+}
+
+/** Folder of a `file://` backend, with `~` and relative paths as Pulumi takes them. */
+export function backendFolder(url: string, cwd: string): string {
+  const path = decodeURIComponent(url.slice("file://".length).split("?")[0] ?? "");
+  return resolve(cwd, path.replace(/^~(?=\/|$)/, homedir()));
+}
+
+function absoluteBackend(url: string, cwd: string): string {
+  if (!url.startsWith("file://")) return url;
+  const [, query] = url.split("?");
+  return `file://${encodeURI(backendFolder(url, cwd))}${query === undefined ? "" : `?${query}`}`;
+}
+
 /** Runs Pulumi in front of the user, who may interrupt it; its exit code is returned. */
-export async function pulumi({ cwd }: Target, args: readonly string[], env: Record<string, string> = {}): Promise<number> {
-  // Pulumi gets a Ctrl-C by itself, from the terminal, and ends cleanly: this process must outlive it.
+export async function pulumi(target: Target, args: readonly string[], env: Record<string, string> = {}): Promise<number> {
+  const running = execa("pulumi", args, {
+    cwd: target.cwd,
+    env: { ...environmentOf(target), ...env },
+    stdio: "inherit",
+    reject: false,
+    // It ends what it has begun first, however long that takes.
+    forceKillAfterDelay: false,
+  });
+  // Pulumi gets a Ctrl-C by itself, from the terminal, and ends cleanly: this process must outlive it, and hands other ends on.
   const ignore = () => undefined;
-  process.on("SIGINT", ignore);
+  const handOn = () => void running.kill("SIGTERM");
+  process.on("SIGINT", ignore).on("SIGTERM", handOn).on("SIGHUP", handOn);
   try {
-    const { exitCode } = await execa("pulumi", args, { cwd, env: { ...pulumiEnvironment(cwd), ...env }, stdio: "inherit", reject: false });
-    return exitCode ?? 1;
+    const { exitCode = 1 } = await running;
+    return exitCode;
   } finally {
-    process.off("SIGINT", ignore);
+    process.off("SIGINT", ignore).off("SIGTERM", handOn).off("SIGHUP", handOn);
   }
 }
 
 /** Runs Pulumi and returns what it prints. @throws {SetupError} with its own words where it fails. */
-export async function pulumiOutput({ cwd }: Target, args: readonly string[], input?: string): Promise<string> {
+export async function pulumiOutput(target: Target, args: readonly string[], input?: string): Promise<string> {
   const { failed, stdout, stderr } = await execa("pulumi", args, {
-    cwd,
-    env: pulumiEnvironment(cwd),
+    cwd: target.cwd,
+    env: environmentOf(target),
     reject: false,
     ...(input === undefined ? { stdin: "ignore" } : { input }),
   });
@@ -84,7 +128,7 @@ export async function exportedStack(target: Target): Promise<string | undefined>
   const { stack, cwd } = target;
   const exported = await execa("pulumi", ["stack", "export", "--stack", stack], {
     cwd,
-    env: pulumiEnvironment(cwd),
+    env: environmentOf(target),
     stdin: "ignore",
     reject: false,
   });

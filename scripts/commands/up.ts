@@ -1,74 +1,10 @@
-import { Findings, HalfMade, recover, startStopped, takeBack } from "../recovery/recover";
+import { deploy } from "../deployments/deploy";
 import { setup } from "../setup/setup";
-import { SetupError } from "../setup/shell";
-import { Target, ensureStack, parseTarget, pulumi, pulumiOutput } from "../stack";
+import { parseTarget } from "../stack";
 
 /** Sets up what is missing, then brings the stack to what the program says. */
 export default async function up(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi", "images"]);
-  const findings = await recover(target, () => isAccepted(target, configOptions(rest)));
-  if (findings === undefined) return 1;
-  const { stopped, gone, lostData, undone, keptData } = findings;
-  const anew = await startStopped(stopped);
-  await ensureStack(target);
-  const run = (...options: string[]) => pulumi(target, ["up", "--stack", target.stack, "--yes", ...options, ...rest]);
-  const { lost, again, unwanted } = await stillWanted(target, findings, configOptions(rest));
-  if (keptData.length > 0) console.log(`Data that is there already and is taken up again: ${keptData.join(", ")}.`);
-  await takeBack(unwanted);
-  for (const volume of lostData) console.log(`The data volume ${volume} is gone, with all that was in it: it is made anew, empty.`);
-  // A cluster that lacks a node spares no other one, so what is gone is made again before anything is changed.
-  if (lost.length + again.length > 0) {
-    console.log(`Making again what is gone, before anything else: ${[...lost, ...again].map((urn) => urn.split("::").pop()).join(", ")}.`);
-    const options = [...lost.flatMap((urn) => ["--target", urn]), ...again.flatMap((urn) => ["--target-replace", urn])];
-    const code = await run("--refresh", ...options);
-    if (code !== 0) return code;
-  }
-  return run(...(gone.length + undone.length > 0 || anew ? ["--refresh"] : []));
-}
-
-/** Those of the options for Pulumi by which the program is another one. */
-function configOptions(rest: readonly string[]): readonly string[] {
-  const valued = ["-c", "--config", "--config-file"];
-  return rest.flatMap((option, index) =>
-    valued.includes(option) ? rest.slice(index, index + 2) : /^(--config(-file)?=|--config-path$|-c.)/.test(option) ? [option] : [],
-  );
-}
-
-/** Whether the program can be brought up at all; says why not. Pulumi asks the same before it changes anything, but after this has mended. */
-async function isAccepted(target: Target, options: readonly string[]): Promise<boolean> {
-  await ensureStack(target);
-  try {
-    await pulumiOutput(target, ["preview", "--stack", target.stack, "--non-interactive", "--suppress-progress", ...options]);
-    return true;
-  } catch (error) {
-    console.error(error instanceof SetupError ? error.message : error);
-    return false;
-  }
-}
-
-interface StillWanted {
-  /** Lost resources that the program still has. */
-  readonly lost: readonly string[];
-  /** Commands to run again that the program still has, and has as they are. */
-  readonly again: readonly string[];
-  /** Commands half made that it no longer has. */
-  readonly unwanted: readonly HalfMade[];
-}
-
-/** What of the findings the program still says; where it is refused nothing, and `up` itself says why. */
-async function stillWanted(target: Target, { gone, undone, halfMade }: Findings, options: readonly string[]): Promise<StillWanted> {
-  if (gone.length + undone.length + halfMade.length === 0) return { lost: [], again: [], unwanted: [] };
-  const preview = ["preview", "--json", "--refresh", "--stack", target.stack, "--non-interactive", ...options];
-  const said = await pulumiOutput(target, preview).catch(() => undefined);
-  if (said === undefined) return { lost: [], again: [], unwanted: [] };
-  const { steps } = JSON.parse(said) as { steps: { op: string; urn: string }[] };
-  const having = (pattern: RegExp) => new Set(steps.filter(({ op }) => pattern.test(op)).map(({ urn }) => urn));
-  // What stays as it is has no step.
-  const [made, deleted] = [having(/^(create|replace)/), having(/^delete/)];
-  return {
-    lost: gone.filter((urn) => made.has(urn)),
-    again: undone.filter((urn) => !made.has(urn) && !deleted.has(urn)),
-    unwanted: halfMade.filter(({ urn }) => !made.has(urn)),
-  };
+  return deploy(target, rest);
 }

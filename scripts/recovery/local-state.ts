@@ -1,8 +1,8 @@
 import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
-import { homedir, hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { hostname } from "node:os";
+import { join } from "node:path";
 import { backendUrl } from "../setup/environment";
-import { Target, pulumiOutput } from "../stack";
+import { Target, backendFolder, pulumiOutput } from "../stack";
 
 /** Whether a live run holds the stack, nobody does, or the last run was cut while it wrote the state. */
 export type Hold = "free" | "held" | "cut";
@@ -53,21 +53,15 @@ export function releaseHold(target: Target): CutRun | undefined {
   return cut;
 }
 
-function stateFiles({ cwd, project, stack }: Target): StateFiles | undefined {
-  const backend = backendUrl(cwd);
+function stateFiles({ checkout, project, stack }: Target): StateFiles | undefined {
+  const backend = backendUrl(checkout);
   if (!backend.startsWith("file://")) return undefined;
-  const folder = join(backendFolder(backend, cwd), ".pulumi");
+  const folder = join(backendFolder(backend, checkout), ".pulumi");
   return {
     state: join(folder, "stacks", project, `${stack}.json`),
     locks: join(folder, "locks", "organization", project, stack),
     older: [join(folder, "backups", project, stack), join(folder, "history", project, stack)],
   };
-}
-
-/** Folder of a `file://` backend, with `~` and relative paths as Pulumi takes them. */
-function backendFolder(url: string, cwd: string): string {
-  const path = decodeURIComponent(url.slice("file://".length).split("?")[0] ?? "");
-  return resolve(cwd, path.replace(/^~(?=\/|$)/, homedir()));
 }
 
 async function serviceHold(target: Target): Promise<Hold> {

@@ -1,0 +1,75 @@
+import { SetupError } from "../setup/shell";
+import { Deployment, isSame } from "./history";
+
+/**
+ * The deployment that a rollback goes to when nobody says which.
+ *
+ * After one that did not succeed it is the last one that did. After one that succeeded it is the last one before the inputs that run now, so
+ * that a second rollback goes further back, and not forward again to what was taken back. A rollback that was cut is gone on with.
+ *
+ * @throws {SetupError} where there is none.
+ */
+export function earlierDeployment(history: readonly Deployment[]): Deployment {
+  const latest = history.at(-1);
+  if (latest === undefined)
+    throw new SetupError("There is no deployment to go back to: `npm run up` notes each, and has not run on this stack.");
+  if (latest.result !== "succeeded") {
+    const good = history.filter(({ result }) => result === "succeeded");
+    const earlier = good.find(({ number }) => number === latest.rollbackTo) ?? good.at(-1);
+    if (earlier !== undefined) return earlier;
+    throw new SetupError(
+      `There is no deployment to go back to: none of the ${history.length} that are known has succeeded. ` +
+        "Mend the program and run `npm run up`, or choose one with --to; `npm run rollback -- --list` shows them.",
+    );
+  }
+  const origin = latest.rollbackTo ?? latest.number;
+  const earlier = history.findLast((each) => each.number < origin && each.result === "succeeded" && !isSame(each, latest));
+  if (earlier !== undefined) return earlier;
+  throw new SetupError(
+    `There is no deployment before deployment ${latest.number} that succeeded and brought up anything else. ` +
+      "`npm run rollback -- --list` shows all that are known; --to takes any of them.",
+  );
+}
+
+/** The deployment that was asked for. @throws {SetupError} where none has that number. */
+export function chosenDeployment(history: readonly Deployment[], asked: string): Deployment {
+  const chosen = history.find(({ number }) => String(number) === asked);
+  if (chosen !== undefined) return chosen;
+  const numbers = history.map(({ number }) => number).join(", ");
+  throw new SetupError(
+    `--to ${asked}: there is no such deployment; ${numbers === "" ? "none is known of this stack" : `there are ${numbers}`}. ` +
+      "`npm run rollback -- --list` shows them.",
+  );
+}
+
+/** Number of the deployment whose inputs a deployment brought up first. */
+export function originOf({ number, rollbackTo = number }: Deployment): number {
+  return rollbackTo;
+}
+
+/** `3f2a9c1`, `3f2a9c1 with changes`, or what stands in its place. */
+export function revisionOf({ program }: Pick<Deployment, "program">): string {
+  if (program === undefined) return "configuration only";
+  if (program.revision === undefined) return "before the first revision";
+  return `${program.revision.slice(0, 7)}${program.commit === program.revision ? "" : " with changes"}`;
+}
+
+/** One line for each deployment, the latest first. */
+export function renderHistory(history: readonly Deployment[]): string {
+  const rows = history.map((deployment, index): readonly string[] => {
+    const { number, began, result = "not ended", rollbackTo } = deployment;
+    const current = result === "succeeded" ? "current" : "current in part";
+    const said = [...(rollbackTo === undefined ? [] : [`rollback to ${rollbackTo}`]), ...(index === history.length - 1 ? [current] : [])];
+    return [String(number), began.slice(0, 19).replace("T", " "), revisionOf(deployment), result, said.join(", ")];
+  });
+  const table = [["number", "began (UTC)", "revision", "result", ""], ...rows.reverse()];
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  return table
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
