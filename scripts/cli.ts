@@ -4,6 +4,7 @@ import { SetupError } from "./setup/shell";
 const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]) => Promise<number> }>> = {
   up: () => import("./commands/up"),
   preview: () => import("./commands/preview"),
+  rollback: () => import("./commands/rollback"),
   down: () => import("./commands/down"),
   status: () => import("./commands/status"),
   picture: () => import("./commands/picture"),
