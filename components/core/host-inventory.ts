@@ -20,10 +20,12 @@ export interface HeldPort {
 export interface HostInventory {
   readonly networks: readonly { readonly name: string; readonly subnets: readonly string[]; readonly stack: string }[];
   readonly ports: readonly HeldPort[];
+  /** Size of the disk that the engine's volumes are on, in MiB; undefined where it cannot be asked for. */
+  readonly diskMiB?: number;
 }
 
 /**
- * Asks an engine for its networks and published ports, and this machine for its listening sockets.
+ * Asks an engine for its networks and published ports, and this machine for its listening sockets and the engine's disk.
  *
  * @param docker Argument array that reaches the engine: `["docker"]`, `["docker", "-H", "ssh://…"]`.
  * @param local Whether the engine's ports are this machine's, where processes outside of containers hold some too.
@@ -41,8 +43,10 @@ export function readInventory(docker: readonly string[], local: boolean): HostIn
     ]),
     // Where iproute2 is missing the engine itself still refuses a taken port, only later and with fewer words.
     local ? "ss -Hltnp 2>/dev/null || true" : "true",
+    // An engine in a machine of its own has a folder that this one does not know.
+    local ? `df -Pm "$(${shellCommand([...docker, "info", "--format", "{{.DockerRootDir}}"])})" 2>/dev/null || true` : "true",
   ]);
-  const [networks = "[]", containers = "", sockets = ""] = answers;
+  const [networks = "[]", containers = "", sockets = "", disk = ""] = answers;
   const published = parsePublishedPorts(containers);
   const byDocker = new Set(published.map(({ port }) => port));
   return {
@@ -52,6 +56,7 @@ export function readInventory(docker: readonly string[], local: boolean): HostIn
       stack: Labels?.["dockyard.stack"] ?? "",
     })),
     ports: [...published, ...parseListeners(sockets).filter(({ port }) => !byDocker.has(port))],
+    ...parseDisk(disk),
   };
 }
 
@@ -99,6 +104,12 @@ const EVERY_ADDRESS = ["*", "0.0.0.0", "::", "[::]"];
 /** `127.0.0.53%lo` is 127.0.0.53 on one interface. */
 function heldOn(address: string): Pick<HeldPort, "address"> {
   return EVERY_ADDRESS.includes(address) ? {} : { address: address.replace(/%.*/, "") };
+}
+
+/** Lines of `df -Pm`: a heading, then `device size used …`. */
+export function parseDisk(lines: string): Pick<HostInventory, "diskMiB"> {
+  const [, size] = /\n\S+ +(\d+) /.exec(lines) ?? [];
+  return size === undefined ? {} : { diskMiB: Number(size) };
 }
 
 /** Runs shell commands side by side, since preview waits for them, and returns what each printed. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseListeners, parsePublishedPorts } from "../../components/core/host-inventory";
+import { parseDisk, parseListeners, parsePublishedPorts } from "../../components/core/host-inventory";
 import { Host, Placement } from "../../components/core/host";
 
 describe("a host's inventory", () => {
@@ -23,6 +23,15 @@ describe("a host's inventory", () => {
       { port: 9443, address: "127.0.0.1", owner: "process nginx (pid 712)", stack: "", component: "", node: "" },
       { port: 22, owner: "another process", stack: "", component: "", node: "" },
     ]);
+  });
+});
+
+describe("a host's disk", () => {
+  it("is read where it can be asked for", () => {
+    const lines =
+      "Filesystem     1048576-blocks   Used Available Capacity Mounted on\n/dev/vda1             258020 196293     61727      77% /\n";
+    expect(parseDisk(lines)).toEqual({ diskMiB: 258_020 });
+    expect(parseDisk("")).toEqual({});
   });
 });
 
