@@ -45,6 +45,8 @@ export type { SshMember } from "./ssh-key-mesh/ssh-key-mesh";
 export { SshNodes } from "./ssh-key-mesh/ssh-nodes";
 export type { SshClient, SshKeyMeshArgs, SshNode } from "./ssh-key-mesh/args";
 export type { SshNodesArgs, SshNodesDescription } from "./ssh-key-mesh/node-args";
+export { SquidCdn } from "./squid-cdn/squid-cdn";
+export type { SquidCdnArgs, SquidExpiryRule, SquidOrigin } from "./squid-cdn/args";
 export type { ConsulCheck } from "./core/consul-check";
 export { ConsulClient } from "./core/consul-client";
 export type { ConsulServer } from "./core/consul-client";

@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   promote: () => import("./commands/promote"),
   rejoin: () => import("./commands/rejoin"),
   seed: () => import("./commands/seed"),
+  purge: () => import("./commands/purge"),
 };
 
 async function main([name = "", ...args]: readonly string[]): Promise<number> {

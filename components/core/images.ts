@@ -39,6 +39,7 @@ export const IMAGES = {
   redis: { version: "8.0.2", sources: ["images/redis"], artifacts: [] },
   // The bundle holds packages, and the lock file says which.
   shop: { version: "0.1.0", sources: ["images/shop", "apps/shop", "package-lock.json"], artifacts: ["shop.js"] },
+  squid: { version: "6.13", sources: ["images/squid"], artifacts: [] },
   "ssh-node": { version: "10.0p1", sources: ["images/ssh-node"], artifacts: [] },
 } as const satisfies Record<string, ImageDefinition>;
 
