@@ -11,6 +11,7 @@ import {
   RabbitmqCluster,
   RedisCache,
   ServiceNetwork,
+  SquidCdn,
   SshKeyMesh,
   SshNodes,
   imageReference,
@@ -118,6 +119,19 @@ const gateway = new NginxUpsyncGateway("gateway", {
   allowDataLoss: config.allowDataLoss,
 });
 
+const cdn = config.without.has("cdn")
+  ? undefined
+  : new SquidCdn("cdn", {
+      network,
+      origins: [gateway.internal],
+      // By which it is reached where it is published.
+      domains: ["127.0.0.1", "localhost"],
+      // An article that is changed is another one within a minute.
+      expiry: [{ pattern: "^/goods/", minMinutes: 1, maxMinutes: 1 }],
+      ...config.cdn,
+      allowDataLoss: config.allowDataLoss,
+    });
+
 const shop = {
   network,
   consul: discovery.client,
@@ -188,6 +202,7 @@ export const endpoints = {
   ...(cache && { redis: cache.published[0]?.url("redis") }),
   ...(search && { elasticsearch: search.http[0]?.url("http") }),
   ...(proxy && { haproxyStats: proxy.stats[0] }),
+  ...(cdn && { cdn: cdn.published[0]?.url("http") }),
 };
 
 /** Logins of people, by the endpoint that they are for; secrets. */

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
+import { cdn } from "./cdn";
 import { changeLatency } from "./change-latency";
 import { failover } from "./failover";
 import { filter } from "./filter";
@@ -32,6 +33,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   rolls,
   filter,
   sync,
+  cdn,
 };
 
 async function main(names: readonly string[]): Promise<number> {

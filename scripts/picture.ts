@@ -106,7 +106,11 @@ function requestEdges(resources: readonly StackResource[], components: readonly 
 }
 
 /** What a component is talked to about, where it is not keys. */
-const TOLD: Readonly<Record<string, string>> = { RabbitmqCluster: "events", HaproxyKeepalivedPair: "events" };
+const TOLD: Readonly<Record<string, string>> = {
+  RabbitmqCluster: "events",
+  HaproxyKeepalivedPair: "events",
+  NginxUpsyncGateway: "requests",
+};
 
 /**
  * Who is told a node's address, or one that the node may hold, talks to that node's component: in its environment, its configuration, or as a

@@ -24,6 +24,7 @@ export interface StackConfig {
   readonly redis: Section<"redis">;
   readonly elasticsearch: Section<"elasticsearch">;
   readonly ops: Section<"ops">;
+  readonly cdn: Section<"cdn">;
   /** Systems that the stack does without, with all that needs them. */
   readonly without: ReadonlySet<OptionalSystem>;
   /** Data volumes that may be deleted with all that is in them. */
@@ -47,13 +48,14 @@ const SETTINGS = {
   redis: { replicas: 2, port: 6379, memoryMiB: 256 },
   elasticsearch: { nodes: 3, httpPort: 9200, memoryMiB: 768 },
   ops: { nodes: 3 },
+  cdn: { accelerators: 1, port: 3128, cacheMiB: 256, memoryMiB: 128 },
 };
 
 type SectionName = keyof typeof SETTINGS;
 type Section<K extends SectionName> = Readonly<Partial<(typeof SETTINGS)[K]>>;
 
 /** Systems that nothing in the stack needs but what is left out with them. */
-const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch"] as const;
+const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "cdn"] as const;
 export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 
 const DEFAULT_SUBNET = "10.89.0.0/24";
@@ -76,6 +78,7 @@ const FIRST_HOSTS = {
   search: 181,
   cache: 191,
   "cache-sentinel": 197,
+  cdn: 231,
 };
 
 /** Last parts of the addresses that move, behind the nodes that move them. */
@@ -111,6 +114,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     redis: section("redis"),
     elasticsearch: section("elasticsearch"),
     ops: section("ops"),
+    cdn: section("cdn"),
     without: readWithout(settings.without ?? [], faults),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
   };

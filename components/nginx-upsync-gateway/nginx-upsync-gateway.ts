@@ -28,6 +28,9 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
   /** Where clients reach the services, on the host. */
   public readonly endpoint: Endpoint;
 
+  /** Where others on the service network reach the services. */
+  public readonly internal: Endpoint;
+
   /** Where the host reaches the admin pages, `/__gateway/upstreams` first. */
   public readonly admin: Endpoint;
 
@@ -39,15 +42,17 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
     const gateway = normalizeNginxUpsyncGatewayArgs(name, args);
 
     const host = gateway.placement.hostFor(0);
+    const [address = ""] = gateway.network.addressesOf(name, 1);
+    this.internal = new Endpoint(address, gateway.port);
     this.endpoint = new Endpoint(host.address, gateway.publishedPort);
     this.admin = new Endpoint(host.address, gateway.publishedAdminPort);
-    const nodes = this.createNodes(name, gateway);
+    const nodes = this.createNodes(name, address, gateway);
     this.followers = gatewayFollowers(name, gateway, nodes);
 
-    this.registerOutputs({ endpoint: String(this.endpoint), admin: String(this.admin) });
+    this.registerOutputs({ endpoint: String(this.endpoint), internal: String(this.internal), admin: String(this.admin) });
   }
 
-  private createNodes(name: string, gateway: NormalNginxUpsyncGatewayArgs): RollingSet {
+  private createNodes(name: string, address: string, gateway: NormalNginxUpsyncGatewayArgs): RollingSet {
     const {
       network,
       placement,
@@ -62,7 +67,6 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
       shutdownTimeoutSeconds,
       transform,
     } = gateway;
-    const [address = ""] = network.addressesOf(name, 1);
     const node = `${name}-1`;
     const { files, configuration } = gatewayFolder({ ...gateway, adminClients: [network.hostAddress(placement.hostFor(0))] });
     return new RollingSet(

@@ -70,13 +70,13 @@ describe("the stack, once it is up", () => {
 
   it("has only outputs that are URLs which answer", async () => {
     const { endpoints } = await stack.outputs<{ endpoints: Record<string, string> }>();
-    expect(Object.keys(endpoints).sort()).toEqual(["consul", "gateway", "gatewayStatus"]);
+    expect(Object.keys(endpoints).sort()).toEqual(["cdn", "consul", "gateway", "gatewayStatus"]);
     for (const url of Object.values(endpoints)) expect((await get(url)).status).toBeLessThan(500);
   });
 
   it("runs every container hardened", async () => {
     const containers = Object.entries(await containersOf(stack.label));
-    expect(containers).toHaveLength(12);
+    expect(containers).toHaveLength(13);
     for (const [node, { Config, HostConfig }] of containers) {
       expect.soft(Config.User, node).toMatch(/^[1-9]\d*:[1-9]\d*$/);
       expect.soft(HostConfig, node).toMatchObject({

@@ -24,8 +24,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     consul: { apiPort: port + 2 },
     goods: { instances: 3 },
     order: { instances: 2 },
+    cdn: { port: port + 5 },
     // Brokers and databases have files of their own; the rest is faster without them.
-    without: withoutAllBut("ops"),
+    without: withoutAllBut("ops", "cdn"),
   };
   const stack = await TestStack.create("test-shared", settings);
   try {
