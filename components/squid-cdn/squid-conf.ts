@@ -92,6 +92,9 @@ function origins({ origins: peers, originHost, connectTimeoutSeconds, readTimeou
         `cache_peer_access ${name} deny all`,
       ];
     }),
+    "# A refresh is a question without conditions: an origin may not know what it has changed.",
+    "request_header_access If-Modified-Since deny operator",
+    "request_header_access If-None-Match deny operator",
     `read_timeout ${readTimeoutSeconds} seconds`,
     "# Clients that ask for the same at the same time are one question to an origin.",
     "collapsed_forwarding on",

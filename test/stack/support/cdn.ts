@@ -4,16 +4,18 @@ import { docker } from "./engine";
 import { get } from "./load";
 
 /**
- * An origin whose answers say how often it was asked: `/static/…` is fresh for an hour, `/short/…` for a second, `/bare/…` says nothing of it, and
- * `/slow/…` takes three seconds.
+ * An origin whose answers say how often it was asked: `/static/…` is fresh for an hour, `/short/…` for a second, `/bare/…` says nothing of it,
+ * `/slow/…` takes three seconds, and `/gone/…` is there until `/remove/…` is asked for.
  */
 const ORIGIN = `
-let asked = 0;
+let [asked, removed] = [0, false];
 require("node:http").createServer((request, response) => {
   asked++;
   const { url, headers } = request;
   response.setHeader("x-asked", asked);
   if (url.startsWith("/static/")) response.setHeader("cache-control", "max-age=3600");
+  if (url.startsWith("/remove/")) removed = true;
+  if (url.startsWith("/gone/")) { response.statusCode = removed ? 404 : 200; response.setHeader("cache-control", "max-age=3600"); }
   if (url.startsWith("/short/")) response.setHeader("cache-control", "max-age=1");
   if (url.startsWith("/vary/")) { response.setHeader("vary", "accept-language"); response.setHeader("cache-control", "max-age=3600"); }
   if (!url.startsWith("/slow/")) return response.end(JSON.stringify({ url, host: headers.host, asked }));
