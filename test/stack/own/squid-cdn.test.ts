@@ -22,9 +22,8 @@ const container = (n: number) => stack.container(`cdn-${n}`);
 const host = () => `127.0.0.1:${port}`;
 
 beforeAll(async () => {
-  port = await freePorts(2);
-  bases = [0, 1].map((index) => `http://127.0.0.1:${port + index}`);
-  settings = { origins: [ORIGIN], domains: ["127.0.0.1", "cdn.example"], accelerators: 2, cacheMiB: 64, memoryMiB: 96, port };
+  settings = { origins: [ORIGIN], domains: ["127.0.0.1", "cdn.example"], accelerators: 2, cacheMiB: 64, memoryMiB: 96 };
+  await publishElsewhere();
   stack = await TestStack.create(NAME, { network: { subnet: "10.166.0.0/24", first: "10.166.0.231" }, cdn: settings }, PROGRAM);
   await stack.up();
   origin = await Origin.start(stack.label, ORIGIN.host);
@@ -35,7 +34,14 @@ afterAll(async () => {
   await stack?.remove();
 });
 
-/** The next time that each accelerator, or the first one, is asked for a path it has it, or not. */
+/** Publishes the accelerators on ports that are free. */
+async function publishElsewhere(): Promise<void> {
+  port = await freePorts(2);
+  bases = [0, 1].map((index) => `http://127.0.0.1:${port + index}`);
+  settings = { ...settings, port };
+}
+
+/** Whether an accelerator, by default the first one, has a path in its cache once it was asked for it. */
 async function isCached(path: string, base = first()): Promise<boolean> {
   const before = await fetched(base, path);
   const after = await fetched(base, path);
@@ -86,7 +92,7 @@ describe("a CDN of squid", () => {
     const logged = lines.filter(({ uri }) => uri === "http://127.0.0.1:3128/static/logged");
     expect(logged).toEqual([
       expect.objectContaining({ client: "10.166.0.1", method: "GET", status: 200, cache: "TCP_MISS", origin: "origin-1" }),
-      expect.objectContaining({ status: 200, cache: "TCP_MEM_HIT", origin: "-" }),
+      expect.objectContaining({ status: 200, cache: expect.stringMatching(/^TCP_(MEM_)?HIT$/) as string, origin: "-" }),
     ]);
     for (const { time, bytes, milliseconds } of logged) {
       expect(Math.abs(Date.parse(String(time)) - Date.now())).toBeLessThan(60_000);
@@ -233,11 +239,13 @@ describe("a CDN of squid whose origin is down", () => {
   });
 
   it("has its files over a roll, one accelerator at a time, and over an end of the stack", async () => {
-    const events = await eventsDuring(stack.label, () => stack.up({ cdn: { ...settings, memoryMiB: 112 } }));
+    await publishElsewhere();
+    const events = await eventsDuring(stack.label, () => stack.up({ cdn: settings }));
     expect(events.filter((event) => /^(die|start) cdn-\d/.test(event))).toEqual(["die cdn-1", "start cdn-1", "die cdn-2", "start cdn-2"]);
     expect((await fetched(first(), "/static/down")).status).toBe(200);
     await docker("kill", container(2));
-    expect(await stack.refusedUp({ cdn: settings })).toMatch(/cdn-1 cannot be spared now: none of the others is healthy/);
+    const elsewhere = { ...settings, port: await freePorts(2) };
+    expect(await stack.refusedUp({ cdn: elsewhere })).toMatch(/cdn-1 cannot be spared now: none of the others is healthy/);
     await docker("rm", "--force", `${stack.label}-origin`);
     await stack.pulumi("destroy", "--yes", "--skip-preview", "--stack", NAME);
     await stack.up({ cdn: settings });
