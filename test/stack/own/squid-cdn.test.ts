@@ -253,9 +253,13 @@ describe("a CDN of squid whose origin is down", () => {
   });
 
   it("serves a stale file after the time that a silent origin is granted, and asks one that is back", async () => {
+    await until(
+      "the origin is taken for dead",
+      async () => (await fetched(first(), "/static/back")).status > 0 && (await said(/DEAD Parent/)),
+    );
     origin = await Origin.start(stack.label, ORIGIN.host);
     // Nobody but the accelerator itself finds out: the first client is not told that the origin is down.
-    await until("the accelerator sees it", async () => (await docker("logs", container(1))).includes("REVIVED"));
+    await until("the accelerator sees it", () => said(/REVIVED Parent/));
     expect((await fetched(first(), "/static/back")).status).toBe(200);
     const stale = await staleFile();
     await origin.pause();
@@ -263,6 +267,12 @@ describe("a CDN of squid whose origin is down", () => {
     await origin.unpause();
   });
 });
+
+/** Whether the first accelerator has said this of its origins since it was made. */
+async function said(what: RegExp): Promise<boolean> {
+  const { stderr } = await execa("docker", ["logs", container(1)], { stdin: "ignore" });
+  return what.test(stderr);
+}
 
 /** What `/short/down` was answered with, once that is no longer fresh: a file that was asked for later is asked for again. */
 async function staleFile(): Promise<{ status: number; asked: number }> {
