@@ -28,6 +28,8 @@ export default defineConfig({
       { test: { ...lane, name: "queue", include: ["test/stack/queue/*.test.ts"] } },
       // Files whose stacks keep data: databases, caches and indices.
       { test: { ...lane, name: "data", include: ["test/stack/data/*.test.ts"] } },
+      // Files about what flows: messages and logs.
+      { test: { ...lane, name: "streams", include: ["test/stack/streams/*.test.ts"] } },
       {
         test: {
           ...lane,

@@ -27,6 +27,10 @@ export type {
 } from "./haproxy-keepalived-pair/haproxy-args";
 export type { KeepalivedArgs, KeepalivedGlobal, VirtualAddress, VrrpInstance, VrrpScript } from "./haproxy-keepalived-pair/keepalived-args";
 export type { LvsCheck, RealServer, VirtualServer } from "./haproxy-keepalived-pair/lvs-args";
+export { KafkaBroker } from "./kafka-broker/kafka-broker";
+export type { KafkaBrokerArgs } from "./kafka-broker/args";
+export type { KafkaAcl, KafkaOperation, KafkaUser } from "./kafka-broker/access-args";
+export type { KafkaTopic } from "./kafka-broker/topic-args";
 export { MysqlReplicaSet } from "./mysql-replica-set/mysql-replica-set";
 export type { MysqlReplicaSetArgs } from "./mysql-replica-set/args";
 export type { MysqlGrant, MysqlUser } from "./mysql-replica-set/access-args";

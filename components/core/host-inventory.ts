@@ -22,6 +22,23 @@ export interface HostInventory {
   readonly ports: readonly HeldPort[];
   /** Size of the disk that the engine's volumes are on, in MiB; undefined where it cannot be asked for. */
   readonly diskMiB?: number;
+
+  /** What a command prints in a container. @default nothing: no container runs */
+  readonly said?: (container: string, command: readonly string[]) => string | undefined;
+}
+
+/** Seconds that a container may take to answer a check. */
+const ANSWER_SECONDS = 10;
+
+/** What a command prints in a container that runs; undefined where it does not run, does not answer or the command fails. */
+export function askContainer(docker: readonly string[], container: string, command: readonly string[]): string | undefined {
+  const [program = "docker", ...args] = docker;
+  const { status, stdout } = spawnSync(program, [...args, "exec", container, ...command], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    timeout: ANSWER_SECONDS * 1000,
+  });
+  return status === 0 ? stdout : undefined;
 }
 
 /**

@@ -2,7 +2,7 @@ import { HOST, checkShape, instanceOf, listOf, maybe, shape, text } from "./argu
 import { Provider } from "@pulumi/docker/provider";
 import { stackId } from "./naming";
 import { ConfigError, reportFaults } from "./errors";
-import { HostInventory, readInventory } from "./host-inventory";
+import { HostInventory, askContainer, readInventory } from "./host-inventory";
 
 export interface HostArgs {
   /** Name in labels, tables and errors. */
@@ -45,6 +45,7 @@ export class Host {
   readonly docker: readonly string[];
   private readonly claims: (PortClaim & { readonly port: number })[] = [];
   private known: HostInventory | undefined;
+  private readonly given: boolean;
 
   constructor(args: HostArgs) {
     checkShape("host", args, ARGUMENTS);
@@ -55,6 +56,7 @@ export class Host {
     this.provider = engine === undefined ? undefined : new Provider(`host-${name}`, { host: engine });
     this.docker = engine === undefined ? ["docker"] : ["docker", "-H", engine];
     this.known = inventory;
+    this.given = inventory !== undefined;
   }
 
   /** What the host had before this program; read once. */
@@ -73,6 +75,15 @@ export class Host {
       const remedy = `must answer, but does not: ${(error as Error).message}; ${local ? 'run "npm run up" to have an engine installed and started' : "bring the host back"}`;
       throw new ConfigError([{ path: `${this.name}.engine`, value: engine, remedy }]);
     }
+  }
+
+  /**
+   * What a command prints in a container that runs; undefined where it does not, or the command fails. It holds the program up, so it is for
+   * checks that nothing else can tell before anything is touched.
+   */
+  saidBy(container: string, command: readonly string[]): string | undefined {
+    // Who says what the host has does not want its engine asked.
+    return this.given ? this.inventory.said?.(container, command) : askContainer(this.docker, container, command);
   }
 
   /**

@@ -4,6 +4,7 @@ import { digestOf } from "./digest";
 /** Programs of Dockyard's own in Go that run in its images, with the folder of their module, from the project's root. */
 export const OWN_PROGRAMS = {
   "binlog-sync": "images/binlog-sync/program",
+  "kafka-admin": "images/kafka/admin",
   "mysql-keeper": "images/mysql/keeper",
 } as const satisfies Record<string, string>;
 
@@ -18,7 +19,7 @@ export interface ImageDefinition {
   readonly sources: readonly [string, ...string[]];
 
   /** Files that are made, not kept in the tree, and copied beside the Dockerfile. */
-  readonly artifacts: readonly ("consul" | "elasticsearch" | "shop.js" | OwnProgram)[];
+  readonly artifacts: readonly ("consul" | "elasticsearch" | "kafka" | "shop.js" | OwnProgram)[];
 }
 
 /** Release of Debian that every image starts from. */
@@ -33,6 +34,7 @@ export const IMAGES = {
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
   elasticsearch: { version: "7.17.28", sources: ["images/elasticsearch", "toolchain/elasticsearch"], artifacts: ["elasticsearch"] },
   "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
+  kafka: { version: "4.1.0", sources: ["images/kafka", "toolchain/kafka"], artifacts: ["kafka", "kafka-admin"] },
   mysql: { version: "9.7.4", sources: ["images/mysql"], artifacts: ["mysql-keeper"] },
   nginx: { version: "1.26.3", sources: ["images/nginx"], artifacts: [] },
   rabbitmq: { version: "4.0.5", sources: ["images/rabbitmq"], artifacts: [] },

@@ -18,11 +18,7 @@ export async function download(url: string, checksumsUrl: string): Promise<Uint8
   const file = checksums && (await fetchBytes(url));
   if (!checksums || !file) return undefined;
   const name = url.slice(url.lastIndexOf("/") + 1);
-  const lines = new TextDecoder().decode(checksums).trim().split("\n");
-  // A list names its files; a file beside one alone may hold nothing but the sum.
-  const line =
-    lines.find((each) => each.endsWith(name)) ?? (lines.length === 1 && /^[0-9a-f]+$/.test(lines[0] ?? "") ? lines[0] : undefined);
-  const wanted = line?.split(/\s+/)[0];
+  const wanted = checksumOf(name, new TextDecoder().decode(checksums));
   const algorithm = wanted?.length === SHA_512_DIGITS ? "SHA-512" : "SHA-256";
   const found = createHash(algorithm).update(file).digest("hex");
   if (found !== wanted) {
@@ -31,6 +27,24 @@ export async function download(url: string, checksumsUrl: string): Promise<Uint8
     );
   }
   return file;
+}
+
+/**
+ * The sum of a file: in a list that names its files, alone in a file of its own, or as GnuPG prints it, behind the name in groups of capitals over
+ * several lines.
+ */
+export function checksumOf(name: string, text: string): string | undefined {
+  const grouped = text.startsWith(`${name}:`)
+    ? text
+        .slice(name.length + 1)
+        .replaceAll(/\s/g, "")
+        .toLowerCase()
+    : "";
+  if (/^[0-9a-f]{64,}$/.test(grouped)) return grouped;
+  const lines = text.trim().split("\n");
+  const line =
+    lines.find((each) => each.endsWith(name)) ?? (lines.length === 1 && /^[0-9a-f]+$/.test(lines[0] ?? "") ? lines[0] : undefined);
+  return line?.split(/\s+/)[0];
 }
 
 async function fetchBytes(url: string): Promise<Uint8Array | undefined> {

@@ -5,9 +5,9 @@ import { unzipSync } from "fflate";
 import { digestOf } from "../../components/core/digest";
 import { DEBIAN_RELEASE, IMAGES, ImageDefinition, ImageName, OWN_PROGRAMS, OwnProgram, imageReference } from "../../components/core/images";
 import { download } from "./download";
-import { ensureElasticsearch } from "./elasticsearch";
 import { aptInstall } from "./engine";
 import { goBuild } from "./go-build";
+import { ensureReleased } from "./released";
 import { CACHE, PROJECT_ROOT } from "./paths";
 import { Report, SetupError, lastWords, run, succeeds } from "./shell";
 import { CONSUL_VERSION } from "./versions";
@@ -81,8 +81,11 @@ export async function buildImage(name: ImageName, base: string, report: Report):
 
 const ARTIFACTS: Record<Artifact, (folder: string, report: Report) => Promise<void>> = {
   consul: async (folder, report) => copyFile(await ensureConsul(report), join(folder, "consul")),
-  elasticsearch: async (folder, report) => cp(await ensureElasticsearch(report), join(folder, "elasticsearch"), { recursive: true }),
+  elasticsearch: async (folder, report) =>
+    cp(await ensureReleased("elasticsearch", report), join(folder, "elasticsearch"), { recursive: true }),
+  kafka: async (folder, report) => cp(await ensureReleased("kafka", report), join(folder, "kafka"), { recursive: true }),
   "binlog-sync": async (folder, report) => copyOwnProgram("binlog-sync", folder, report),
+  "kafka-admin": async (folder, report) => copyOwnProgram("kafka-admin", folder, report),
   "mysql-keeper": async (folder, report) => copyOwnProgram("mysql-keeper", folder, report),
   "shop.js": async (folder) => void (await run([process.execPath, join(PROJECT_ROOT, "apps", "shop", "build.mjs"), folder])),
 };

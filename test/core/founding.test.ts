@@ -19,6 +19,7 @@ describe("a cluster", () => {
     ["begins where the first node has a volume alone, as an interrupted run leaves it", [["dockyard-unit-mysql-1-data"], []], "found"],
     ["begins beside volumes that keep no data of nodes", [["dockyard-unit-mysql-snapshots", "dockyard-unit-mysql-2-config"]], "found"],
     ["is joined where another node has data", [["dockyard-unit-mysql-1-data"], ["dockyard-unit-mysql-2-data"]], "join"],
+    ["is joined where a node of another kind has", [["dockyard-unit-mysql-controller-2-data"]], "join"],
     ["is joined where only another node has", [[], ["dockyard-unit-mysql-12-data"]], "join"],
   ])("%s", (_, hosts, said) => {
     expect(founding(...hosts)).toBe(said);

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Declared is what a cluster has beside its messages, as the program says.
+type Declared struct {
+	// Brokers are the numbers of those that the program has.
+	Brokers []int32 `json:"brokers"`
+	// Replication is how many replicas Kafka's own topics have, as far as they are there.
+	Replication int `json:"replication"`
+	// MinInSync is what topics get that say nothing of it.
+	MinInSync int     `json:"minInSync"`
+	Topics    []Topic `json:"topics"`
+	Users     []User  `json:"users"`
+	ACLs      []ACL   `json:"acls"`
+}
+
+// User logs in by SCRAM-SHA-512.
+type User struct {
+	Name     string `json:"name"`
+	Password string `json:"password"`
+}
+
+const (
+	iterations = 8192
+	// firstAnswer is how long a cluster that has just been made may take to answer.
+	firstAnswer = 60 * time.Second
+	// moveLimit is how long partitions may take to be copied.
+	moveLimit = 10 * time.Minute
+)
+
+// ownTopics are Kafka's own, which are made at their first use.
+var ownTopics = []string{"__consumer_offsets", "__transaction_state", "__share_group_state"}
+
+// apply makes a running cluster as it is declared. Topics that are no longer declared stay, with their messages; users and rights go.
+func apply(ctx context.Context, c *Cluster, declared Declared) error {
+	var view View
+	err := until(ctx, firstAnswer, func() (bool, error) {
+		var err error
+		view, err = c.look(ctx)
+		return err == nil && len(view.Alive) > 0, err
+	})
+	if err != nil {
+		return err
+	}
+	if err := refuseFewer(declared.Topics, view.Partitions); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context, *Cluster, Declared, View) error{applyDefaults, applyTopics, applyReplication, applyUsers, applyACLs} {
+		if err := step(ctx, c, declared, view); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func applyDefaults(ctx context.Context, c *Cluster, declared Declared, _ View) error {
+	value := strconv.Itoa(declared.MinInSync)
+	answers, err := c.admin.AlterBrokerConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "min.insync.replicas", Value: &value}})
+	return firstOf(err, answers, func(a kadm.AlterConfigsResponse) error { return a.Err })
+}
+
+// applyTopics makes those that are missing, gives others the partitions that they lack, and all of them their settings.
+func applyTopics(ctx context.Context, c *Cluster, declared Declared, view View) error {
+	there := map[string]int{}
+	for _, p := range view.Partitions {
+		there[p.Topic]++
+	}
+	for _, topic := range declared.Topics {
+		has := there[topic.Name]
+		if has == 0 {
+			settings := map[string]*string{}
+			for name, value := range topic.Settings {
+				settings[name] = &value
+			}
+			_, err := c.admin.CreateTopic(ctx, int32(topic.Partitions), int16(topic.Replication), settings, topic.Name)
+			// A run before this one may have been as far.
+			if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+				return fmt.Errorf("the topic %s: %w", topic.Name, err)
+			}
+			continue
+		}
+		if has < topic.Partitions {
+			answers, err := c.admin.UpdatePartitions(ctx, topic.Partitions, topic.Name)
+			if err == nil {
+				err = answers.Error()
+			}
+			if err != nil {
+				return fmt.Errorf("the topic %s gets no more partitions: %w", topic.Name, err)
+			}
+		}
+		if err := applySettings(ctx, c, topic); err != nil {
+			return fmt.Errorf("the settings of the topic %s: %w", topic.Name, err)
+		}
+	}
+	return nil
+}
+
+// applySettings has a topic have those settings of its own that are declared, and no others.
+func applySettings(ctx context.Context, c *Cluster, topic Topic) error {
+	described, err := c.admin.DescribeTopicConfigs(ctx, topic.Name)
+	if err != nil {
+		return err
+	}
+	var changes []kadm.AlterConfig
+	has := map[string]string{}
+	for _, resource := range described {
+		if resource.Err != nil {
+			return resource.Err
+		}
+		for _, setting := range resource.Configs {
+			if setting.Source != kmsg.ConfigSourceDynamicTopicConfig {
+				continue
+			}
+			has[setting.Key] = setting.MaybeValue()
+			if _, wanted := topic.Settings[setting.Key]; !wanted {
+				changes = append(changes, kadm.AlterConfig{Op: kadm.DeleteConfig, Name: setting.Key})
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(topic.Settings)) {
+		value := topic.Settings[name]
+		if now, there := has[name]; !there || now != value {
+			changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value})
+		}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	answers, err := c.admin.AlterTopicConfigs(ctx, changes, topic.Name)
+	return firstOf(err, answers, func(a kadm.AlterConfigsResponse) error { return a.Err })
+}
+
+// applyReplication gives partitions the replicas that they lack, as after the growth from one broker to three, and takes away what is too many.
+func applyReplication(ctx context.Context, c *Cluster, declared Declared, view View) error {
+	wanted := map[string]int{}
+	for _, topic := range ownTopics {
+		wanted[topic] = declared.Replication
+	}
+	for _, topic := range declared.Topics {
+		wanted[topic.Name] = topic.Replication
+	}
+	return c.assign(ctx, planReplication(wanted, view.Partitions, declared.Brokers))
+}
+
+// assign moves partitions and waits until the brokers have what they were given.
+func (c *Cluster) assign(ctx context.Context, plan []Assignment) error {
+	if len(plan) == 0 {
+		return nil
+	}
+	var request kadm.AlterPartitionAssignmentsReq
+	topics := kadm.TopicsSet{}
+	for _, each := range plan {
+		request.Assign(each.Topic, each.Number, each.Replicas)
+		topics.Add(each.Topic, each.Number)
+	}
+	answers, err := c.admin.AlterPartitionAssignments(ctx, request)
+	if err == nil {
+		err = answers.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("partitions cannot be moved: %w", err)
+	}
+	return until(ctx, moveLimit, func() (bool, error) {
+		moving, err := c.admin.ListPartitionReassignments(ctx, topics)
+		if err != nil {
+			return false, err
+		}
+		names := []string{}
+		moving.Each(func(each kadm.ListPartitionReassignmentsResponse) {
+			names = append(names, fmt.Sprintf("%s-%d", each.Topic, each.Partition))
+		})
+		return len(names) == 0, fmt.Errorf("partitions still move: %s", strings.Join(some(names), ", "))
+	})
+}
+
+// applyUsers has those users log in that are declared, with the passwords of now, and nobody else.
+func applyUsers(ctx context.Context, c *Cluster, declared Declared, _ View) error {
+	there, err := c.admin.DescribeUserSCRAMs(ctx)
+	if err != nil {
+		return err
+	}
+	wanted := map[string]bool{}
+	var upsert []kadm.UpsertSCRAM
+	for _, user := range declared.Users {
+		wanted[user.Name] = true
+		upsert = append(upsert, kadm.UpsertSCRAM{User: user.Name, Mechanism: kadm.ScramSha512, Iterations: iterations, Password: user.Password})
+	}
+	var remove []kadm.DeleteSCRAM
+	for _, user := range there.Sorted() {
+		if user.Err != nil {
+			return fmt.Errorf("the user %s: %w", user.User, user.Err)
+		}
+		for _, credential := range user.CredInfos {
+			if !wanted[user.User] || credential.Mechanism != kadm.ScramSha512 {
+				remove = append(remove, kadm.DeleteSCRAM{User: user.User, Mechanism: credential.Mechanism})
+			}
+		}
+	}
+	if len(upsert)+len(remove) == 0 {
+		return nil
+	}
+	answers, err := c.admin.AlterUserSCRAMs(ctx, remove, upsert)
+	if err != nil {
+		return err
+	}
+	for _, answer := range answers.Sorted() {
+		if answer.Err != nil {
+			return fmt.Errorf("the user %s: %w %s", answer.User, answer.Err, answer.ErrMessage)
+		}
+	}
+	return nil
+}
+
+func firstOf[T any](err error, answers []T, of func(T) error) error {
+	for _, answer := range answers {
+		err = errors.Join(err, of(answer))
+	}
+	return err
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Made is the state of each container that there is, by its node's name.
+type Made map[string]string
+
+func parseMade(text string) Made {
+	made := Made{}
+	for _, each := range strings.Fields(text) {
+		name, state, _ := strings.Cut(each, ":")
+		made[name] = state
+	}
+	return made
+}
+
+// whole passes where the own node is in a whole cluster. One that comes back to others which have no container yet waits for none of them: it
+// passes, so that they are made; the last one, behind which every container is there, waits for all.
+func whole(ctx context.Context, cluster *Cluster, made Made) error {
+	err := inCluster(ctx, cluster, made)
+	if err == nil {
+		return nil
+	}
+	for _, name := range readRecord() {
+		if _, there := made[name]; !there {
+			return nil
+		}
+	}
+	return err
+}
+
+func inCluster(ctx context.Context, cluster *Cluster, made Made) error {
+	view, err := cluster.look(ctx)
+	if err != nil {
+		return err
+	}
+	if err := cluster.join(ctx, view.Quorum); err != nil {
+		return err
+	}
+	if err := view.whole(made); err != nil {
+		return err
+	}
+	return writeRecord(view.members())
+}
+
+// members are the names of all that are in the cluster now.
+func (v View) members() []string {
+	var names []string
+	for _, m := range v.Config.Members {
+		voter := slices.ContainsFunc(v.Quorum.Voters, func(each Voter) bool { return each.ID == m.ID })
+		if voter || slices.Contains(v.Alive, m.ID) {
+			names = append(names, m.Name)
+		}
+	}
+	// The own node has just asked to be one.
+	if own := v.Config.Node; !slices.Contains(names, own) {
+		names = append(names, own)
+	}
+	return names
+}
+
+// whole tells what is missing: a node that runs and is not in the cluster, a voter that is behind, a partition that lacks a replica.
+func (v View) whole(made Made) error {
+	own := v.Config.own()
+	if own.Controller && !slices.ContainsFunc(v.Quorum.Voters, func(each Voter) bool { return each.ID == own.ID && each.Current }) {
+		return fmt.Errorf("%s is no voter that is current yet: %s", own.Name, v.voters())
+	}
+	for _, m := range v.Config.Members {
+		if made[m.Name] == "running" && m.Broker && !slices.Contains(v.Alive, m.ID) {
+			return fmt.Errorf("%s is not in the cluster; there are %s", m.Name, v.names(v.Alive))
+		}
+	}
+	for _, voter := range v.Quorum.Voters {
+		if !voter.Current {
+			return fmt.Errorf("the controller %s is behind or away: %s", v.Config.byID(voter.ID), v.voters())
+		}
+	}
+	if lacking := v.lacking(func(p Partition) bool { return len(p.InSync) < len(p.Replicas) || p.Leader < 0 }); len(lacking) > 0 {
+		return fmt.Errorf("%d partitions lack a replica that is in sync: %s", len(lacking), strings.Join(some(lacking), ", "))
+	}
+	return nil
+}
+
+// spare tells why the cluster cannot do without a node for a while.
+func (v View) spare(node Member, made Made) error {
+	others := 0
+	for _, m := range v.Config.Members {
+		if _, there := made[m.Name]; m.Name == node.Name || !there {
+			continue
+		}
+		others++
+		if m.Broker && !slices.Contains(v.Alive, m.ID) {
+			return fmt.Errorf("%s is not in the cluster; bring it back first", m.Name)
+		}
+	}
+	if others == 0 {
+		return nil
+	}
+	if err := v.spareVoter(node); err != nil {
+		return err
+	}
+	if !slices.Contains(v.Alive, node.ID) {
+		return nil
+	}
+	lacking := v.lacking(func(p Partition) bool {
+		without := slices.DeleteFunc(slices.Clone(p.InSync), func(id int32) bool { return id == node.ID })
+		if !slices.Contains(p.Replicas, node.ID) || len(p.Replicas) == 1 {
+			// Whoever asks for one replica is without it while its broker is replaced.
+			return false
+		}
+		return len(without) < max(p.MinInSync, 1)
+	})
+	if len(lacking) > 0 {
+		return fmt.Errorf("without %s these partitions take no writes: %s; they need more replicas that are in sync, or a lower min.insync.replicas",
+			node.Name, strings.Join(some(lacking), ", "))
+	}
+	return nil
+}
+
+func (v View) spareVoter(node Member) error {
+	voters, current := len(v.Quorum.Voters), 0
+	counted := false
+	for _, voter := range v.Quorum.Voters {
+		if voter.ID == node.ID {
+			counted = true
+		} else if voter.Current {
+			current++
+		}
+	}
+	// Two are on the way to one or to three: the other one has to be there.
+	if need := min(voters/2+1, voters-1); counted && current < need {
+		return fmt.Errorf("%d of the other controllers are current, and %d are needed: %s", current, need, v.voters())
+	}
+	return nil
+}
+
+// lacking names the partitions of which something holds, as topic-number.
+func (v View) lacking(holds func(Partition) bool) []string {
+	var names []string
+	for _, p := range v.Partitions {
+		if holds(p) {
+			names = append(names, fmt.Sprintf("%s-%d", p.Topic, p.Number))
+		}
+	}
+	return names
+}
+
+// some are enough for whoever reads it.
+func some(names []string) []string {
+	const enough = 8
+	if len(names) <= enough {
+		return names
+	}
+	return append(slices.Clone(names[:enough]), "…")
+}
+
+func (v View) voters() string {
+	var told []string
+	for _, voter := range v.Quorum.Voters {
+		state := "behind"
+		if voter.Current {
+			state = "current"
+		}
+		told = append(told, v.Config.byID(voter.ID)+" "+state)
+	}
+	return strings.Join(told, ", ")
+}
+
+func (v View) names(ids []int32) string {
+	var told []string
+	for _, id := range ids {
+		told = append(told, v.Config.byID(id))
+	}
+	return strings.Join(told, ", ")
+}

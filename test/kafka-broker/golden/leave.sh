@@ -1,0 +1,14 @@
+set -u
+[ -z "${DOCKYARD_STOP:-}" ] || exit 0
+find_survivor() { { docker exec shop-dev-events-1 kafka-admin topics >/dev/null 2>&1 && survivor() { docker exec -i shop-dev-events-1 kafka-admin "$@"; }; } || { docker exec shop-dev-events-2 kafka-admin topics >/dev/null 2>&1 && survivor() { docker exec -i shop-dev-events-2 kafka-admin "$@"; }; } || { docker exec shop-dev-events-3 kafka-admin topics >/dev/null 2>&1 && survivor() { docker exec -i shop-dev-events-3 kafka-admin "$@"; }; }; }
+there() { [ -n "$(docker ps --all --filter 'name=^shop-dev-events-4$' --format '{{.State}}')" ]; }
+refuse() { echo "shop-dev-events-4 may not leave: $1" >&2; exit 1; }
+find_survivor || refuse "none of the others answers, so it may be needed. Bring them back first"
+said=$(survivor leave --node events-4 --id 4 2>&1) || refuse "$said"
+if there; then docker update --restart no shop-dev-events-4 >/dev/null && docker stop --time 60 shop-dev-events-4 >/dev/null || exit 1; fi
+deadline=$(($(date +%s) + 60))
+until find_survivor && said=$(survivor forget --node events-4 --id 4 2>&1); do
+  if [ "$(date +%s)" -ge "$deadline" ]; then echo "the others do not forget it: ${said:-none answers}" >&2; exit 1; fi
+  sleep 0.5
+done
+for other in $(docker ps --filter label=dockyard.stack=dockyard-unit --filter label=dockyard.component=events --filter label=dockyard.node --format '{{.Names}}'); do docker exec "$other" kafka-admin drop --node events-4 || exit 1; done

@@ -1,0 +1,224 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { execa } from "execa";
+import { containersOf, docker, eventsDuring } from "../support/engine";
+import { KafkaLogin, compare, loseWithOneAcknowledgement, nodesOf, produce, readTopic, sendOnce } from "../support/kafka";
+import { until } from "../support/load";
+import { TestStack, freePorts } from "../support/test-stack";
+
+const NAME = "test-kafka";
+const PROGRAM = "test/stack/programs/kafka-broker/program.cjs";
+const THINGS = { name: "things", partitions: 4 };
+
+let stack: TestStack;
+let settings: Record<string, unknown>;
+let login: KafkaLogin;
+let reader: KafkaLogin;
+
+const container = (node: string | number) => stack.container(typeof node === "number" ? `events-${node}` : node);
+const kafka = (changes: Record<string, unknown>) => ({ kafka: { ...settings, ...changes } });
+
+interface Status {
+  readonly leader: string;
+  readonly votersCurrent: Record<string, boolean>;
+  readonly brokers: string[];
+  readonly partitions: Record<string, number>;
+  readonly underReplicated: string[];
+}
+
+/** What the cluster says through the first of its nodes that answers. */
+async function status(): Promise<Status> {
+  let last: unknown;
+  for (const node of [1, 2, 3]) {
+    try {
+      return JSON.parse(await docker("exec", container(node), "kafka-admin", "status")) as Status;
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw last;
+}
+
+async function isWhole(nodes = 3): Promise<boolean> {
+  const { brokers, votersCurrent, underReplicated } = await status();
+  return brokers.length === nodes && Object.values(votersCurrent).every(Boolean) && underReplicated.length === 0;
+}
+
+beforeAll(async () => {
+  const port = await freePorts(4);
+  settings = {
+    port,
+    brokers: 1,
+    memoryMiB: 640,
+    heapMiB: 256,
+    topics: [THINGS],
+    users: [{ name: "tester" }, { name: "reader" }],
+    acls: [
+      { user: "tester", topic: "things", operations: ["read", "write"] },
+      { user: "reader", topic: "things", operations: ["read"] },
+      ...["tester", "reader"].map((user) => ({ user, group: "t-", prefixed: true, operations: ["read"] })),
+    ],
+  };
+  const network = { subnet: "10.160.0.0/24", first: "10.160.0.21", controller: "10.160.0.11" };
+  stack = await TestStack.create(NAME, { network, ...kafka({}) }, PROGRAM);
+  await stack.up();
+  const { passwords } = await stack.secretOutputs<{ passwords: Record<string, string> }>();
+  const brokers = [0, 1, 2].map((index) => `127.0.0.1:${port + index}`);
+  login = { brokers, user: "tester", password: passwords.tester ?? "" };
+  reader = { brokers, user: "reader", password: passwords.reader ?? "" };
+});
+
+afterAll(async () => {
+  await stack.remove();
+});
+
+describe("a Kafka cluster", () => {
+  it("lets in whom it knows, for what it is allowed to", async () => {
+    await sendOnce(login, "things", "hello");
+    expect((await readTopic(reader, "things")).map(({ value }) => value)).toEqual(["hello"]);
+    await expect(sendOnce(reader, "things", "x")).rejects.toThrow();
+    await expect(sendOnce({ ...login, password: "wrong" }, "things", "x")).rejects.toThrow();
+    await expect(sendOnce(login, "misspelt", "x")).rejects.toThrow();
+    expect((await readTopic(reader, "things")).map(({ value }) => value)).toEqual(["hello"]);
+  });
+
+  it("grows from one broker to three without touching the first, and gives them replicas and votes", async () => {
+    let events: string[] = [];
+    const produced = await produce(login, { topic: "things" }, async () => {
+      events = await eventsDuring(stack.label, () => stack.up(kafka({ brokers: 3 })));
+    });
+    settings = { ...settings, brokers: 3 };
+    expect(events.filter((event) => event.endsWith("events-1"))).toEqual([]);
+    expect(await status()).toMatchObject({
+      votersCurrent: { "events-1": true, "events-2": true, "events-3": true },
+      underReplicated: [],
+      partitions: { things: 4, __consumer_offsets: 16 },
+    });
+    const described = await docker("exec", container(1), "kafka-admin", "replication");
+    expect(new Set(Object.values(JSON.parse(described) as Record<string, number>))).toEqual(new Set([3]));
+    expect(compare(produced, await readTopic(login, "things"))).toMatchObject({ lost: [], disordered: [] });
+    for (const [node, { Config, HostConfig }] of Object.entries(await containersOf(stack.label))) {
+      expect.soft(Config.User, node).toBe("9092:9092");
+      expect.soft(HostConfig, node).toMatchObject({ ReadonlyRootfs: true, CapDrop: ["ALL"], PidsLimit: 512 });
+    }
+    await until("all say that they are healthy", async () =>
+      Object.values(await containersOf(stack.label)).every(({ State }) => State.Health?.Status === "healthy"),
+    );
+    expect(await stack.preview()).toEqual([]);
+  });
+
+  it("changes topics, users and rights while it runs, and refuses fewer partitions in preview", async () => {
+    const topics = [{ ...THINGS, partitions: 6, settings: { "retention.ms": 86_400_000 } }, { name: "more" }];
+    const acls = [...(settings.acls as unknown[]), { user: "tester", topic: "more", operations: ["write"] }];
+    const events = await eventsDuring(stack.label, () => stack.up(kafka({ topics, acls })));
+    expect(events).toEqual([]);
+    await sendOnce(login, "more", "x");
+    expect((await status()).partitions).toMatchObject({ things: 6, more: 3 });
+    expect(await stack.refusal(kafka({ topics: [THINGS] }))).toContain(
+      "events.topics[0].partitions: must be 6 or more: the topic has that many",
+    );
+    settings = { ...settings, topics: [topics[0]], acls };
+    await stack.up(kafka({}));
+    // A topic that is no longer declared keeps its messages.
+    expect((await status()).partitions).toMatchObject({ more: 3 });
+  });
+
+  it("is rolled broker by broker under load: nothing that was acknowledged is lost, and order is kept", async () => {
+    let events: string[] = [];
+    const produced = await produce(login, { topic: "things", keys: ["e", "f", "g", "h"] }, async () => {
+      events = await eventsDuring(stack.label, () => stack.up(kafka({ heapMiB: 264 })));
+    });
+    settings = { ...settings, heapMiB: 264 };
+    expect(events.filter((event) => event.startsWith("create"))).toEqual([1, 2, 3].map((node) => `create events-${node}`));
+    expect(produced.count).toBeGreaterThan(1_000);
+    expect(compare(produced, await readTopic(login, "things"))).toMatchObject({ lost: [], disordered: [] });
+  });
+
+  it("would lose what one broker alone has acknowledged, and refuses what all have to: the control", async () => {
+    const loose = { name: "loose", partitions: 1, minInSync: 1 };
+    const acls = [...(settings.acls as unknown[]), { user: "tester", topic: "loose", operations: ["read", "write"] }];
+    await stack.up(kafka({ topics: [...(settings.topics as unknown[]), loose], acls }));
+    const nodes = nodesOf(docker, container);
+    const pauseAndTry = async (others: number[], alone: KafkaLogin) => {
+      await nodes.pause(others);
+      // To the same broker, which leads the one partition there is.
+      await expect(sendOnce(alone, "loose", "alone")).rejects.toThrow();
+    };
+    const { lost, acknowledged } = await loseWithOneAcknowledgement(login, "loose", { ...nodes, pause: pauseAndTry });
+    expect(acknowledged).toBe(200);
+    expect(lost).toBeGreaterThan(0);
+    await until("all are back", () => isWhole().catch(() => false), 120_000);
+  });
+
+  it("refuses to roll while a broker is away, naming it", async () => {
+    await docker("stop", "--time", "20", container(3));
+    expect(await stack.refusedUp(kafka({ heapMiB: 272 }))).toContain("events-3 is not in the cluster; bring it back first");
+    await docker("start", container(3));
+    await until("it is back", () => isWhole().catch(() => false), 120_000);
+    await stack.up(kafka({}));
+  });
+
+  it("keeps every acknowledged message while each broker in turn is killed, and stands still for a while", async () => {
+    const produced = await produce(login, { topic: "things", keys: ["i", "j", "k", "l"] }, async (count) => {
+      for (const node of [1, 2, 3]) {
+        await docker("kill", container(node));
+        const before = count();
+        await until("others go on", async () => Promise.resolve(count() > before + 100), 60_000);
+        await docker("start", container(node));
+        await until("it is back", () => isWhole().catch(() => false), 120_000);
+        await docker("pause", container(node));
+        await delay(3_000);
+        await docker("unpause", container(node));
+        await until("all are there", () => isWhole().catch(() => false), 120_000);
+      }
+    });
+    expect(compare(produced, await readTopic(login, "things"))).toMatchObject({ lost: [], disordered: [] });
+  });
+
+  it("keeps a broker that holds partitions, and moves them first where that is asked for", async () => {
+    await stack.up(
+      kafka({
+        brokers: 4,
+        topics: [
+          { ...THINGS, partitions: 6 },
+          { name: "wide", partitions: 4 },
+        ],
+      }),
+    );
+    const held = await stack.refusedUp(kafka({}));
+    expect(held).toMatch(/events-4 may not leave: it holds \d+ partitions: .*; set onLeave to "move"/);
+    expect((await status()).brokers).toHaveLength(4);
+    await stack.up(kafka({ onLeave: "move", brokers: 4 }));
+    await stack.up(kafka({ onLeave: "move" }));
+    settings = { ...settings, onLeave: "move" };
+    await until("it is gone", async () => (await status()).brokers.length === 3);
+    expect(await isWhole()).toBe(true);
+    expect(await stack.preview()).toEqual([]);
+  });
+
+  it("takes a broker whose data is lost as a new one, and gives it its vote and its replicas again", async () => {
+    const before = (await readTopic(login, "things")).length;
+    await docker("rm", "--force", container(2));
+    await docker("volume", "rm", container("events-2-data"));
+    await stack.refresh();
+    await stack.up(kafka({}));
+    expect(await isWhole()).toBe(true);
+    expect(Object.keys((await status()).votersCurrent)).toEqual(["events-1", "events-2", "events-3"]);
+    expect((await readTopic(login, "things")).length).toBe(before);
+  });
+
+  it("finds all messages after it was taken down and brought up", async () => {
+    const before = (await readTopic(login, "things")).map(({ value }) => value).sort();
+    await execa("pulumi", ["destroy", "--yes", "--skip-preview", "--stack", NAME, "--non-interactive"], {
+      cwd: stack.folder,
+      env: { DOCKYARD_STOP: "1" },
+    });
+    expect(Object.keys(await containersOf(stack.label))).toEqual([]);
+    await stack.up();
+    expect(await isWhole()).toBe(true);
+    const { passwords } = await stack.secretOutputs<{ passwords: Record<string, string> }>();
+    login = { ...login, password: passwords.tester ?? "" };
+    expect((await readTopic(login, "things")).map(({ value }) => value).sort()).toEqual(before);
+    expect(await stack.preview()).toEqual([]);
+  });
+});
