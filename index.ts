@@ -5,6 +5,7 @@ import {
   EsCluster,
   HaproxyKeepalivedPair,
   Host,
+  KafkaBroker,
   MysqlReplicaSet,
   NginxUpsyncGateway,
   Placement,
@@ -107,6 +108,21 @@ if (mysql && search) {
   });
 }
 
+const events = config.without.has("kafka")
+  ? undefined
+  : new KafkaBroker("events", {
+      network,
+      ...config.kafka,
+      topics: [{ name: "access-log", partitions: 6, settings: { "retention.ms": 86_400_000 } }],
+      users: [{ name: "gateway-log" }, { name: "traffic" }],
+      acls: [
+        { user: "gateway-log", topic: "access-log", operations: ["write", "describe"] },
+        { user: "traffic", topic: "access-log", operations: ["read"] },
+        { user: "traffic", group: "traffic-", prefixed: true, operations: ["read"] },
+      ],
+      allowDataLoss: config.allowDataLoss,
+    });
+
 const gateway = new NginxUpsyncGateway("gateway", {
   network,
   consul: { servers: discovery.client.endpoints },
@@ -114,6 +130,7 @@ const gateway = new NginxUpsyncGateway("gateway", {
     goods: { path: "/goods/" },
     order: { path: "/orders/" },
     ...(queue && { statistics: { path: "/statistics" } }),
+    ...(events && { traffic: { path: "/traffic" } }),
   },
   ...config.gateway,
   allowDataLoss: config.allowDataLoss,
@@ -142,7 +159,7 @@ const shop = {
   health: { command: ["/app/probe"] },
 };
 /** What a service takes that tells of orders, or hears of them. */
-const events = queue &&
+const orderEvents = queue &&
   proxy && {
     environment: {
       AMQP_ENDPOINTS: String(proxy.endpoints.rabbitmq),
@@ -154,7 +171,10 @@ const events = queue &&
     dataPath: "/data",
     allowDataLoss: config.allowDataLoss,
   };
-const told = ({ environment = {} }: { environment?: Readonly<Record<string, string>> }) => ({ ...events?.environment, ...environment });
+const told = ({ environment = {} }: { environment?: Readonly<Record<string, string>> }) => ({
+  ...orderEvents?.environment,
+  ...environment,
+});
 /** What goods takes that are read through a cache from a replica, and written to the source. */
 const stored = mysql &&
   proxy && {
@@ -183,8 +203,27 @@ new AppService("goods", {
   environment: { ...stored?.environment, ...config.goods.environment },
   ports: { http: 8000, rpc: 9000 },
 });
-new AppService("order", { ...shop, ...events, ...config.order, environment: told(config.order), ports: { http: 8000, rpc: 9000 } });
-if (events) new AppService("statistics", { ...shop, ...events, environment: told(config.statistics), ports: { http: 8000, rpc: 9000 } });
+new AppService("order", { ...shop, ...orderEvents, ...config.order, environment: told(config.order), ports: { http: 8000, rpc: 9000 } });
+if (orderEvents)
+  new AppService("statistics", { ...shop, ...orderEvents, environment: told(config.statistics), ports: { http: 8000, rpc: 9000 } });
+
+if (events) {
+  new AppService("traffic", {
+    ...shop,
+    environment: {
+      KAFKA_BROKERS: events.endpoints.join(","),
+      KAFKA_USER: "traffic",
+      KAFKA_PASSWORD_FILE: "/run/secrets/current/kafka-password",
+      KAFKA_TOPIC: "access-log",
+      DATA_FOLDER: "/data",
+    },
+    secrets: { "kafka-password": events.password("traffic") },
+    dataPath: "/data",
+    instances: 1,
+    ports: { http: 8000, rpc: 9000 },
+    allowDataLoss: config.allowDataLoss,
+  });
+}
 
 if (!config.without.has("ops")) {
   const ops = SshNodes.describe("ops", { network, ...config.ops });
@@ -201,6 +240,7 @@ export const endpoints = {
   ...(mysql && { mysql: proxy?.endpoints.mysql?.url("mysql"), mysqlRead: proxy?.endpoints["mysql-read"]?.url("mysql") }),
   ...(cache && { redis: cache.published[0]?.url("redis") }),
   ...(search && { elasticsearch: search.http[0]?.url("http") }),
+  ...(events && { kafka: events.published.join(",") }),
   ...(proxy && { haproxyStats: proxy.stats[0] }),
   ...(cdn && { cdn: cdn.published[0]?.url("http") }),
 };
@@ -210,5 +250,6 @@ export const logins = {
   ...(queue && { rabbitmqManagement: { user: "admin", password: queue.password("admin") } }),
   ...(mysql && { mysql: { user: "goods", password: mysql.password("goods") } }),
   ...(cache && { redis: { user: "goods", password: cache.password("goods") } }),
+  ...(events && { kafka: { user: "traffic", password: events.password("traffic") } }),
   ...(proxy && { haproxyStats: proxy.statsLogin }),
 };

@@ -16,6 +16,7 @@ export async function benchStack(settings: Record<string, unknown> = {}) {
     redis: { port: port + 17, replicas: 0 },
     elasticsearch: { httpPort: port + 18, memoryMiB: 768 },
     cdn: { port: port + 21 },
+    kafka: { port: port + 21 },
     // Brokers and databases would take from the machine what is measured.
     without: withoutAllBut("ops"),
     ...settings,

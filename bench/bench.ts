@@ -10,6 +10,7 @@ import { messages } from "./messages";
 import { previewTime } from "./preview-time";
 import { promotions } from "./promotions";
 import { rolls } from "./rolls";
+import { streams } from "./streams";
 import { sync } from "./sync";
 
 /** One figure, with what it is held against in the same run. */
@@ -34,6 +35,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   filter,
   sync,
   cdn,
+  streams,
 };
 
 async function main(names: readonly string[]): Promise<number> {

@@ -23,6 +23,7 @@ export interface StackConfig {
   readonly mysql: Section<"mysql">;
   readonly redis: Section<"redis">;
   readonly elasticsearch: Section<"elasticsearch">;
+  readonly kafka: Section<"kafka">;
   readonly ops: Section<"ops">;
   readonly cdn: Section<"cdn">;
   /** Systems that the stack does without, with all that needs them. */
@@ -47,6 +48,7 @@ const SETTINGS = {
   mysql: { replicas: 2, port: 3306, memoryMiB: 640 },
   redis: { replicas: 2, port: 6379, memoryMiB: 256 },
   elasticsearch: { nodes: 3, httpPort: 9200, memoryMiB: 768 },
+  kafka: { brokers: 3, controllers: 0, port: 9092, memoryMiB: 640 },
   ops: { nodes: 3 },
   cdn: { accelerators: 1, port: 3128, cacheMiB: 256, memoryMiB: 128 },
 };
@@ -55,7 +57,7 @@ type SectionName = keyof typeof SETTINGS;
 type Section<K extends SectionName> = Readonly<Partial<(typeof SETTINGS)[K]>>;
 
 /** Systems that nothing in the stack needs but what is left out with them. */
-const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "cdn"] as const;
+const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "kafka", "cdn"] as const;
 export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 
 const DEFAULT_SUBNET = "10.89.0.0/24";
@@ -72,6 +74,7 @@ const FIRST_HOSTS = {
   goods: 41,
   order: 81,
   statistics: 121,
+  traffic: 131,
   ops: 151,
   indexing: 165,
   mysql: 171,
@@ -79,6 +82,8 @@ const FIRST_HOSTS = {
   cache: 191,
   "cache-sentinel": 197,
   cdn: 231,
+  events: 201,
+  "events-controller": 207,
 };
 
 /** Last parts of the addresses that move, behind the nodes that move them. */
@@ -113,6 +118,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     mysql: section("mysql"),
     redis: section("redis"),
     elasticsearch: section("elasticsearch"),
+    kafka: section("kafka"),
     ops: section("ops"),
     cdn: section("cdn"),
     without: readWithout(settings.without ?? [], faults),

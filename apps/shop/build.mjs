@@ -21,6 +21,9 @@ await build({
   // Less to read at every start; the names stay for stack traces.
   minify: true,
   keepNames: true,
+  // Packages that are modules ask for their own address, which a script has under another name.
+  banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+  define: { "import.meta.url": "importMetaUrl" },
   logLevel: "warning",
 });
 

@@ -75,7 +75,7 @@ describe("an instance's settings", () => {
 
   it("are refused all at once, each with what is allowed", () => {
     expect(faultsOf({})).toEqual([
-      "SERVICE must be one of goods, order, statistics, but is not set",
+      "SERVICE must be one of goods, order, statistics, traffic, but is not set",
       "INSTANCE must be a name of letters, digits, '.', '_' and '-', such as goods-1, but is not set",
       "BIND_ADDRESS must be an IPv4 address, but is not set",
       "HTTP_PORT must be a whole number from 1 to 65535, but is not set",
@@ -85,7 +85,7 @@ describe("an instance's settings", () => {
   });
 
   it.each([
-    ["SERVICE", "toString", "must be one of goods, order, statistics"],
+    ["SERVICE", "toString", "must be one of goods, order, statistics, traffic"],
     ["INSTANCE", "goods 1", "must be a name of letters, digits, '.', '_' and '-', such as goods-1"],
     ["BIND_ADDRESS", "localhost", "must be an IPv4 address"],
     ["HTTP_PORT", "65536", "must be a whole number from 1 to 65535"],

@@ -9,6 +9,7 @@ import type { ServicePart } from "./part";
 import { RpcServer } from "./rpc/server";
 import type { Settings } from "./settings";
 import { startStatistics } from "./statistics/statistics-part";
+import { startTraffic } from "./traffic/traffic-part";
 
 /** Time from the removal of the keys until those who follow them are sure to have read it. */
 const NOTICE_MS = 500;
@@ -73,5 +74,8 @@ function startPart(settings: Settings, consul: ConsulClient, log: Log): ServiceP
     case "statistics":
       if (settings.events === undefined) throw new TypeError("statistics are of events, and no broker is set");
       return startStatistics(settings.instance, settings.events, log);
+    case "traffic":
+      if (settings.stream === undefined) throw new TypeError("traffic is of a stream, and none is set");
+      return startTraffic(settings.instance, settings.stream, log);
   }
 }

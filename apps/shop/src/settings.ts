@@ -4,7 +4,7 @@ import type { DatabaseSettings } from "./database/database";
 import type { BrokerSettings } from "./queue/broker-link";
 
 /** The services that this program can be. */
-export const SERVICES = ["goods", "order", "statistics"] as const;
+export const SERVICES = ["goods", "order", "statistics", "traffic"] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
 /** Where one instance listens: what it binds is what others reach it at. */
@@ -30,6 +30,15 @@ export interface EventSettings {
   readonly dataFolder: string;
 }
 
+/** A topic of Kafka's that is read, and where what is read of it is counted. */
+export interface StreamSettings {
+  readonly brokers: readonly string[];
+  readonly user: string;
+  readonly passwordFile: string;
+  readonly topic: string;
+  readonly dataFolder: string;
+}
+
 export interface Settings {
   readonly service: ServiceName;
   /** Name of this instance, the same in logs, answers and Consul: `goods-1`. */
@@ -47,6 +56,8 @@ export interface Settings {
   readonly database?: DatabaseSettings;
   /** Absent where there is no cache before the database. */
   readonly cache?: RedisSettings;
+  /** Absent where no stream is read. */
+  readonly stream?: StreamSettings;
   /** Nodes of the search engine in the order in which they are tried; empty where there is none. */
   readonly searchUrls: readonly string[];
 }
@@ -87,6 +98,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const events = readEvents(read, env, service === "statistics");
   const database = readDatabase(read, env);
   const cache = readCache(read, env);
+  const stream = readStream(read, env, service === "traffic");
   const searchUrls = read.urls("SEARCH_URLS", "search nodes", "http://10.0.0.1:9200", false);
 
   if (httpPort === rpcPort && httpPort !== 0) read.fault("RPC_PORT", "must differ from HTTP_PORT");
@@ -104,6 +116,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     events,
     database,
     cache,
+    stream,
     searchUrls,
   };
 }
@@ -150,6 +163,19 @@ function readCache(read: EnvironmentReader, env: NodeJS.ProcessEnv): RedisSettin
     primaryName: read.text("CACHE_NAME", /^[\w.-]+$/, "what the Sentinels call the primary, such as cache", "cache"),
     user: read.text("CACHE_USER", /^[\w.-]+$/, "a user of the cache, such as goods"),
     passwordFile: read.text("CACHE_PASSWORD_FILE", ABSOLUTE_PATH, PASSWORD_FILE),
+  };
+}
+
+function readStream(read: EnvironmentReader, env: NodeJS.ProcessEnv, required: boolean): StreamSettings | undefined {
+  if (!required && !env.KAFKA_BROKERS) return undefined;
+  return {
+    brokers: read
+      .text("KAFKA_BROKERS", /^[\w.-]+:\d+(,[\w.-]+:\d+)*$/, "comma-separated addresses of brokers, such as 10.0.0.1:9092,10.0.0.2:9092")
+      .split(","),
+    user: read.text("KAFKA_USER", /^[\w.-]+$/, "a user of the brokers, such as traffic"),
+    passwordFile: read.text("KAFKA_PASSWORD_FILE", ABSOLUTE_PATH, PASSWORD_FILE),
+    topic: read.text("KAFKA_TOPIC", /^[\w.-]+$/, "a topic, such as access-log"),
+    dataFolder: read.text("DATA_FOLDER", ABSOLUTE_PATH, "the absolute path of a folder that outlives the instance"),
   };
 }
 

@@ -1,0 +1,106 @@
+import { readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import type { MessagesStream } from "@platformatic/kafka";
+import type { Log } from "../log";
+import type { StreamSettings } from "../settings";
+import type { CountedMessage, Counts } from "./counts";
+
+/** Pause before a reader begins anew whose connection, group or database has failed. */
+const RETRY_MS = 1_000;
+/** Messages that are counted in one transaction, and how long the first of them waits for the others. */
+const BATCH = 500;
+const BATCH_MS = 200;
+
+type Stream = MessagesStream<string, string, string, string>;
+
+/** Reads a topic as one of a consumer group, and counts each message by a field of it before it is committed. */
+export class GroupReader {
+  private closing = false;
+  private stream: Stream | undefined;
+  private reading: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly group: string,
+    private readonly field: string,
+    private readonly counts: Counts,
+    private readonly settings: StreamSettings,
+    private readonly log: Log,
+  ) {}
+
+  start(): void {
+    this.reading = this.readOn();
+  }
+
+  async close(): Promise<void> {
+    this.closing = true;
+    await this.stream?.close();
+    await this.reading;
+  }
+
+  private async readOn(): Promise<void> {
+    while (!this.closing) {
+      try {
+        await this.readUntilFailure();
+      } catch (error) {
+        if (this.closing) return;
+        this.log.warn({ err: error, group: this.group }, "the stream is not read, and begun anew");
+        await delay(RETRY_MS);
+      }
+    }
+  }
+
+  private async readUntilFailure(): Promise<void> {
+    const { brokers, user, passwordFile, topic } = this.settings;
+    // Loaded by whoever reads a stream: the other services do without it.
+    const { Consumer, stringDeserializers } = await import("@platformatic/kafka");
+    const consumer = new Consumer({
+      clientId: this.group,
+      groupId: this.group,
+      bootstrapBrokers: [...brokers],
+      // Read at each beginning: the password may have changed.
+      sasl: { mechanism: "SCRAM-SHA-512", username: user, password: (await readFile(passwordFile, "utf8")).trim() },
+      deserializers: stringDeserializers,
+      autocommit: false,
+      maxWaitTime: 500,
+    });
+    try {
+      this.stream = await consumer.consume({ topics: [topic], mode: "committed", fallbackMode: "earliest" });
+      if (this.closing) await this.stream.close();
+      await this.countAll(this.stream);
+    } finally {
+      this.stream = undefined;
+      // A connection that is lost cannot say good-bye; the group finds out by itself.
+      await new Promise<void>((closed) => consumer.close(true, () => closed()));
+    }
+  }
+
+  private async countAll(stream: Stream): Promise<void> {
+    let arrived: (CountedMessage & { commit: () => unknown })[] = [];
+    let due = 0;
+    const settle = async () => {
+      const batch = arrived;
+      arrived = [];
+      this.counts.count(this.group, batch);
+      // The last of each partition stands for those before it.
+      const last = new Map(batch.map((message) => [message.partition, message]));
+      for (const message of last.values()) await message.commit();
+    };
+    for await (const message of stream) {
+      if (arrived.length === 0) due = Date.now() + BATCH_MS;
+      const { partition, offset, value } = message;
+      arrived.push({ partition, offset, key: keyOf(value, this.field), commit: () => message.commit() });
+      if (arrived.length >= BATCH || Date.now() >= due || stream.readableLength === 0) await settle();
+    }
+    if (arrived.length > 0) await settle();
+  }
+}
+
+/** What a line of the access log counts for; one that is none counts as such. */
+export function keyOf(value: string, field: string): string {
+  try {
+    const found = (JSON.parse(value) as Record<string, unknown>)[field];
+    return typeof found === "string" || typeof found === "number" ? String(found) : "unknown";
+  } catch {
+    return "unreadable";
+  }
+}

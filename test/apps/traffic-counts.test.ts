@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openCounts } from "../../apps/shop/src/traffic/counts";
+import { keyOf } from "../../apps/shop/src/traffic/group-reader";
+
+let folder: string;
+const file = () => join(folder, "traffic.db");
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "dockyard-traffic-"));
+});
+
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const message = (offset: number, key = "goods", partition = 0) => ({ partition, offset: BigInt(offset), key });
+
+describe("the counts of traffic", () => {
+  it("count each message once, however often it comes, also over a restart", () => {
+    const counts = openCounts(file());
+    counts.count("a", [message(0), message(1, "order"), message(0, "goods", 1)]);
+    counts.count("a", [message(1, "order"), message(2)]);
+    counts.close();
+    const again = openCounts(file());
+    again.count("a", [message(2), message(3)]);
+    expect(again.totals("a")).toEqual({ goods: 4, order: 1 });
+    again.close();
+  });
+
+  it("are each group's own", () => {
+    const counts = openCounts(file());
+    counts.count("a", [message(0)]);
+    counts.count("b", [message(0, "200"), message(1, "404")]);
+    expect([counts.totals("a"), counts.totals("b"), counts.totals("c")]).toEqual([{ goods: 1 }, { "200": 1, "404": 1 }, {}]);
+    counts.close();
+  });
+});
+
+describe("a line of the access log", () => {
+  it.each([
+    ['{"service":"goods","status":200}', "service", "goods"],
+    ['{"service":"goods","status":200}', "status", "200"],
+    ['{"status":200}', "service", "unknown"],
+    ["half a li", "service", "unreadable"],
+  ])("%s counts by %s for %s", (line, field, key) => {
+    expect(keyOf(line, field)).toBe(key);
+  });
+});
