@@ -3,7 +3,7 @@ import { TestStack, freePorts } from "../test/stack/support/test-stack";
 
 /** A stack of the bench's own, with the addresses that the measurements need. */
 export async function benchStack(settings: Record<string, unknown> = {}) {
-  const port = await freePorts(24);
+  const port = await freePorts(32);
   const stack = await TestStack.create("bench", {
     network: { subnet: "10.198.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
@@ -16,7 +16,7 @@ export async function benchStack(settings: Record<string, unknown> = {}) {
     redis: { port: port + 17, replicas: 0 },
     elasticsearch: { httpPort: port + 18, memoryMiB: 768 },
     cdn: { port: port + 21 },
-    kafka: { port: port + 21 },
+    kafka: { port: port + 22 },
     // Brokers and databases would take from the machine what is measured.
     without: withoutAllBut("ops"),
     ...settings,

@@ -81,9 +81,9 @@ const FIRST_HOSTS = {
   search: 181,
   cache: 191,
   "cache-sentinel": 197,
-  cdn: 231,
   events: 201,
   "events-controller": 207,
+  cdn: 231,
 };
 
 /** Last parts of the addresses that move, behind the nodes that move them. */

@@ -15,20 +15,11 @@ import { shellCommand } from "./shell";
  *
  * @param founder Node that may begin a cluster. @default the first one
  */
-export function createFounding(
-  name: string,
-  placement: Placement,
-  opts: pulumi.CustomResourceOptions,
-  founder = `${name}-1`,
-): Command {
+export function createFounding(name: string, placement: Placement, opts: pulumi.CustomResourceOptions, founder = `${name}-1`): Command {
   return new Command(`${name}-founding`, { create: renderFoundingCommand(name, placement, founder) }, opts);
 }
 
-export function renderFoundingCommand(
-  component: string,
-  { dockers }: Pick<Placement, "dockers">,
-  founder = `${component}-1`,
-): string {
+export function renderFoundingCommand(component: string, { dockers }: Pick<Placement, "dockers">, founder = `${component}-1`): string {
   const labels = [`dockyard.stack=${stackId()}`, `dockyard.component=${component}`].flatMap((label) => ["--filter", `label=${label}`]);
   return [
     "set -u",
