@@ -1,4 +1,4 @@
-import { HOST, Shape, checkShape, listOf, maybe, number, shape, text } from "../core/argument-shape";
+import { HOST, Shape, checkShape, listOf, maybe, number, shape, text, texts } from "../core/argument-shape";
 import { isIPv4 } from "node:net";
 import { Checks } from "../core/errors";
 import type { Host } from "../core/host";
@@ -20,6 +20,9 @@ export interface SshClient {
 
   /** `uid:gid` that the container runs as. */
   readonly user: string;
+
+  /** Names of the nodes that it may log in to, and knows; a node may log in to itself in any case. @default all */
+  readonly logsInTo?: readonly string[];
 }
 
 /** One container that the others log in to, and that logs in to them. */
@@ -45,7 +48,7 @@ export interface SshKeyMeshArgs {
   clients?: readonly SshClient[];
 }
 
-const CLIENT: Shape<SshClient> = { name: text, host: HOST, address: text, image: text, user: text };
+const CLIENT: Shape<SshClient> = { name: text, host: HOST, address: text, image: text, user: text, logsInTo: maybe(texts) };
 
 const ARGUMENTS = shape<SshKeyMeshArgs>({
   nodes: listOf(shape<SshNode>({ ...CLIENT, port: maybe(number), login: text, forcedCommand: maybe(text) })),
@@ -53,10 +56,11 @@ const ARGUMENTS = shape<SshKeyMeshArgs>({
 });
 
 type Optional = "forcedCommand";
+export type NormalSshClient = Required<SshClient>;
 export type NormalSshNode = Required<Omit<SshNode, Optional>> & Pick<SshNode, Optional>;
 export interface NormalSshKeyMeshArgs {
   readonly nodes: readonly NormalSshNode[];
-  readonly clients: readonly SshClient[];
+  readonly clients: readonly NormalSshClient[];
 }
 
 /** An unprivileged process cannot listen below 1024 everywhere. */
@@ -72,8 +76,13 @@ const LOGIN_PATTERN = /^[a-z_][a-z0-9_-]{0,31}$/;
  */
 export function normalizeSshKeyMeshArgs(name: string, args: SshKeyMeshArgs): NormalSshKeyMeshArgs {
   checkShape(name, args, ARGUMENTS);
-  const { clients = [] } = args;
-  const nodes = args.nodes.map(({ port = DEFAULT_SSH_PORT, ...given }): NormalSshNode => ({ ...given, port }));
+  const all = args.nodes.map(({ name: node }) => node);
+  const clients = (args.clients ?? []).map(({ logsInTo = all, ...given }): NormalSshClient => ({ ...given, logsInTo }));
+  const nodes = args.nodes.map(({ port = DEFAULT_SSH_PORT, logsInTo = all, ...given }): NormalSshNode => ({
+    ...given,
+    port,
+    logsInTo: [...new Set([...logsInTo, given.name])],
+  }));
 
   const checks = new Checks(name)
     .that(NAME_PATTERN.test(name), "name", name, "must be lower-case letters, digits and inner hyphens")
@@ -84,6 +93,12 @@ export function normalizeSshKeyMeshArgs(name: string, args: SshKeyMeshArgs): Nor
     checkNode(checks, `nodes[${index}]`, node, nodes.slice(0, index));
   });
   clients.forEach((client, index) => checkClient(checks, `clients[${index}]`, client, taken));
+  for (const [list, members] of Object.entries({ nodes, clients })) {
+    members.forEach(({ logsInTo }, index) => {
+      const strange = logsInTo.filter((node) => !all.includes(node));
+      checks.that(strange.length === 0, `${list}[${index}].logsInTo`, strange, `must name nodes of the mesh: ${all.join(", ")}`);
+    });
+  }
   checks.done();
 
   return { nodes, clients };

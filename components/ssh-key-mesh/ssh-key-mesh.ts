@@ -3,7 +3,7 @@ import { ConfigError } from "../core/errors";
 import { ConfigFile, LiveConfigArgs, createLiveConfig } from "../core/live-config";
 import { generatedKey } from "../core/secret";
 import type { PreparedMount } from "../core/service-container";
-import { NormalSshNode, SshClient, SshKeyMeshArgs, normalizeSshKeyMeshArgs } from "./args";
+import { NormalSshClient, NormalSshNode, SshKeyMeshArgs, normalizeSshKeyMeshArgs } from "./args";
 import { clientCheck, nodeCheck, sshProbe, sshdCommand, sshdReload } from "./mesh-command";
 import {
   HostIdentity,
@@ -62,7 +62,7 @@ export class SshKeyMesh extends pulumi.ComponentResource {
 
     const nodes = mesh.nodes.map((node) => createNodeKeys(node, { parent: this }));
     const clients = mesh.clients.map((client) => createClientKeys(client, { parent: this }));
-    const known = mergePublicKeys(nodes, clients);
+    const known = { nodes, all: [...nodes, ...clients] };
     this.members = byName(nodes, (node) => createMember(name, node, known, { parent: this }));
     this.clients = byName(clients, (client) => createClientMember(name, client, known, { parent: this }));
 
@@ -102,7 +102,7 @@ interface KeyPair {
 }
 
 interface KeyedClient {
-  readonly node: SshClient;
+  readonly node: NormalSshClient;
   readonly loginKey: KeyPair;
 }
 
@@ -112,14 +112,13 @@ interface KeyedNode {
   readonly hostKey: KeyPair;
 }
 
-/** What everyone gets. */
+/** The public halves of all, of which everyone gets those of the nodes that it logs in to, and a node those of who logs in there. */
 interface PublicKeys {
-  readonly nodes: readonly NormalSshNode[];
-  readonly logins: pulumi.Output<LoginIdentity[]>;
-  readonly hosts: pulumi.Output<HostIdentity[]>;
+  readonly nodes: readonly KeyedNode[];
+  readonly all: readonly KeyedClient[];
 }
 
-function createClientKeys(node: SshClient, opts: pulumi.CustomResourceOptions): KeyedClient {
+function createClientKeys(node: NormalSshClient, opts: pulumi.CustomResourceOptions): KeyedClient {
   return { node, loginKey: createKeyPair(`${node.name}-login-key`, node.name, opts) };
 }
 
@@ -135,14 +134,21 @@ function createKeyPair(name: string, owner: string, opts: pulumi.CustomResourceO
   };
 }
 
-function mergePublicKeys(nodes: readonly KeyedNode[], clients: readonly KeyedClient[]): PublicKeys {
-  const logins = [...nodes, ...clients].map(({ node: { name, address }, loginKey }) =>
-    loginKey.publicHalf.apply((key): LoginIdentity => ({ name, address, loginKey: key })),
+function loginsAt({ all }: PublicKeys, node: string): pulumi.Output<LoginIdentity[]> {
+  const welcome = all.filter((each) => each.node.logsInTo.includes(node));
+  return pulumi.all(
+    welcome.map(({ node: { name, address }, loginKey }) =>
+      loginKey.publicHalf.apply((key): LoginIdentity => ({ name, address, loginKey: key })),
+    ),
   );
-  const hosts = nodes.map(({ node: { name, address, port }, hostKey }) =>
-    hostKey.publicHalf.apply((key): HostIdentity => ({ name, address, port, hostKey: key })),
+}
+
+function hostsOf(nodes: readonly KeyedNode[]): pulumi.Output<HostIdentity[]> {
+  return pulumi.all(
+    nodes.map(({ node: { name, address, port }, hostKey }) =>
+      hostKey.publicHalf.apply((key): HostIdentity => ({ name, address, port, hostKey: key })),
+    ),
   );
-  return { nodes: nodes.map(({ node }) => node), logins: pulumi.all(logins), hosts: pulumi.all(hosts) };
 }
 
 function createMember(mesh: string, keyed: KeyedNode, known: PublicKeys, opts: pulumi.CustomResourceOptions): SshMember {
@@ -150,7 +156,11 @@ function createMember(mesh: string, keyed: KeyedNode, known: PublicKeys, opts: p
   const files = [
     ...clientFiles(keyed, known),
     { path: MESH_FILES.hostKey, content: hostKey.privateHalf, mode: "0600" },
-    { path: MESH_FILES.authorizedKeys, content: known.logins.apply((all) => renderAuthorizedKeys(all, node.forcedCommand)), mode: "0600" },
+    {
+      path: MESH_FILES.authorizedKeys,
+      content: loginsAt(known, node.name).apply((all) => renderAuthorizedKeys(all, node.forcedCommand)),
+      mode: "0600",
+    },
     { path: MESH_FILES.serverConfig, content: hostKey.publicHalf.apply((key) => renderSshdConfig(node, key)) },
   ];
   return {
@@ -166,17 +176,24 @@ function createClientMember(mesh: string, keyed: KeyedClient, known: PublicKeys,
   return installFiles(mesh, keyed.node, { files: clientFiles(keyed, known), check: clientCheck }, opts);
 }
 
-function clientFiles({ node, loginKey }: KeyedClient, { nodes, hosts }: PublicKeys): ConfigFile[] {
+function clientFiles({ node, loginKey }: KeyedClient, known: PublicKeys): ConfigFile[] {
+  const reached = known.nodes.filter((each) => node.logsInTo.includes(each.node.name));
   return [
     { path: MESH_FILES.loginKey, content: loginKey.privateHalf, mode: "0600" },
-    { path: MESH_FILES.knownHosts, content: hosts.apply(renderKnownHosts) },
-    { path: MESH_FILES.clientConfig, content: renderSshConfig(nodes, node.name) },
+    { path: MESH_FILES.knownHosts, content: hostsOf(reached).apply(renderKnownHosts) },
+    {
+      path: MESH_FILES.clientConfig,
+      content: renderSshConfig(
+        reached.map((each) => each.node),
+        node.name,
+      ),
+    },
   ];
 }
 
 function installFiles(
   mesh: string,
-  { name, host, image, user }: SshClient,
+  { name, host, image, user }: NormalSshClient,
   config: Omit<LiveConfigArgs, "mountPath">,
   opts: pulumi.CustomResourceOptions,
 ): PreparedMount {
@@ -190,6 +207,9 @@ function runOptions(user: string): string {
   return `rw,noexec,nosuid,nodev,size=64k,mode=0700,uid=${uid},gid=${gid}`;
 }
 
-function byName<K extends { readonly node: SshClient }, T>(keyed: readonly K[], create: (keyed: K) => T): Readonly<Record<string, T>> {
+function byName<K extends { readonly node: NormalSshClient }, T>(
+  keyed: readonly K[],
+  create: (keyed: K) => T,
+): Readonly<Record<string, T>> {
   return Object.fromEntries(keyed.map((each) => [each.node.name, create(each)]));
 }

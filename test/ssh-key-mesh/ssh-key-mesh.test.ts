@@ -14,7 +14,22 @@ const client = { name: "builder", host, address: "10.89.0.172", image: "builder:
 
 describe("a key mesh's arguments", () => {
   it("are servers on port 2222", () => {
-    expect(normalizeSshKeyMeshArgs("mesh", { nodes: [node] })).toEqual({ nodes: [{ ...node, port: 2222 }], clients: [] });
+    expect(normalizeSshKeyMeshArgs("mesh", { nodes: [node] })).toEqual({
+      nodes: [{ ...node, port: 2222, logsInTo: ["git"] }],
+      clients: [],
+    });
+  });
+
+  it("let everyone log in everywhere, or where they say", () => {
+    const [ops, other] = [
+      { ...node, name: "ops", port: 1, logsInTo: [] },
+      { ...client, name: "other", logsInTo: ["git"] },
+    ];
+    const { nodes, clients } = normalizeSshKeyMeshArgs("mesh", { nodes: [node, ops], clients: [client, other] });
+    expect([...nodes, ...clients].map(({ logsInTo }) => logsInTo)).toEqual([["git", "ops"], ["ops"], ["git", "ops"], ["git"]]);
+    expect(() => normalizeSshKeyMeshArgs("mesh", { nodes: [node], clients: [{ ...client, logsInTo: ["builder", "git"] }] })).toThrow(
+      'mesh.clients[0].logsInTo: must name nodes of the mesh: git, got ["builder"]',
+    );
   });
 
   it("are one node at least", () => {
@@ -141,5 +156,25 @@ describe("a key mesh", () => {
       for (const login of owner === "builder" ? [] : Object.keys(scripts)) expect(script).toContain(publicKey(`${login}-login-key`));
     }
     expect(scripts.builder).not.toContain("sshd_config");
+  });
+
+  it("hands nothing of a node to who may not log in there", async () => {
+    const [first, second] = [
+      { ...node, name: "first" },
+      { ...node, name: "second", address: "10.89.0.174", logsInTo: [] },
+    ];
+    new SshKeyMesh("split", { nodes: [first, second], clients: [{ ...client, name: "narrow", logsInTo: ["second"] }] });
+    await settled(registered);
+    const script = (owner: string) => {
+      const found = registered.find(({ name, type }) => name === `${owner}-ssh` && type === "command:local:Command");
+      return (found?.inputs as { stdin: { value: string } }).stdin.value;
+    };
+    const publicKey = (name: string) => sshPublicKey(seedOf(name));
+    expect(script("narrow")).toContain(publicKey("second-host-key"));
+    expect(script("narrow")).not.toContain(publicKey("first-host-key"));
+    expect(script("first")).not.toContain(publicKey("narrow-login-key"));
+    expect(script("first")).not.toContain(publicKey("second-login-key"));
+    expect(script("second")).toContain(publicKey("narrow-login-key"));
+    expect(script("second")).toContain(publicKey("first-login-key"));
   });
 });
