@@ -19,7 +19,7 @@ export interface ImageDefinition {
   readonly sources: readonly [string, ...string[]];
 
   /** Files that are made, not kept in the tree, and copied beside the Dockerfile. */
-  readonly artifacts: readonly ("consul" | "elasticsearch" | "kafka" | "shop.js" | OwnProgram)[];
+  readonly artifacts: readonly ("buildbot_www.whl" | "consul" | "elasticsearch" | "kafka" | "shop.js" | OwnProgram)[];
 }
 
 /** Release of Debian that every image starts from. */
@@ -31,8 +31,10 @@ export const CATALOGUE_PREFIX = "dockyard/";
 /** Every image that Dockyard builds. */
 export const IMAGES = {
   "binlog-sync": { version: "0.1.0", sources: ["images/binlog-sync"], artifacts: ["binlog-sync"] },
+  buildbot: { version: "4.2.1", sources: ["images/buildbot", "toolchain/buildbot-www"], artifacts: ["buildbot_www.whl"] },
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
   elasticsearch: { version: "7.17.28", sources: ["images/elasticsearch", "toolchain/elasticsearch"], artifacts: ["elasticsearch"] },
+  "git-server": { version: "2.47.3", sources: ["images/git-server"], artifacts: [] },
   "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
   kafka: { version: "4.1.0", sources: ["images/kafka", "toolchain/kafka"], artifacts: ["kafka", "kafka-admin"] },
   mysql: { version: "9.7.4", sources: ["images/mysql"], artifacts: ["mysql-keeper"] },

@@ -63,6 +63,9 @@ export interface ServiceContainerArgs {
   /** Why the software must be root inside its container, where it still has no capability but those named. @default it must not */
   rootReason?: string;
 
+  /** Why the software must write into its own image, where it cannot be given folders in memory. @default its root is read-only */
+  writableRootReason?: string;
+
   /** Environment; never a secret, since `docker inspect` shows it. @default none */
   environment?: Readonly<Record<string, string>>;
 
@@ -211,7 +214,7 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
       .sort((a, b) => a.internal - b.internal || a.external - b.external),
     volumes: mounts.map(({ volume, path, readOnly = false }) => ({ volumeName: volume, containerPath: path, readOnly })),
     tmpfs: { ...tmpfs },
-    readOnly: true,
+    readOnly: args.writableRootReason === undefined,
     capabilities: { drops: ["ALL"], adds: Object.keys(capabilities).sort() },
     securityOpts: ["no-new-privileges:true"],
     memory: args.memoryMiB,

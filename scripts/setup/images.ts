@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { unzipSync } from "fflate";
 import { digestOf } from "../../components/core/digest";
 import { DEBIAN_RELEASE, IMAGES, ImageDefinition, ImageName, OWN_PROGRAMS, OwnProgram, imageReference } from "../../components/core/images";
+import { ensureBuildbotPage } from "./buildbot-www";
 import { download } from "./download";
 import { aptInstall } from "./engine";
 import { goBuild } from "./go-build";
@@ -80,6 +81,7 @@ export async function buildImage(name: ImageName, base: string, report: Report):
 }
 
 const ARTIFACTS: Record<Artifact, (folder: string, report: Report) => Promise<void>> = {
+  "buildbot_www.whl": async (folder, report) => copyFile(await ensureBuildbotPage(report), join(folder, "buildbot_www.whl")),
   consul: async (folder, report) => copyFile(await ensureConsul(report), join(folder, "consul")),
   elasticsearch: async (folder, report) =>
     cp(await ensureReleased("elasticsearch", report), join(folder, "elasticsearch"), { recursive: true }),
