@@ -1,8 +1,10 @@
 import {
   AppService,
   BinlogSync,
+  CiServer,
   ConsulCluster,
   EsCluster,
+  GitServer,
   HaproxyKeepalivedPair,
   Host,
   KafkaBroker,
@@ -225,10 +227,36 @@ if (events) {
   });
 }
 
-if (!config.without.has("ops")) {
-  const ops = SshNodes.describe("ops", { network, ...config.ops });
-  const mesh = new SshKeyMesh("mesh", { nodes: ops });
-  new SshNodes("ops", { network, members: ops.map(({ name }) => mesh.member(name)), allowDataLoss: config.allowDataLoss });
+const ops = config.without.has("ops") ? [] : SshNodes.describe("ops", { network, ...config.ops });
+/** Who pushes does so from one of the nodes to log in to. */
+const git = config.without.has("ci") || ops.length === 0 ? undefined : GitServer.describe("ci-git", { network });
+const cloning = git ? CiServer.describe("ci", { network, logsInTo: [git.name] }) : [];
+const mesh = ops.length === 0 ? undefined : new SshKeyMesh("mesh", { nodes: [...ops, ...(git ? [git] : [])], clients: cloning });
+if (mesh) new SshNodes("ops", { network, members: ops.map(({ name }) => mesh.member(name)), allowDataLoss: config.allowDataLoss });
+
+/** Builds what is pushed to the sample repository: whatever its Makefile calls a test. */
+const ci =
+  mesh && git
+    ? new CiServer("ci", {
+        network,
+        port: config.ci.port,
+        memoryMiB: config.ci.memoryMiB,
+        repositories: [{ name: "sample", url: GitServer.urlOf(git, "sample"), pollSeconds: config.ci.pollSeconds }],
+        jobs: [{ name: "sample-test", repository: "sample", steps: [{ name: "test", command: ["make", "test"] }] }],
+        users: [{ name: "admin", role: "admin" }, { name: "developer" }],
+        mounts: (node) => [mesh.client(node)],
+        allowDataLoss: config.allowDataLoss,
+      })
+    : undefined;
+if (mesh && git && ci) {
+  new GitServer("ci-git", {
+    network,
+    member: mesh.member(git.name),
+    repositories: [{ name: "sample" }],
+    readers: cloning,
+    listeners: ci.listeners,
+    allowDataLoss: config.allowDataLoss,
+  });
 }
 
 /** Where the stack is reached, by name; other stacks and tools read it. */
@@ -241,6 +269,7 @@ export const endpoints = {
   ...(cache && { redis: cache.published[0]?.url("redis") }),
   ...(search && { elasticsearch: search.http[0]?.url("http") }),
   ...(events && { kafka: events.published.join(",") }),
+  ...(ci && { ci: ci.published.url("http") }),
   ...(proxy && { haproxyStats: proxy.stats[0] }),
   ...(cdn && { cdn: cdn.published[0]?.url("http") }),
 };
@@ -251,5 +280,6 @@ export const logins = {
   ...(mysql && { mysql: { user: "goods", password: mysql.password("goods") } }),
   ...(cache && { redis: { user: "goods", password: cache.password("goods") } }),
   ...(events && { kafka: { user: "traffic", password: events.password("traffic") } }),
+  ...(ci && { ci: { user: "admin", password: ci.password("admin") } }),
   ...(proxy && { haproxyStats: proxy.statsLogin }),
 };

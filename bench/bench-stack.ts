@@ -17,6 +17,7 @@ export async function benchStack(settings: Record<string, unknown> = {}) {
     elasticsearch: { httpPort: port + 18, memoryMiB: 768 },
     cdn: { port: port + 21 },
     kafka: { port: port + 22 },
+    ci: { port: port + 25 },
     // Brokers and databases would take from the machine what is measured.
     without: withoutAllBut("ops"),
     ...settings,

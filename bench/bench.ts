@@ -3,6 +3,7 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { cdn } from "./cdn";
 import { changeLatency } from "./change-latency";
+import { ci } from "./ci";
 import { failover } from "./failover";
 import { filter } from "./filter";
 import { gatewayThroughput } from "./gateway-throughput";
@@ -36,6 +37,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   sync,
   cdn,
   streams,
+  ci,
 };
 
 async function main(names: readonly string[]): Promise<number> {

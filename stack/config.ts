@@ -26,6 +26,7 @@ export interface StackConfig {
   readonly kafka: Section<"kafka">;
   readonly ops: Section<"ops">;
   readonly cdn: Section<"cdn">;
+  readonly ci: Section<"ci">;
   /** Systems that the stack does without, with all that needs them. */
   readonly without: ReadonlySet<OptionalSystem>;
   /** Data volumes that may be deleted with all that is in them. */
@@ -51,13 +52,14 @@ const SETTINGS = {
   kafka: { brokers: 3, controllers: 0, port: 9092, memoryMiB: 640 },
   ops: { nodes: 3 },
   cdn: { accelerators: 1, port: 3128, cacheMiB: 256, memoryMiB: 128 },
+  ci: { port: 8010, pollSeconds: 60, memoryMiB: 256 },
 };
 
 type SectionName = keyof typeof SETTINGS;
 type Section<K extends SectionName> = Readonly<Partial<(typeof SETTINGS)[K]>>;
 
 /** Systems that nothing in the stack needs but what is left out with them. */
-const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "kafka", "cdn"] as const;
+const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "kafka", "cdn", "ci"] as const;
 export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 
 const DEFAULT_SUBNET = "10.89.0.0/24";
@@ -83,6 +85,9 @@ const FIRST_HOSTS = {
   "cache-sentinel": 197,
   events: 201,
   "events-controller": 207,
+  ci: 221,
+  "ci-worker": 222,
+  "ci-git": 226,
   cdn: 231,
 };
 
@@ -121,6 +126,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     kafka: section("kafka"),
     ops: section("ops"),
     cdn: section("cdn"),
+    ci: section("ci"),
     without: readWithout(settings.without ?? [], faults),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
   };
