@@ -218,8 +218,8 @@ function clusterNode(
       tmpfs: kafkaTmpfs(user),
       ports: published ? [{ internal: HOST_PORT, external: published.port }] : [],
       health: { command: kafkaProbe(), intervalSeconds: 15, timeoutSeconds: 6, startPeriodSeconds: 120 },
-      // It hands its partitions' leadership over and writes its logs.
-      stopGraceSeconds: 60,
+      // It hands its partitions' leadership over within seconds. Where the controllers are gone, as when all stop, it would wait for them in vain.
+      stopGraceSeconds: 20,
     },
     whole: kafkaWholeCondition(member, name, placement.dockers),
     spare: kafkaSpareCondition(member, name, placement.dockers),

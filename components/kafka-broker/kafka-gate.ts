@@ -91,7 +91,7 @@ export function kafkaLeaveCommand({ node, survivors, component, dockers, move }:
     `refuse() { echo "${node.container} may not leave: $1" >&2; exit 1; }`,
     'find_survivor || refuse "none of the others answers, so it may be needed. Bring them back first"',
     `said=$(survivor leave ${about}${move ? " --move" : ""} 2>&1) || refuse "$said"`,
-    `if there; then ${docker} update --restart no ${node.container} >/dev/null && ${docker} stop --time 60 ${node.container} >/dev/null || exit 1; fi`,
+    `if there; then ${docker} update --restart no ${node.container} >/dev/null && ${docker} stop --time 20 ${node.container} >/dev/null || exit 1; fi`,
     // The one that was asked may have been told by the one that left.
     "deadline=$(($(date +%s) + 60))",
     `until find_survivor && said=$(survivor forget ${about} 2>&1); do`,

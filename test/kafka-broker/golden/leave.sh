@@ -5,7 +5,7 @@ there() { [ -n "$(docker ps --all --filter 'name=^shop-dev-events-4$' --format '
 refuse() { echo "shop-dev-events-4 may not leave: $1" >&2; exit 1; }
 find_survivor || refuse "none of the others answers, so it may be needed. Bring them back first"
 said=$(survivor leave --node events-4 --id 4 2>&1) || refuse "$said"
-if there; then docker update --restart no shop-dev-events-4 >/dev/null && docker stop --time 60 shop-dev-events-4 >/dev/null || exit 1; fi
+if there; then docker update --restart no shop-dev-events-4 >/dev/null && docker stop --time 20 shop-dev-events-4 >/dev/null || exit 1; fi
 deadline=$(($(date +%s) + 60))
 until find_survivor && said=$(survivor forget --node events-4 --id 4 2>&1); do
   if [ "$(date +%s)" -ge "$deadline" ]; then echo "the others do not forget it: ${said:-none answers}" >&2; exit 1; fi

@@ -1,5 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Consumer, Producer, stringDeserializers, stringSerializers } from "@platformatic/kafka";
+import { Consumer, Producer, connectionsConnectsChannel, stringDeserializers, stringSerializers } from "@platformatic/kafka";
+
+// The client tells twice of a connection that is cut while it logs in, and listens once.
+connectionsConnectsChannel.start.subscribe((context) => {
+  (context as { connection: NodeJS.EventEmitter }).connection.on("error", () => undefined);
+});
 
 /** How a user reaches the brokers from this host. */
 export interface KafkaLogin {

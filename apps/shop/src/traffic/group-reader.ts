@@ -52,7 +52,9 @@ export class GroupReader {
   private async readUntilFailure(): Promise<void> {
     const { brokers, user, passwordFile, topic } = this.settings;
     // Loaded by whoever reads a stream: the other services do without it.
-    const { Consumer, stringDeserializers } = await import("@platformatic/kafka");
+    const { Consumer, connectionsConnectsChannel, stringDeserializers } = await import("@platformatic/kafka");
+    connectionsConnectsChannel.start.unsubscribe(hearTwice);
+    connectionsConnectsChannel.start.subscribe(hearTwice);
     const consumer = new Consumer({
       clientId: this.group,
       groupId: this.group,
@@ -93,6 +95,11 @@ export class GroupReader {
     }
     if (arrived.length > 0) await settle();
   }
+}
+
+/** The client tells twice of a connection that is cut while it logs in, and listens once; the second time would end the process. */
+function hearTwice(context: unknown): void {
+  (context as { connection: NodeJS.EventEmitter }).connection.on("error", () => undefined);
 }
 
 /** What a line of the access log counts for; one that is none counts as such. */
