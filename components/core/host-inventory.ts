@@ -22,6 +22,10 @@ export interface HostInventory {
   readonly ports: readonly HeldPort[];
   /** Size of the disk that the engine's volumes are on, in MiB; undefined where it cannot be asked for. */
   readonly diskMiB?: number;
+  /** Folder in which the engine keeps its containers and their logs. @default "/var/lib/docker" */
+  readonly dataRoot?: string;
+  /** References of the images that are there. @default none */
+  readonly images?: readonly string[];
 
   /** What a command prints in a container. @default nothing: no container runs */
   readonly said?: (container: string, command: readonly string[]) => string | undefined;
@@ -42,7 +46,7 @@ export function askContainer(docker: readonly string[], container: string, comma
 }
 
 /**
- * Asks an engine for its networks and published ports, and this machine for its listening sockets and the engine's disk.
+ * Asks an engine for its networks, published ports, images and folder, and this machine for its listening sockets and the engine's disk.
  *
  * @param docker Argument array that reaches the engine: `["docker"]`, `["docker", "-H", "ssh://…"]`.
  * @param local Whether the engine's ports are this machine's, where processes outside of containers hold some too.
@@ -61,9 +65,10 @@ export function readInventory(docker: readonly string[], local: boolean): HostIn
     // Where iproute2 is missing the engine itself still refuses a taken port, only later and with fewer words.
     local ? "ss -Hltnp 2>/dev/null || true" : "true",
     // An engine in a machine of its own has a folder that this one does not know.
-    local ? `df -Pm "$(${shellCommand([...docker, "info", "--format", "{{.DockerRootDir}}"])})" 2>/dev/null || true` : "true",
+    `root=$(${shellCommand([...docker, "info", "--format", "{{.DockerRootDir}}"])}) && echo "$root" && { ${local ? 'df -Pm "$root" 2>/dev/null' : "true"} || true; }`,
+    shellCommand([...docker, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}"]),
   ]);
-  const [networks = "[]", containers = "", sockets = "", disk = ""] = answers;
+  const [networks = "[]", containers = "", sockets = "", disk = "", images = ""] = answers;
   const published = parsePublishedPorts(containers);
   const byDocker = new Set(published.map(({ port }) => port));
   return {
@@ -73,7 +78,9 @@ export function readInventory(docker: readonly string[], local: boolean): HostIn
       stack: Labels?.["dockyard.stack"] ?? "",
     })),
     ports: [...published, ...parseListeners(sockets).filter(({ port }) => !byDocker.has(port))],
+    dataRoot: disk.split("\n", 1)[0] ?? "",
     ...parseDisk(disk),
+    images: images.split("\n").filter(Boolean),
   };
 }
 

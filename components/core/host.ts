@@ -77,6 +77,18 @@ export class Host {
     }
   }
 
+  /** Folder in which the engine keeps its containers and their logs. */
+  get dataRoot(): string {
+    const { dataRoot = "/var/lib/docker" } = this.inventory;
+    return dataRoot;
+  }
+
+  /** Whether an image is on the engine, so that nobody has to pull it. */
+  hasImage(reference: string): boolean {
+    const { images = [] } = this.inventory;
+    return images.includes(reference);
+  }
+
   /**
    * What a command prints in a container that runs; undefined where it does not, or the command fails. It holds the program up, so it is for
    * checks that nothing else can tell before anything is touched.

@@ -4,6 +4,7 @@ import { digestOf } from "./digest";
 /** Programs of Dockyard's own in Go that run in its images, with the folder of their module, from the project's root. */
 export const OWN_PROGRAMS = {
   "binlog-sync": "images/binlog-sync/program",
+  "filebeat-keeper": "images/filebeat/keeper",
   "kafka-admin": "images/kafka/admin",
   "mysql-keeper": "images/mysql/keeper",
 } as const satisfies Record<string, string>;
@@ -19,7 +20,7 @@ export interface ImageDefinition {
   readonly sources: readonly [string, ...string[]];
 
   /** Files that are made, not kept in the tree, and copied beside the Dockerfile. */
-  readonly artifacts: readonly ("buildbot_www.whl" | "consul" | "elasticsearch" | "kafka" | "shop.js" | OwnProgram)[];
+  readonly artifacts: readonly ("buildbot_www.whl" | "consul" | "elasticsearch" | "filebeat" | "kafka" | "shop.js" | OwnProgram)[];
 }
 
 /** Release of Debian that every image starts from. */
@@ -34,6 +35,7 @@ export const IMAGES = {
   buildbot: { version: "4.2.1", sources: ["images/buildbot", "toolchain/buildbot-www"], artifacts: ["buildbot_www.whl"] },
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },
   elasticsearch: { version: "7.17.28", sources: ["images/elasticsearch", "toolchain/elasticsearch"], artifacts: ["elasticsearch"] },
+  filebeat: { version: "7.17.28", sources: ["images/filebeat", "toolchain/filebeat"], artifacts: ["filebeat", "filebeat-keeper"] },
   "git-server": { version: "2.47.3", sources: ["images/git-server"], artifacts: [] },
   "haproxy-keepalived": { version: "3.0.11", sources: ["images/haproxy-keepalived"], artifacts: [] },
   kafka: { version: "4.1.0", sources: ["images/kafka", "toolchain/kafka"], artifacts: ["kafka", "kafka-admin"] },

@@ -30,6 +30,16 @@ export interface Mount {
   readonly readOnly?: boolean;
 }
 
+/** A folder of the host inside the container, which can only read it. */
+export interface HostMount {
+  /** Folder on the host. */
+  readonly hostPath: string;
+  readonly path: string;
+
+  /** Why the software must see what belongs to the host. */
+  readonly reason: string;
+}
+
 /** A volume that something else fills. */
 export interface PreparedMount {
   readonly mount: Mount;
@@ -75,6 +85,9 @@ export interface ServiceContainerArgs {
   /** @default none */
   mounts?: readonly Mount[];
 
+  /** Folders of the host that the software reads. @default none */
+  hostMounts?: readonly HostMount[];
+
   /** Folders in memory that the software may write, with their mount options. @default /tmp */
   tmpfs?: Readonly<Record<string, string>>;
 
@@ -86,6 +99,9 @@ export interface ServiceContainerArgs {
 
   /** CPUs that it may use. @default 1 */
   cpus?: number;
+
+  /** What the engine keeps of the container's log, in MiB: as much as a reader that was away finds. @default 30 */
+  logMiB?: number;
 
   /** @default none */
   ports?: readonly PublishedPort[];
@@ -103,6 +119,9 @@ export interface ServiceContainerArgs {
 
 /** What is writable where nothing else is said. */
 export const DEFAULT_TMPFS = { "/tmp": "rw,noexec,nosuid,nodev,size=64m" } as const;
+
+/** What the engine keeps of a log, in MiB, and in how many files at least. */
+const [LOG_MIB, LOG_FILES] = [30, 3];
 
 /** What a transform may change: nothing by which the container would be another one, less hardened or not of the component. */
 const TRANSFORMABLE = [
@@ -157,7 +176,19 @@ export function createServiceContainer(name: string, args: ServiceContainerArgs,
 
 function validateContainer(
   name: string,
-  { host, network, component, user, rootReason, memoryMiB, health, cpus = 1, ports = [] }: ServiceContainerArgs,
+  {
+    host,
+    network,
+    component,
+    user,
+    rootReason,
+    memoryMiB,
+    health,
+    cpus = 1,
+    logMiB = LOG_MIB,
+    ports = [],
+    hostMounts = [],
+  }: ServiceContainerArgs,
 ): void {
   const reached = network.placement.hosts;
   const checks = new Checks(name)
@@ -174,7 +205,13 @@ function validateContainer(
       rootReason === undefined ? "must be uid:gid in numbers, neither of them root's 0" : `must be 0:0, since ${rootReason}`,
     )
     .that(cpus > 0, "cpus", cpus, "must be more than 0")
-    .that(Number.isInteger(memoryMiB), "memoryMiB", memoryMiB, "must be a whole number of MiB");
+    .that(Number.isInteger(memoryMiB), "memoryMiB", memoryMiB, "must be a whole number of MiB")
+    .that(Number.isInteger(logMiB) && logMiB >= LOG_FILES, "logMiB", logMiB, `must be a whole number of MiB, ${LOG_FILES} or more`);
+  for (const { hostPath, reason } of hostMounts) {
+    checks
+      .that(/^(\/[^/:]+)+$/.test(hostPath), "hostMounts", hostPath, "must be the absolute path of a folder, and not the host's root")
+      .that(reason !== "", "hostMounts", hostPath, "must say in reason why the software needs to see it");
+  }
   checkHealth(checks, health);
   for (const { external, address } of ports) {
     const claim = { node: name, component, ...(address !== undefined && { address }) };
@@ -193,7 +230,7 @@ function validateContainer(
 }
 
 function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
-  const { environment = {}, mounts = [], tmpfs = DEFAULT_TMPFS, capabilities = {}, ports = [] } = args;
+  const { environment = {}, mounts = [], hostMounts = [], tmpfs = DEFAULT_TMPFS, capabilities = {}, ports = [] } = args;
   const stopGrace = args.stopGraceSeconds ?? 30;
   return {
     name: engineName(name),
@@ -212,7 +249,10 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     ports: ports
       .map(({ internal, external, address = "127.0.0.1" }) => ({ internal, external, ip: address, protocol: "tcp" }))
       .sort((a, b) => a.internal - b.internal || a.external - b.external),
-    volumes: mounts.map(({ volume, path, readOnly = false }) => ({ volumeName: volume, containerPath: path, readOnly })),
+    volumes: [
+      ...mounts.map(({ volume, path, readOnly = false }) => ({ volumeName: volume, containerPath: path, readOnly })),
+      ...hostMounts.map(({ hostPath, path }) => ({ hostPath, containerPath: path, readOnly: true })),
+    ],
     tmpfs: { ...tmpfs },
     readOnly: args.writableRootReason === undefined,
     capabilities: { drops: ["ALL"], adds: Object.keys(capabilities).sort() },
@@ -223,7 +263,7 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     // The provider reads it back with a decimal point, and a difference in writing alone would replace the container.
     cpus: decimal(args.cpus ?? 1),
     logDriver: "json-file",
-    logOpts: { "max-size": "10m", "max-file": "3" },
+    logOpts: renderLogOpts(args.logMiB ?? LOG_MIB),
     restart: "unless-stopped",
     init: false,
     healthcheck: renderHealthCheck(args.health),
@@ -233,6 +273,12 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     destroyGraceSeconds: stopGrace,
     mustRun: true,
   };
+}
+
+/** Files of 64 MiB at most: of a log that is full the oldest file goes as a whole. */
+function renderLogOpts(logMiB: number): Record<string, string> {
+  const files = Math.max(LOG_FILES, Math.ceil(logMiB / 64));
+  return { "max-size": `${Math.floor(logMiB / files)}m`, "max-file": String(files) };
 }
 
 function decimal(value: number): string {

@@ -31,6 +31,9 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   /** CPUs that the gateway may use. @default 2 */
   cpus?: number;
 
+  /** What the engine keeps of the access log, in MiB: as much as a reader that was away finds. @default 30 */
+  logMiB?: number;
+
   /** Data volumes that may be deleted, by their name on the engine. @default none */
   allowDataLoss?: readonly string[];
 
@@ -48,6 +51,7 @@ const ARGUMENTS = shape<NginxUpsyncGatewayArgs>({
   publishedAdminPort: maybe(number),
   memoryMiB: maybe(number),
   cpus: maybe(number),
+  logMiB: maybe(number),
   allowDataLoss: maybe(texts),
   transform: maybe(callback),
 });
@@ -75,6 +79,7 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
     publishedAdminPort = settings.adminPort,
     memoryMiB = 256,
     cpus = 2,
+    logMiB = 30,
     allowDataLoss = [],
     transform,
   } = args;
@@ -85,5 +90,18 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
     .that(publishedPort !== publishedAdminPort, "publishedAdminPort", publishedAdminPort, "must differ from publishedPort")
     .done();
 
-  return { ...settings, network, placement, image, user, publishedPort, publishedAdminPort, memoryMiB, cpus, allowDataLoss, transform };
+  return {
+    ...settings,
+    network,
+    placement,
+    image,
+    user,
+    publishedPort,
+    publishedAdminPort,
+    memoryMiB,
+    cpus,
+    logMiB,
+    allowDataLoss,
+    transform,
+  };
 }

@@ -60,6 +60,7 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
       user,
       memoryMiB,
       cpus,
+      logMiB,
       port,
       adminPort,
       publishedPort,
@@ -92,6 +93,7 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
               user,
               memoryMiB,
               cpus,
+              logMiB,
               transform,
               command: gatewayCommand(),
               ports: [

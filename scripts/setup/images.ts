@@ -7,6 +7,7 @@ import { DEBIAN_RELEASE, IMAGES, ImageDefinition, ImageName, OWN_PROGRAMS, OwnPr
 import { ensureBuildbotPage } from "./buildbot-www";
 import { download } from "./download";
 import { aptInstall } from "./engine";
+import { ensureFilebeat } from "./filebeat";
 import { goBuild } from "./go-build";
 import { ensureReleased } from "./released";
 import { CACHE, PROJECT_ROOT } from "./paths";
@@ -85,8 +86,10 @@ const ARTIFACTS: Record<Artifact, (folder: string, report: Report) => Promise<vo
   consul: async (folder, report) => copyFile(await ensureConsul(report), join(folder, "consul")),
   elasticsearch: async (folder, report) =>
     cp(await ensureReleased("elasticsearch", report), join(folder, "elasticsearch"), { recursive: true }),
+  filebeat: async (folder, report) => copyFile(await ensureFilebeat(report), join(folder, "filebeat")),
   kafka: async (folder, report) => cp(await ensureReleased("kafka", report), join(folder, "kafka"), { recursive: true }),
   "binlog-sync": async (folder, report) => copyOwnProgram("binlog-sync", folder, report),
+  "filebeat-keeper": async (folder, report) => copyOwnProgram("filebeat-keeper", folder, report),
   "kafka-admin": async (folder, report) => copyOwnProgram("kafka-admin", folder, report),
   "mysql-keeper": async (folder, report) => copyOwnProgram("mysql-keeper", folder, report),
   "shop.js": async (folder) => void (await run([process.execPath, join(PROJECT_ROOT, "apps", "shop", "build.mjs"), folder])),

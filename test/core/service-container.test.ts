@@ -61,6 +61,25 @@ describe("a service container", () => {
     );
   });
 
+  it("reads a folder of the host where it says why, and keeps as much of a log as it is told", async () => {
+    const hostMounts = [{ hostPath: "/var/lib/docker/containers", path: "/logs", reason: "they are there" }];
+    createServiceContainer("thing-10", { ...args, hostMounts, logMiB: 512 }, {});
+    await settled(registered);
+    const { inputs } = registered.find(({ name }) => name === "thing-10") ?? { inputs: {} };
+    expect(inputs).toMatchObject({
+      volumes: [{ hostPath: "/var/lib/docker/containers", containerPath: "/logs", readOnly: true }],
+      logOpts: { "max-size": "64m", "max-file": "8" },
+    });
+    const refusal = (hostPath: string, reason = "why", logMiB = 30) => {
+      const mounts = [{ hostPath, path: "/x", reason }];
+      return () => createServiceContainer("thing-11", { ...args, hostMounts: mounts, logMiB }, {});
+    };
+    expect(refusal("/")).toThrow(/thing-11\.hostMounts: must be the absolute path of a folder, and not the host's root, got "\/"/);
+    expect(refusal("var/lib")).toThrow(/thing-11\.hostMounts: must be the absolute path/);
+    expect(refusal("/var/lib", "")).toThrow(/thing-11\.hostMounts: must say in reason why/);
+    expect(refusal("/var/lib", "why", 1)).toThrow(/thing-11\.logMiB: must be a whole number of MiB, 3 or more/);
+  });
+
   it("refuses a host that its network does not reach", () => {
     const far = new Host({ name: "far", inventory: { networks: [], ports: [] } });
     expect(() => createServiceContainer("thing-7", { ...args, host: far }, {})).toThrow(
