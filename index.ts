@@ -1,13 +1,17 @@
+import * as pulumi from "@pulumi/pulumi";
 import {
   AppService,
   BinlogSync,
   CiServer,
   ConsulCluster,
+  ElkPipeline,
   EsCluster,
   GitServer,
   HaproxyKeepalivedPair,
   Host,
   KafkaBroker,
+  KIBANA_IMAGE,
+  LOGSTASH_IMAGE,
   MysqlReplicaSet,
   NginxUpsyncGateway,
   Placement,
@@ -125,6 +129,20 @@ const events = config.without.has("kafka")
       allowDataLoss: config.allowDataLoss,
     });
 
+/** Where logs go, if they go anywhere. */
+const logged = config.without.has("logs") ? undefined : search;
+const {
+  gatewayMiB = 512,
+  kibanaPort = 5601,
+  processor = local.hasImage(LOGSTASH_IMAGE) ? "logstash" : "filebeat",
+  ...logSettings
+} = config.logs;
+if (logged) {
+  void pulumi.log.info(
+    `logs: ${processor} takes requests apart; ${LOGSTASH_IMAGE} is ${local.hasImage(LOGSTASH_IMAGE) ? "" : "not "}on the engine`,
+  );
+}
+
 const gateway = new NginxUpsyncGateway("gateway", {
   network,
   consul: { servers: discovery.client.endpoints },
@@ -135,6 +153,8 @@ const gateway = new NginxUpsyncGateway("gateway", {
     ...(events && { traffic: { path: "/traffic" } }),
   },
   ...config.gateway,
+  // Ten minutes of a thousand requests a second wait there while Elasticsearch is away.
+  ...(logged && { logMiB: gatewayMiB }),
   allowDataLoss: config.allowDataLoss,
 });
 
@@ -150,6 +170,38 @@ const cdn = config.without.has("cdn")
       ...config.cdn,
       allowDataLoss: config.allowDataLoss,
     });
+
+const logs =
+  logged &&
+  new ElkPipeline("logs", {
+    network,
+    inputs: [
+      { type: "container", components: ["gateway"], accessLog: true },
+      { type: "container", exceptComponents: ["gateway"] },
+    ],
+    output: { type: "elasticsearch", endpoints: logged.endpoints },
+    indices: { replicas: logged.endpoints.length > 1 ? 1 : 0 },
+    ...logSettings,
+    processor,
+    ...(local.hasImage(KIBANA_IMAGE) && { kibana: { publishedPort: kibanaPort } }),
+    allowDataLoss: config.allowDataLoss,
+  });
+
+/** The gateway's requests as a stream, for whoever reads it. */
+if (events) {
+  new ElkPipeline("access-log", {
+    network,
+    inputs: [{ type: "container", components: ["gateway"], stream: "stdout", accessLog: true }],
+    output: {
+      type: "kafka",
+      endpoints: events.endpoints,
+      topic: "access-log",
+      user: "gateway-log",
+      password: events.password("gateway-log"),
+    },
+    allowDataLoss: config.allowDataLoss,
+  });
+}
 
 const shop = {
   network,
@@ -270,6 +322,7 @@ export const endpoints = {
   ...(search && { elasticsearch: search.http[0]?.url("http") }),
   ...(events && { kafka: events.published.join(",") }),
   ...(ci && { ci: ci.published.url("http") }),
+  ...(logs?.kibana && { kibana: logs.kibana.url("http") }),
   ...(proxy && { haproxyStats: proxy.stats[0] }),
   ...(cdn && { cdn: cdn.published[0]?.url("http") }),
 };

@@ -7,6 +7,7 @@ import { ci } from "./ci";
 import { failover } from "./failover";
 import { filter } from "./filter";
 import { gatewayThroughput } from "./gateway-throughput";
+import { logs } from "./logs";
 import { messages } from "./messages";
 import { previewTime } from "./preview-time";
 import { promotions } from "./promotions";
@@ -38,6 +39,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   cdn,
   streams,
   ci,
+  logs,
 };
 
 async function main(names: readonly string[]): Promise<number> {

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import type { LogProcessor } from "../components";
 import { Subnet } from "../components/core/address";
 import { Fault, reportFaults } from "../components/core/errors";
 import { stackId } from "../components/core/naming";
@@ -24,6 +25,7 @@ export interface StackConfig {
   readonly redis: Section<"redis">;
   readonly elasticsearch: Section<"elasticsearch">;
   readonly kafka: Section<"kafka">;
+  readonly logs: Section<"logs">;
   readonly ops: Section<"ops">;
   readonly cdn: Section<"cdn">;
   readonly ci: Section<"ci">;
@@ -50,6 +52,7 @@ const SETTINGS = {
   redis: { replicas: 2, port: 6379, memoryMiB: 256 },
   elasticsearch: { nodes: 3, httpPort: 9200, memoryMiB: 768 },
   kafka: { brokers: 3, controllers: 0, port: 9092, memoryMiB: 640 },
+  logs: { processor: "filebeat" as LogProcessor, retentionDays: 30, gatewayMiB: 512, memoryMiB: 256, kibanaPort: 5601 },
   ops: { nodes: 3 },
   cdn: { accelerators: 1, port: 3128, cacheMiB: 256, memoryMiB: 128 },
   ci: { port: 8010, pollSeconds: 60, memoryMiB: 256 },
@@ -59,7 +62,7 @@ type SectionName = keyof typeof SETTINGS;
 type Section<K extends SectionName> = Readonly<Partial<(typeof SETTINGS)[K]>>;
 
 /** Systems that nothing in the stack needs but what is left out with them. */
-const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "kafka", "cdn", "ci"] as const;
+const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "kafka", "cdn", "ci", "logs"] as const;
 export type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 
 const DEFAULT_SUBNET = "10.89.0.0/24";
@@ -85,9 +88,13 @@ const FIRST_HOSTS = {
   "cache-sentinel": 197,
   events: 201,
   "events-controller": 207,
+  logs: 211,
+  "logs-logstash": 215,
+  "logs-kibana": 218,
   ci: 221,
   "ci-worker": 222,
   "ci-git": 226,
+  "access-log": 228,
   cdn: 231,
 };
 
@@ -124,6 +131,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     redis: section("redis"),
     elasticsearch: section("elasticsearch"),
     kafka: section("kafka"),
+    logs: section("logs"),
     ops: section("ops"),
     cdn: section("cdn"),
     ci: section("ci"),

@@ -37,11 +37,12 @@ describe("the counts of traffic", () => {
   });
 });
 
-describe("a line of the access log", () => {
+describe("an event of the access log", () => {
   it.each([
-    ['{"service":"goods","status":200}', "service", "goods"],
-    ['{"service":"goods","status":200}', "status", "200"],
-    ['{"status":200}', "service", "unknown"],
+    ['{"nginx":{"service":"goods","status":200}}', "service", "goods"],
+    ['{"nginx":{"service":"goods","status":200}}', "status", "200"],
+    ['{"nginx":{"service":"","status":200}}', "service", "unknown"],
+    ['{"message":"started"}', "status", "unknown"],
     ["half a li", "service", "unreadable"],
   ])("%s counts by %s for %s", (line, field, key) => {
     expect(keyOf(line, field)).toBe(key);

@@ -1,5 +1,5 @@
 /** The systems of the dev stack that `dockyard:without` can leave out. */
-const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "kafka", "cdn", "ci"] as const;
+const OPTIONAL_SYSTEMS = ["rabbitmq", "ops", "mysql", "redis", "elasticsearch", "kafka", "cdn", "ci", "logs"] as const;
 type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 
 /** `dockyard:without` of a stack that has these systems of the optional ones and no other: a test brings up what it is about. */

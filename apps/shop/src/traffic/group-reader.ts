@@ -102,11 +102,12 @@ function hearTwice(context: unknown): void {
   (context as { connection: NodeJS.EventEmitter }).connection.on("error", () => undefined);
 }
 
-/** What a line of the access log counts for; one that is none counts as such. */
-export function keyOf(value: string, field: string): string {
+/** What an event of the access log counts for, by a field of its request; one that is none counts as such. */
+export function keyOf(event: string, field: string): string {
   try {
-    const found = (JSON.parse(value) as Record<string, unknown>)[field];
-    return typeof found === "string" || typeof found === "number" ? String(found) : "unknown";
+    const { nginx } = JSON.parse(event) as { nginx?: Record<string, unknown> };
+    const found = nginx?.[field];
+    return (typeof found === "string" && found !== "") || typeof found === "number" ? String(found) : "unknown";
   } catch {
     return "unreadable";
   }
