@@ -74,15 +74,10 @@ describe("a CI server", () => {
 
   // How soon is measured by the bench, where nothing else runs; by looking alone it would be an hour.
   it("starts a build by the hook", async () => {
-    const times: number[] = [];
     for (let round = 0; round < 3; round++) {
-      const { revision, began, ms } = await push("@true");
-      await buildbot.buildOf("sample-test", revision, () => true);
-      times.push(performance.now() - began - ms);
-      await buildbot.buildOf("sample-test", revision);
+      const { revision } = await push("@true");
+      expect((await buildbot.buildOf("sample-test", revision)).results).toBe(SUCCESS);
     }
-    console.log(`pushed to build: ${times.map((ms) => Math.round(ms)).join(", ")} ms`);
-    expect(times).toHaveLength(3);
   });
 
   it("lets each user do what it may, and nobody else anything", async () => {
