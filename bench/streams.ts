@@ -49,21 +49,17 @@ async function kills(): Promise<Figure[]> {
       user: "bench",
       password: passwords.bench ?? "",
     };
-    const produced = await produce(
-      login,
-      { topic: "messages", keys: KEYS, batch: 10, pauseMs: 30, each: MESSAGES / KEYS.length },
-      async (count) => {
-        for (const node of [1, 2, 3]) {
-          const from = count();
-          await until("messages go through", async () => Promise.resolve(count() >= Math.min(from + 10_000, MESSAGES - 1)), 300_000);
-          await docker("kill", container(node));
-          const before = count();
-          await until("the others go on", async () => Promise.resolve(count() > before + 200), 120_000);
-          await docker("start", container(node));
-          await until("it is back", () => whole().catch(() => false), 180_000);
-        }
-      },
-    );
+    const produced = await produce(login, { topic: "messages", keys: KEYS, batch: 10, pauseMs: 30 }, async (count) => {
+      for (const node of [1, 2, 3]) {
+        const from = count();
+        await until("messages go through", async () => Promise.resolve(count() >= from + 10_000), 300_000);
+        await docker("kill", container(node));
+        const before = count();
+        await until("the others go on", async () => Promise.resolve(count() > before + 200), 120_000);
+        await docker("start", container(node));
+        await until("it is back", () => whole().catch(() => false), 180_000);
+      }
+    });
     const { lost, disordered, twice } = compare(produced, await readTopic(login, "messages"));
     const control = await loseWithOneAcknowledgement(login, "loose", nodesOf(docker, container));
     return [
@@ -72,7 +68,7 @@ async function kills(): Promise<Figure[]> {
         measured: `${lost.length} lost, ${disordered.length} of ${KEYS.length} keys out of order, ${twice} twice`,
         beside: `${control.lost} of ${control.acknowledged} lost that one broker alone had acknowledged`,
         bound: "none lost, in order; the control loses",
-        holds: lost.length === 0 && disordered.length === 0 && produced.count === MESSAGES && control.lost > 0,
+        holds: lost.length === 0 && disordered.length === 0 && produced.count >= MESSAGES && control.lost > 0,
         runs: "1",
       },
     ];
@@ -173,7 +169,16 @@ async function startByHand(label: string, network: string): Promise<string> {
     "-ec",
     script,
   );
-  await until("it answers", async () => (await docker("logs", `${label}-by-hand`)).includes("Kafka Server started"), 60_000);
+  const answers = ["exec", `${label}-by-hand`, "bash", "-c", ": </dev/tcp/127.0.0.1/9092"];
+  await until(
+    "it answers",
+    async () =>
+      docker(...answers).then(
+        () => true,
+        () => false,
+      ),
+    60_000,
+  );
   return `${address}:9092`;
 }
 

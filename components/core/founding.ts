@@ -4,6 +4,14 @@ import { engineName, stackId } from "./naming";
 import { Placement } from "./host";
 import { shellCommand } from "./shell";
 
+export interface FoundingOptions {
+  /** Node that may begin a cluster. @default the first one */
+  readonly founder?: string;
+
+  /** Whether the time is told behind `found`, in seconds since 1970, for nodes that begin nothing much later. @default false */
+  readonly stamped?: boolean;
+}
+
 /**
  * Finds out whether a cluster may begin: `found` where no node of it but the founder has a data volume on any host, else `join`.
  *
@@ -13,13 +21,21 @@ import { shellCommand } from "./shell";
  *
  * It runs when the component is made, and not again: what it prints is for the founder alone.
  *
- * @param founder Node that may begin a cluster. @default the first one
  */
-export function createFounding(name: string, placement: Placement, opts: pulumi.CustomResourceOptions, founder = `${name}-1`): Command {
-  return new Command(`${name}-founding`, { create: renderFoundingCommand(name, placement, founder) }, opts);
+export function createFounding(
+  name: string,
+  placement: Placement,
+  opts: pulumi.CustomResourceOptions,
+  options: FoundingOptions = {},
+): Command {
+  return new Command(`${name}-founding`, { create: renderFoundingCommand(name, placement, options) }, opts);
 }
 
-export function renderFoundingCommand(component: string, { dockers }: Pick<Placement, "dockers">, founder = `${component}-1`): string {
+export function renderFoundingCommand(
+  component: string,
+  { dockers }: Pick<Placement, "dockers">,
+  { founder = `${component}-1`, stamped = false }: FoundingOptions = {},
+): string {
   const labels = [`dockyard.stack=${stackId()}`, `dockyard.component=${component}`].flatMap((label) => ["--filter", `label=${label}`]);
   return [
     "set -u",
@@ -27,6 +43,6 @@ export function renderFoundingCommand(component: string, { dockers }: Pick<Place
       (docker, index) => `volumes${index}=$(${shellCommand([...docker, "volume", "ls", ...labels, "--format", "{{.Name}}"])}) || exit 1`,
     ),
     `others=$(printf '%s\\n' ${dockers.map((_, index) => `"$volumes${index}"`).join(" ")} | grep -E '^${engineName(component)}-([a-z-]+-)?[0-9]+-data$' | grep -vxF ${engineName(`${founder}-data`)})`,
-    'if [ -z "$others" ]; then echo found; else echo join; fi',
+    `if [ -z "$others" ]; then echo ${stamped ? '"found $(date +%s)"' : "found"}; else echo join; fi`,
   ].join("\n");
 }

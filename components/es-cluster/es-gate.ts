@@ -43,7 +43,8 @@ function clusterFunctions(component: string, dockers: Dockers, prefix: string): 
       `for running in $(${shellCommand([...docker, "ps", ...nodeFilters(component)])}); do ${shellCommand(docker)} exec "$running" "$@" || return 1; done`,
   );
   return [
-    `made() { { ${list.join(" && ")}; } | sed 's/^${prefix}//'; };`,
+    // An engine that does not answer is no engine without containers.
+    `made() { listed=$(${list.join(" && ")}) || return 1; echo "$listed" | sed 's/^${prefix}//'; };`,
     `each() { ${names.join("; ")}; };`,
     `settled() { case $health in *'"initializing_shards":0'*) ;; *) return 1 ;; esac; case $health in *'"relocating_shards":0'*) ;; *) return 1 ;; esac; case $health in *'"delayed_unassigned_shards":0'*) ;; *) return 1 ;; esac; };`,
   ];

@@ -19,7 +19,7 @@ import { NAME_PATTERN } from "../core/naming";
 import type { ContainerTransform } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
 import { ACLS, KafkaAcl, KafkaUser, NormalKafkaAcl, USERS, checkAccess, normalizeAcls } from "./access-args";
-import { KafkaTopic, LivePartitions, NormalKafkaTopic, TOPIC, checkTopics, normalizeTopics } from "./topic-args";
+import { KafkaTopic, LiveCluster, NormalKafkaTopic, TOPIC, checkTopics, normalizeTopics } from "./topic-args";
 
 export interface KafkaBrokerArgs {
   /** Network that the nodes join; their addresses come from it, and those of controllers that are nodes of their own from `<name>-controller`. */
@@ -31,7 +31,10 @@ export interface KafkaBrokerArgs {
   /** Brokers: 1, or 3 to 9. @default 3 */
   brokers?: number;
 
-  /** Controllers that are nodes of their own: 1, 3 or 5; 0 makes the first brokers, three or the only one, controllers as well. @default 0 */
+  /**
+   * Controllers that are nodes of their own: 1, 3 or 5; 0 makes the first brokers, three or the only one, controllers as well. A cluster that runs
+   * stays one kind or the other. @default 0
+   */
   controllers?: number;
 
   /** Topics; one that is no longer named stays, with its messages. @default none */
@@ -100,13 +103,13 @@ const LEAST_HEAP_MIB = 192;
 /**
  * Fills in the defaults and refuses what cannot work.
  *
- * @param live Asks the running cluster for its topics, from a number of brokers; only where topics are declared.
+ * @param live Asks the running cluster for what it has, from a number of brokers.
  * @throws {ConfigError} naming every fault at once.
  */
 export function normalizeKafkaBrokerArgs(
   name: string,
   args: KafkaBrokerArgs,
-  live: (brokers: number) => LivePartitions,
+  live: (brokers: number) => LiveCluster,
 ): NormalKafkaBrokerArgs {
   checkShape(name, args, ARGUMENTS);
   const {
@@ -160,9 +163,20 @@ export function normalizeKafkaBrokerArgs(
     );
   checkSizes(checks, normal);
   checkAccess(checks, users, acls);
-  checkTopics(checks, normal.topics, brokers, topics.length === 0 ? {} : live(brokers));
+  const running = live(brokers);
+  checkKind(checks, name, controllers, running);
+  checkTopics(checks, normal.topics, brokers, running);
   checks.done();
   return normal;
+}
+
+/** The votes cannot be handed from brokers to nodes that know of no voter, nor back. */
+function checkKind(checks: Checks, name: string, controllers: number, { voters }: LiveCluster): void {
+  const own = voters.some((voter) => voter.startsWith(`${name}-controller-`));
+  const remedy = own
+    ? "must be 1, 3 or 5: this cluster has controllers of their own; make another cluster to be without"
+    : "must be 0: the controllers of this cluster are its brokers; make another cluster to have them apart";
+  checks.that(voters.length === 0 || own === controllers > 0, "controllers", controllers, remedy);
 }
 
 function checkSizes(checks: Checks, { brokers, port, memoryMiB, heapMiB, cpus }: NormalKafkaBrokerArgs): void {

@@ -30,7 +30,7 @@ import {
   renderStartScript,
 } from "./kafka-conf";
 import { KafkaNodeRef, kafkaLeaveCommand, kafkaSpareCondition, kafkaWholeCondition } from "./kafka-gate";
-import { LivePartitions, usualMinInSync, usualReplication } from "./topic-args";
+import { LiveCluster, usualMinInSync, usualReplication } from "./topic-args";
 
 /**
  * A Kafka cluster without ZooKeeper: of three brokers or more, one may be away and every message that was acknowledged to a producer which waits
@@ -61,7 +61,7 @@ export class KafkaBroker extends pulumi.ComponentResource {
 
   constructor(name: string, args: KafkaBrokerArgs, opts?: pulumi.ComponentResourceOptions) {
     super("dockyard:index:KafkaBroker", name, {}, opts);
-    const cluster = normalizeKafkaBrokerArgs(name, args, (brokers) => livePartitions(name, args, brokers));
+    const cluster = normalizeKafkaBrokerArgs(name, args, (brokers) => liveCluster(name, args, brokers));
 
     this.name = name;
     const members = nodesOf(name, cluster);
@@ -69,7 +69,7 @@ export class KafkaBroker extends pulumi.ComponentResource {
     this.published = publishedOf(cluster);
     this.passwords = createPasswords(name, cluster, { parent: this });
     const nodes = createNodes(name, cluster, members, { parent: this });
-    createDeclared(name, cluster, members, this.passwords, { parent: this, dependsOn: [...nodes.gates] });
+    createDeclared(name, cluster, members, this.passwords, nodes, { parent: this });
 
     this.registerOutputs({ endpoints: this.endpoints.map(String), published: this.published.map(String) });
   }
@@ -87,13 +87,13 @@ export class KafkaBroker extends pulumi.ComponentResource {
   }
 }
 
-/** How many partitions the topics have now, where a broker runs that can be asked. */
-function livePartitions(name: string, { network, placement = network.placement }: KafkaBrokerArgs, brokers: number): LivePartitions {
+/** What the cluster has now, where a broker runs that can be asked. */
+function liveCluster(name: string, { network, placement = network.placement }: KafkaBrokerArgs, brokers: number): LiveCluster {
   for (let index = 0; index < Math.min(brokers, 3); index++) {
-    const said = placement.hostFor(index).saidBy(engineName(`${name}-${index + 1}`), ["kafka-admin", "topics"]);
-    if (said !== undefined) return JSON.parse(said) as LivePartitions;
+    const said = placement.hostFor(index).saidBy(engineName(`${name}-${index + 1}`), ["kafka-admin", "live"]);
+    if (said !== undefined) return JSON.parse(said) as LiveCluster;
   }
-  return {};
+  return { partitions: {}, voters: [] };
 }
 
 /** Number of the first controller that is a node of its own. */
@@ -158,7 +158,7 @@ function createNodes(
   members: readonly ClusterNode[],
   opts: pulumi.CustomResourceOptions,
 ): RollingSet {
-  const founding = createFounding(name, cluster.placement, opts, members[0]?.name);
+  const founding = createFounding(name, cluster.placement, opts, { founder: members[0]?.name, stamped: true });
   const password = generatedPassword(`${name}-node-password`, 48, opts);
   let before: Command | undefined;
   const nodes = members.map((member, index): RollingNode => ({
@@ -252,13 +252,17 @@ function createDeclared(
   { topics, acls }: NormalKafkaBrokerArgs,
   members: readonly ClusterNode[],
   passwords: Readonly<Record<string, pulumi.Output<string>>>,
+  nodes: RollingSet,
   opts: pulumi.CustomResourceOptions,
 ): void {
   const brokers = members.filter(({ broker }) => broker);
   const declared = pulumi
     .all(passwords)
     .apply((known) => renderDeclared({ brokers: brokers.map(({ id }) => id), topics, passwords: known, acls }));
-  new Command(`${name}-declared`, { create: renderApplyDeclared(brokers.slice(0, 3)), stdin: pulumi.secret(declared) }, opts);
+  // Told again to nodes that are new: a single one may have lost all that it was told.
+  const triggers = nodes.containers.map(({ id }) => id);
+  const create = renderApplyDeclared(brokers.slice(0, 3));
+  new Command(`${name}-declared`, { create, stdin: pulumi.secret(declared), triggers }, { ...opts, dependsOn: [...nodes.gates] });
 }
 
 function publishedOf({ port, brokers, placement }: NormalKafkaBrokerArgs): readonly Endpoint[] {

@@ -88,7 +88,7 @@ function brokerSettings(): Record<string, string | number | boolean> {
     "auto.create.topics.enable": false,
     "num.network.threads": 2,
     "num.io.threads": 4,
-    // Of the usual 50 each has files and a thread's attention on every broker; they cannot be fewer later.
+    // Of the usual 50 each has files and a thread's attention on every broker; they cannot be fewer later. kafka-admin makes them with as many.
     "offsets.topic.num.partitions": 16,
     "transaction.state.log.num.partitions": 16,
     "log.cleaner.dedupe.buffer.size": DEDUPE_BUFFER_MIB * 2 ** 20,
@@ -158,7 +158,7 @@ mkdir -p ${LOG_FOLDER}
 if [ ! -e ${LOG_FOLDER}/meta.properties ]; then
   ${
     controller
-      ? `case $(kafka-admin founding) in found) quorum=--standalone ;; join) quorum=--no-initial-controllers ;; *) exit 1 ;; esac`
+      ? `founding=$(kafka-admin founding) || { echo "$founding" >&2; exit 1; }; case $founding in found) quorum=--standalone ;; *) quorum=--no-initial-controllers ;; esac`
       : "quorum="
   }
   (run -Xmx128m kafka.tools.StorageTool format --cluster-id ${cluster} --config ${RUN_PATH}/server.properties $quorum)

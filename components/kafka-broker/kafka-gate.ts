@@ -17,12 +17,34 @@ const NEEDED = 4;
 /** Shell function `made`: the cluster's containers as `name:state`, found by their labels, so that growing it changes nothing for those who are there. */
 function madeFunction(component: string, dockers: Dockers, { container, name }: KafkaNodeRef): string {
   const list = dockers.map((docker) => shellCommand([...docker, "ps", "--all", ...nodeFilters(component, "{{.Names}}:{{.State}}")]));
-  return `made() { { ${list.join(" && ")}; } | sed 's/^${container.slice(0, -name.length)}//' | tr '\\n' ' '; };`;
+  // An engine that does not answer is no engine without containers.
+  return `made() { listed=$(${list.join(" && ")}) || return 1; echo "$listed" | sed 's/^${container.slice(0, -name.length)}//' | tr '\\n' ' '; };`;
 }
 
-/** The condition that a node is in a whole cluster: no partition lacks a replica, and the controllers' quorum is whole. It gives a controller its vote. */
+/** A shell command in each of the cluster's containers that run. */
+function inEach(component: string, dockers: Dockers, command: string): string {
+  return dockers
+    .map(
+      (docker) =>
+        `for one in $(${shellCommand([...docker, "ps", ...nodeFilters(component)])}); do ${shellCommand(docker)} exec "$one" ${command}; done`,
+    )
+    .join("; ");
+}
+
+/**
+ * The condition that a node is in a whole cluster: no partition lacks a replica, and the controllers' quorum is whole.
+ *
+ * Controllers are given their votes before, also those whose gates had to pass without. Behind it every node knows who there is, since after all
+ * of them have stopped the first ones cannot ask.
+ */
 export function kafkaWholeCondition(node: KafkaNodeRef, component: string, dockers: Dockers): string {
-  return `${madeFunction(component, dockers, node)} there=$(made) && $docker exec ${node.container} kafka-admin whole --made "$there"`;
+  return [
+    madeFunction(component, dockers, node),
+    "there=$(made) && {",
+    `${inEach(component, dockers, "kafka-admin join")} >/dev/null 2>&1;`,
+    `$docker exec ${node.container} kafka-admin whole --made "$there" && {`,
+    `${inEach(component, dockers, 'kafka-admin remember --made "$there" || exit 1')}; }; }`,
+  ].join(" ");
 }
 
 /**
@@ -30,16 +52,18 @@ export function kafkaWholeCondition(node: KafkaNodeRef, component: string, docke
  * its least number of replicas in sync. The node itself is asked, and the others where it knows nobody.
  */
 export function kafkaSpareCondition(node: KafkaNodeRef, component: string, dockers: Dockers): string {
-  const ask = dockers.map(
+  const verdict = `case $? in 0) return 0 ;; ${NEEDED}) echo "$said"; return 1 ;; esac`;
+  const ask = (docker: string, container: string) => `said=$(${docker} exec ${container} ${spare(node)} --made "$there" 2>&1); ${verdict}`;
+  const others = dockers.map(
     (docker) =>
-      `for one in $(${shellCommand([...docker, "ps", ...nodeFilters(component)])}); do said=$(${shellCommand(docker)} exec "$one" ${spare(node)} --made "$there" 2>&1); case $? in 0) return 0 ;; ${NEEDED}) echo "$said"; return 1 ;; esac; done`,
+      `for one in $(${shellCommand([...docker, "ps", ...nodeFilters(component)])}); do ${ask(shellCommand(docker), '"$one"')}; done`,
   );
   return [
     madeFunction(component, dockers, node),
     "spared() {",
     "there=$(made) || return 1;",
     "set -- $there; [ $# -gt 1 ] || return 0; said=;",
-    `${ask.join("; ")};`,
+    `${ask("$docker", node.container)}; ${others.join("; ")};`,
     'echo "no node knows the others: $said"; return 1; }; spared',
   ].join(" ");
 }
@@ -52,7 +76,7 @@ function spare({ name, id }: KafkaNodeRef): string {
 export function findSurvivor(survivors: readonly KafkaNodeRef[]): string {
   const choose = survivors.map(
     ({ docker, container }) =>
-      `{ ${shellCommand(docker)} exec ${container} kafka-admin topics >/dev/null 2>&1 && survivor() { ${shellCommand(docker)} exec -i ${container} kafka-admin "$@"; }; }`,
+      `{ ${shellCommand(docker)} exec ${container} kafka-admin live >/dev/null 2>&1 && survivor() { ${shellCommand(docker)} exec -i ${container} kafka-admin "$@"; }; }`,
   );
   return `find_survivor() { ${choose.join(" || ") || "false"}; }`;
 }

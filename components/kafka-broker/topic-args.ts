@@ -60,10 +60,16 @@ export function normalizeTopics(topics: readonly KafkaTopic[], brokers: number):
 const TOPIC_PATTERN = /^[a-zA-Z0-9._-]{1,249}$/;
 const SETTING_PATTERN = /^[a-z][a-z0-9.]+$/;
 
-/** How many partitions the topics have that are there, by their names. */
-export type LivePartitions = Readonly<Record<string, number>>;
+/** What a running cluster has; nothing where it does not run. */
+export interface LiveCluster {
+  /** How many partitions the topics have, by their names. */
+  readonly partitions: Readonly<Record<string, number>>;
 
-export function checkTopics(checks: Checks, topics: readonly NormalKafkaTopic[], brokers: number, live: LivePartitions): void {
+  /** Names of the controllers. */
+  readonly voters: readonly string[];
+}
+
+export function checkTopics(checks: Checks, topics: readonly NormalKafkaTopic[], brokers: number, { partitions: live }: LiveCluster): void {
   topics.forEach(({ name, partitions, replication, minInSync, settings }, index) => {
     const path = `topics[${index}]`;
     const whole = (value: number, low: number, high: number) => Number.isInteger(value) && value >= low && value <= high;

@@ -18,7 +18,8 @@ const SETTLED_SECONDS = 60;
 function made({ name, container }: SetNode, component: string, dockers: readonly (readonly string[])[]): string {
   const prefix = container.slice(0, -name.length);
   const list = dockers.map((docker) => shellCommand([...docker, "ps", "--all", ...nodeFilters(component)]));
-  return `made=$({ ${list.join(" && ")}; } | sed 's/^${prefix}//' | paste -sd, -)`;
+  // An engine that does not answer is no engine without containers.
+  return `made=$(listed=$(${list.join(" && ")}) && echo "$listed" | sed 's/^${prefix}//' | paste -sd, -)`;
 }
 
 /** The condition that a node does its part in the set, as its keeper sees it; it waits for no node that has no container yet. */

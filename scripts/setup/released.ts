@@ -51,8 +51,10 @@ export async function ensureReleased(name: keyof typeof RELEASES, report: Report
   const part = await mkdtemp(`${folder}-`);
   try {
     if (!(await unpackRelease(release, part, report))) await assemble(name, release, part, report);
-    // Another set-up may have been as far meanwhile; what it made is the same.
-    if (!existsSync(folder)) await rename(part, folder);
+    await rename(part, folder).catch((error: unknown) => {
+      // Another set-up has been as far meanwhile; what it made is the same.
+      if (!existsSync(folder)) throw error;
+    });
     return folder;
   } finally {
     await rm(part, { recursive: true, force: true });
@@ -82,7 +84,7 @@ async function assemble(name: string, { title, version }: Release, folder: strin
     if (!there) await aptInstall(["maven"], report);
     const quiet = ["--quiet", "--batch-mode", "--no-transfer-progress"] as const;
     const project = join(PROJECT_ROOT, "toolchain", name, "pom.xml");
-    await run(["mvn", ...quiet, "--file", project, "package", `-DoutputDirectory=${folder}`], { report });
+    await run(["mvn", ...quiet, "--file", project, "package", `-DoutputDirectory=${folder}`, `-D${name}.version=${version}`], { report });
   } catch (error) {
     throw new SetupError(`Assembling ${title} ${version} with Maven failed:\n${lastWords(error)}`);
   }

@@ -25,6 +25,14 @@ describe("a cluster", () => {
     expect(founding(...hosts)).toBe(said);
   });
 
+  it("is begun by another founder, and says when, where that is asked for", () => {
+    const options = { founder: "kafka-controller-1", stamped: true };
+    const command = renderFoundingCommand("kafka", { dockers: [["docker"]] }, options);
+    const run = (volume: string) => spawnSync("sh", ["-c", `docker() { echo ${volume}; }\n${command}`], { encoding: "utf8" }).stdout.trim();
+    expect(run("dockyard-unit-kafka-controller-1-data")).toMatch(/^found \d{10}$/);
+    expect(run("dockyard-unit-kafka-1-data")).toBe("join");
+  });
+
   it("is neither where an engine does not answer", () => {
     const script = `docker() { return 1; }\n${renderFoundingCommand("mysql", { dockers: [["docker"]] })}`;
     expect(spawnSync("sh", ["-c", script], { encoding: "utf8" })).toMatchObject({ status: 1, stdout: "" });

@@ -25,8 +25,8 @@ const member = (changes: Partial<KafkaMember> = {}): KafkaMember => ({
   controller: true,
   ...changes,
 });
-const normalize = (args: Partial<KafkaBrokerArgs> = {}, live: Record<string, number> = {}) =>
-  normalizeKafkaBrokerArgs("events", { network, ...args }, () => live);
+const normalize = (args: Partial<KafkaBrokerArgs> = {}, partitions: Record<string, number> = {}, voters: readonly string[] = []) =>
+  normalizeKafkaBrokerArgs("events", { network, ...args }, () => ({ partitions, voters }));
 
 describe("a Kafka cluster's arguments", () => {
   it("are three brokers that are controllers as well, with half of the memory as heap", () => {
@@ -129,18 +129,22 @@ describe("a Kafka cluster's arguments", () => {
     expect(() => normalize({ topics: [{ name: "orders", partitions: 6 }] }, live)).not.toThrow();
   });
 
-  it("ask the running cluster only where topics are declared", () => {
-    let asked = 0;
-    const ask = () => ({ orders: ++asked });
-    normalizeKafkaBrokerArgs("events", { network }, ask);
-    expect(asked).toBe(0);
-    normalizeKafkaBrokerArgs("events", { network, topics: [{ name: "orders" }] }, ask);
-    expect(asked).toBe(1);
+  it("refuse to make another kind of a cluster that runs", () => {
+    const [combined, apart] = [["events-1"], ["events-controller-1"]];
+    expect(() => normalize({ controllers: 3 }, {}, combined)).toThrow(
+      "events.controllers: must be 0: the controllers of this cluster are its brokers; make another cluster to have them apart, got 3",
+    );
+    expect(() => normalize({}, {}, apart)).toThrow("events.controllers: must be 1, 3 or 5: this cluster has controllers of their own");
+    expect(() => normalize({ controllers: 3 }, {}, apart)).not.toThrow();
+    expect(() => normalize({ brokers: 3 }, {}, combined)).not.toThrow();
   });
 
   it("are refused all at once", () => {
     const refused = () =>
-      normalizeKafkaBrokerArgs("Events", { network, brokers: 2, controllers: 4, cpus: 0, port: 0, memoryMiB: 100 }, () => ({}));
+      normalizeKafkaBrokerArgs("Events", { network, brokers: 2, controllers: 4, cpus: 0, port: 0, memoryMiB: 100 }, () => ({
+        partitions: {},
+        voters: [],
+      }));
     for (const path of ["name", "brokers", "controllers", "cpus", "port", "heapMiB"]) expect(refused).toThrow(`Events.${path}: must`);
   });
 });
@@ -241,6 +245,14 @@ describe("a Kafka node's gate", () => {
     });
     expect(gate(condition, three, {})).toEqual({ status: 1, said: "no node knows the others:" });
   });
+
+  it("takes an engine that does not answer for no answer", () => {
+    for (const condition of [kafkaSpareCondition, kafkaWholeCondition]) {
+      const script = `docker() { case "$*" in *host-b*) return 1 ;; *) echo shop-dev-events-1:running ;; esac; }\ndocker=docker\n`;
+      const engines = [["docker"], ["docker", "-H", "host-b"]];
+      expect(spawnSync("sh", ["-c", script + condition(first, "events", engines)]).status).toBe(1);
+    }
+  });
 });
 
 describe("a Kafka cluster", () => {
@@ -259,7 +271,7 @@ describe("a Kafka cluster", () => {
     const asked: string[] = [];
     const said = (container: string) => {
       asked.push(container);
-      return container.endsWith("events-2") ? '{"orders":9}' : undefined;
+      return container.endsWith("events-2") ? '{"partitions":{"orders":9},"voters":["events-1"]}' : undefined;
     };
     const busy = emptyNetwork(ADDRESSES, "10.89.0.0/24", new Host({ name: "local", inventory: { networks: [], ports: [], said } }));
     expect(() => new KafkaBroker("events", { network: busy, topics: [{ name: "orders" }] })).toThrow(

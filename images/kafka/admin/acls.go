@@ -56,7 +56,7 @@ func bindingOf(acl ACL) (binding, error) {
 }
 
 // applyACLs has the cluster have the declared rights and no others: new ones come before old ones go, so that nobody is without one meanwhile.
-func applyACLs(ctx context.Context, c *Cluster, declared Declared, _ View) error {
+func applyACLs(ctx context.Context, c *Cluster, declared Declared) error {
 	there, err := c.bindings(ctx)
 	if err != nil {
 		return fmt.Errorf("the rights cannot be listed: %w", err)

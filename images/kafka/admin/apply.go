@@ -42,8 +42,23 @@ const (
 	moveLimit = 10 * time.Minute
 )
 
-// ownTopics are Kafka's own, which are made at their first use.
-var ownTopics = []string{"__consumer_offsets", "__transaction_state", "__share_group_state"}
+// ownTopics are Kafka's own, which it would make at their first use by the settings that a broker started with: too few copies where the cluster
+// has grown since, and more than there are brokers where it has shrunk. Their settings are those that Kafka gives them.
+func ownTopics(declared Declared, has map[string]int) []Topic {
+	settings := map[string]string{
+		"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "104857600", minInSync: strconv.Itoa(declared.MinInSync),
+	}
+	var topics []Topic
+	for _, name := range []string{"__consumer_offsets", "__transaction_state"} {
+		topics = append(topics, Topic{Name: name, Partitions: max(ownPartitions, has[name]), Replication: declared.Replication, Settings: settings})
+	}
+	return topics
+}
+
+// ownPartitions is what the component's settings say as well.
+const ownPartitions = 16
+
+const minInSync = "min.insync.replicas"
 
 // apply makes a running cluster as it is declared. Topics that are no longer declared stay, with their messages; users and rights go.
 func apply(ctx context.Context, c *Cluster, declared Declared) error {
@@ -59,41 +74,46 @@ func apply(ctx context.Context, c *Cluster, declared Declared) error {
 	if err := refuseFewer(declared.Topics, view.Partitions); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context, *Cluster, Declared, View) error{applyDefaults, applyTopics, applyReplication, applyUsers, applyACLs} {
-		if err := step(ctx, c, declared, view); err != nil {
+	declared.Topics = append(declared.Topics, ownTopics(declared, count(view.Partitions))...)
+	// Who may write what comes first; nobody is to wait for copies.
+	for _, step := range []func(context.Context, *Cluster, Declared) error{applyUsers, applyACLs, applyTopics, applyReplication, applyDefaults} {
+		if err := step(ctx, c, declared); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func applyDefaults(ctx context.Context, c *Cluster, declared Declared, _ View) error {
+func count(partitions []Partition) map[string]int {
+	there := map[string]int{}
+	for _, p := range partitions {
+		there[p.Topic]++
+	}
+	return there
+}
+
+// applyDefaults comes last: a topic that says nothing of it would take no writes while it lacks the replicas.
+func applyDefaults(ctx context.Context, c *Cluster, declared Declared) error {
 	value := strconv.Itoa(declared.MinInSync)
 	answers, err := c.admin.AlterBrokerConfigs(ctx, []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "min.insync.replicas", Value: &value}})
 	return firstOf(err, answers, func(a kadm.AlterConfigsResponse) error { return a.Err })
 }
 
 // applyTopics makes those that are missing, gives others the partitions that they lack, and all of them their settings.
-func applyTopics(ctx context.Context, c *Cluster, declared Declared, view View) error {
-	there := map[string]int{}
-	for _, p := range view.Partitions {
-		there[p.Topic]++
+func applyTopics(ctx context.Context, c *Cluster, declared Declared) error {
+	view, err := c.seen(ctx)
+	if err != nil {
+		return err
 	}
+	has := count(view.Partitions)
 	for _, topic := range declared.Topics {
-		has := there[topic.Name]
-		if has == 0 {
-			settings := map[string]*string{}
-			for name, value := range topic.Settings {
-				settings[name] = &value
-			}
-			_, err := c.admin.CreateTopic(ctx, int32(topic.Partitions), int16(topic.Replication), settings, topic.Name)
-			// A run before this one may have been as far.
-			if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		if has[topic.Name] == 0 {
+			if err := c.createTopic(ctx, topic); err != nil {
 				return fmt.Errorf("the topic %s: %w", topic.Name, err)
 			}
 			continue
 		}
-		if has < topic.Partitions {
+		if has[topic.Name] < topic.Partitions {
 			answers, err := c.admin.UpdatePartitions(ctx, topic.Partitions, topic.Name)
 			if err == nil {
 				err = answers.Error()
@@ -102,15 +122,40 @@ func applyTopics(ctx context.Context, c *Cluster, declared Declared, view View) 
 				return fmt.Errorf("the topic %s gets no more partitions: %w", topic.Name, err)
 			}
 		}
-		if err := applySettings(ctx, c, topic); err != nil {
+		if err := applySettings(ctx, c, topic, replicasOf(topic.Name, view.Partitions)); err != nil {
 			return fmt.Errorf("the settings of the topic %s: %w", topic.Name, err)
 		}
 	}
 	return nil
 }
 
-// applySettings has a topic have those settings of its own that are declared, and no others.
-func applySettings(ctx context.Context, c *Cluster, topic Topic) error {
+func (c *Cluster) createTopic(ctx context.Context, topic Topic) error {
+	settings := map[string]*string{}
+	for name, value := range topic.Settings {
+		settings[name] = &value
+	}
+	_, err := c.admin.CreateTopic(ctx, int32(topic.Partitions), int16(topic.Replication), settings, topic.Name)
+	// A run before this one may have been as far, and Kafka makes its own by itself.
+	if errors.Is(err, kerr.TopicAlreadyExists) {
+		return nil
+	}
+	return err
+}
+
+// replicasOf is how many each partition of a topic has at least.
+func replicasOf(topic string, partitions []Partition) int {
+	least := 0
+	for _, p := range partitions {
+		if p.Topic == topic && (least == 0 || len(p.Replicas) < least) {
+			least = len(p.Replicas)
+		}
+	}
+	return least
+}
+
+// applySettings has a topic have those settings of its own that are declared, and no others. While it has fewer replicas than have to be in sync, as
+// many as it has are enough: it would take no writes.
+func applySettings(ctx context.Context, c *Cluster, topic Topic, replicas int) error {
 	described, err := c.admin.DescribeTopicConfigs(ctx, topic.Name)
 	if err != nil {
 		return err
@@ -133,6 +178,9 @@ func applySettings(ctx context.Context, c *Cluster, topic Topic) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(topic.Settings)) {
 		value := topic.Settings[name]
+		if least, err := strconv.Atoi(value); name == minInSync && err == nil && least > replicas {
+			value = strconv.Itoa(replicas)
+		}
 		if now, there := has[name]; !there || now != value {
 			changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: name, Value: &value})
 		}
@@ -144,16 +192,46 @@ func applySettings(ctx context.Context, c *Cluster, topic Topic) error {
 	return firstOf(err, answers, func(a kadm.AlterConfigsResponse) error { return a.Err })
 }
 
-// applyReplication gives partitions the replicas that they lack, as after the growth from one broker to three, and takes away what is too many.
-func applyReplication(ctx context.Context, c *Cluster, declared Declared, view View) error {
+// applyReplication gives partitions the replicas that they lack, as after the growth from one broker to three, and takes away what is too many; then
+// as many of them have to be in sync as are declared.
+func applyReplication(ctx context.Context, c *Cluster, declared Declared) error {
 	wanted := map[string]int{}
-	for _, topic := range ownTopics {
-		wanted[topic] = declared.Replication
-	}
 	for _, topic := range declared.Topics {
 		wanted[topic.Name] = topic.Replication
 	}
-	return c.assign(ctx, planReplication(wanted, view.Partitions, declared.Brokers))
+	view, err := c.unmoving(ctx)
+	if err != nil {
+		return err
+	}
+	lacking := planReplication(wanted, view.Partitions, declared.Brokers)
+	if len(lacking) == 0 {
+		return nil
+	}
+	if err := c.assign(ctx, lacking); err != nil {
+		return err
+	}
+	for _, topic := range declared.Topics {
+		if err := applySettings(ctx, c, topic, topic.Replication); err != nil {
+			return fmt.Errorf("the settings of the topic %s: %w", topic.Name, err)
+		}
+	}
+	return nil
+}
+
+// unmoving is a look at which no partition is on its way: what an earlier run began is copied to its end first.
+func (c *Cluster) unmoving(ctx context.Context) (View, error) {
+	view, err := c.seen(ctx)
+	if err != nil {
+		return view, err
+	}
+	topics := kadm.TopicsSet{}
+	for _, p := range view.Partitions {
+		topics.Add(p.Topic, p.Number)
+	}
+	if err := c.copied(ctx, topics); err != nil {
+		return view, err
+	}
+	return c.seen(ctx)
 }
 
 // assign moves partitions and waits until the brokers have what they were given.
@@ -174,6 +252,11 @@ func (c *Cluster) assign(ctx context.Context, plan []Assignment) error {
 	if err != nil {
 		return fmt.Errorf("partitions cannot be moved: %w", err)
 	}
+	return c.copied(ctx, topics)
+}
+
+// copied waits until no partition of these moves.
+func (c *Cluster) copied(ctx context.Context, topics kadm.TopicsSet) error {
 	return until(ctx, moveLimit, func() (bool, error) {
 		moving, err := c.admin.ListPartitionReassignments(ctx, topics)
 		if err != nil {
@@ -188,7 +271,7 @@ func (c *Cluster) assign(ctx context.Context, plan []Assignment) error {
 }
 
 // applyUsers has those users log in that are declared, with the passwords of now, and nobody else.
-func applyUsers(ctx context.Context, c *Cluster, declared Declared, _ View) error {
+func applyUsers(ctx context.Context, c *Cluster, declared Declared) error {
 	there, err := c.admin.DescribeUserSCRAMs(ctx)
 	if err != nil {
 		return err

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -97,20 +99,44 @@ func (c Config) controllers() []string {
 	return c.addresses(controllerPort, func(m Member) bool { return m.Controller })
 }
 
-// founding tells whether a node without data begins a cluster: where the program found no data of it anywhere, and no controller answers.
-func (c Config) founding(ctx context.Context) string {
+// foundedWithin is how long after the program found no data anywhere a node without data may begin a cluster. Later it has lost what it had.
+const foundedWithin = time.Hour
+
+// mayFound tells whether the program found no data of the cluster anywhere when it made this node's place.
+func (c Config) mayFound() bool {
+	found, _ := c.found()
+	return found
+}
+
+// found reads `found SECONDS`, when that was.
+func (c Config) found() (bool, time.Time) {
 	text, err := os.ReadFile(filepath.Join(c.folder, "founding"))
-	if err != nil || strings.TrimSpace(string(text)) != "found" {
-		return "join"
+	words := strings.Fields(string(text))
+	if err != nil || len(words) != 2 || words[0] != "found" {
+		return false, time.Time{}
+	}
+	seconds, err := strconv.ParseInt(words[1], 10, 64)
+	return err == nil, time.Unix(seconds, 0)
+}
+
+// founding tells whether a node without data begins a cluster: where the program has just found no data of it anywhere, and no controller answers.
+func (c Config) founding(ctx context.Context, now time.Time) (string, error) {
+	found, at := c.found()
+	if !found {
+		return "join", nil
 	}
 	dialer := net.Dialer{Timeout: 2 * time.Second}
 	for _, address := range c.controllers() {
 		if connection, err := dialer.DialContext(ctx, "tcp", address); err == nil {
 			connection.Close()
-			return "join"
+			return "join", nil
 		}
 	}
-	return "found"
+	// One that is alone has nobody who could remember more.
+	if len(c.Members) > 1 && now.Sub(at) > foundedWithin {
+		return "", fmt.Errorf("this cluster was begun at %s, and the volume of its first node is empty: bring the others back first", at.UTC().Format(time.RFC3339))
+	}
+	return "found", nil
 }
 
 // directoryID is the number that the node's storage was formatted with: another one is another member of the quorum, whatever its node's number.
@@ -132,12 +158,26 @@ func readRecord() []string {
 	return strings.Fields(string(text))
 }
 
+// remember adds names to the record.
+func remember(names []string) error {
+	record := readRecord()
+	all := slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(record), names...))))
+	if slices.Equal(all, record) {
+		return nil
+	}
+	return writeRecord(all)
+}
+
 func writeRecord(names []string) error {
-	part := membersFile + ".new"
-	if err := os.WriteFile(part, []byte(strings.Join(names, "\n")+"\n"), 0o640); err != nil {
+	part, err := os.Create(membersFile + ".new")
+	if err != nil {
 		return err
 	}
-	return os.Rename(part, membersFile)
+	_, err = part.WriteString(strings.Join(names, "\n") + "\n")
+	if err := errors.Join(err, part.Sync(), part.Close()); err != nil {
+		return err
+	}
+	return os.Rename(part.Name(), membersFile)
 }
 
 // dropRecord forgets a node that has left.

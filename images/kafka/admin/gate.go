@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func whole(ctx context.Context, cluster *Cluster, made Made) error {
 	if err == nil {
 		return nil
 	}
-	for _, name := range readRecord() {
+	for _, name := range expected(cluster.config, readRecord(), err) {
 		if _, there := made[name]; !there {
 			return nil
 		}
@@ -34,18 +35,44 @@ func whole(ctx context.Context, cluster *Cluster, made Made) error {
 	return err
 }
 
+// expected are the nodes that a cluster consists of which cannot be asked: those on record; or all, where the record went with its volume and the
+// node joins a cluster that there is.
+func expected(config Config, record []string, err error) []string {
+	if len(record) > 0 || !errors.Is(err, errNobody) || config.mayFound() {
+		return record
+	}
+	var names []string
+	for _, m := range config.Members {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
 func inCluster(ctx context.Context, cluster *Cluster, made Made) error {
+	// What the others remember of it may be of the process that was there before.
+	if err := cluster.alive(ctx); err != nil {
+		return fmt.Errorf("it does not answer yet: %w", err)
+	}
 	view, err := cluster.look(ctx)
 	if err != nil {
-		return err
-	}
-	if err := cluster.join(ctx, view.Quorum); err != nil {
 		return err
 	}
 	if err := view.whole(made); err != nil {
 		return err
 	}
-	return writeRecord(view.members())
+	return remember(view.members())
+}
+
+// joined has the own node become the voter that it is to be.
+func joined(ctx context.Context, cluster *Cluster) error {
+	if err := cluster.alive(ctx); err != nil {
+		return err
+	}
+	quorum, err := cluster.quorum(ctx)
+	if err != nil {
+		return err
+	}
+	return cluster.join(ctx, quorum)
 }
 
 // members are the names of all that are in the cluster now.
@@ -57,20 +84,16 @@ func (v View) members() []string {
 			names = append(names, m.Name)
 		}
 	}
-	// The own node has just asked to be one.
-	if own := v.Config.Node; !slices.Contains(names, own) {
-		names = append(names, own)
-	}
 	return names
 }
 
 // whole tells what is missing: a node that runs and is not in the cluster, a voter that is behind, a partition that lacks a replica.
 func (v View) whole(made Made) error {
-	own := v.Config.own()
-	if own.Controller && !slices.ContainsFunc(v.Quorum.Voters, func(each Voter) bool { return each.ID == own.ID && each.Current }) {
-		return fmt.Errorf("%s is no voter that is current yet: %s", own.Name, v.voters())
-	}
 	for _, m := range v.Config.Members {
+		voter := slices.ContainsFunc(v.Quorum.Voters, func(each Voter) bool { return each.ID == m.ID && each.Current })
+		if made[m.Name] == "running" && m.Controller && !voter {
+			return fmt.Errorf("%s is no voter that is current yet: %s", m.Name, v.voters())
+		}
 		if made[m.Name] == "running" && m.Broker && !slices.Contains(v.Alive, m.ID) {
 			return fmt.Errorf("%s is not in the cluster; there are %s", m.Name, v.names(v.Alive))
 		}

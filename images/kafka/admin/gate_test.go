@@ -1,8 +1,11 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func view(change func(*View)) View {
@@ -44,7 +47,8 @@ func TestWhole(t *testing.T) {
 		"the controller events-3 is behind or away")
 	expect(t, view(func(v *View) { v.Partitions[0].InSync = []int32{1, 2} }).whole(all), "1 partitions lack a replica that is in sync: orders-0")
 	expect(t, view(func(v *View) { v.Partitions[1].Leader = -1 }).whole(all), "alone-0")
-	expect(t, view(func(v *View) { v.Quorum.Voters = v.Quorum.Voters[1:] }).whole(all), "events-1 is no voter")
+	expect(t, view(func(v *View) { v.Quorum.Voters = v.Quorum.Voters[1:] }).whole(all), "events-1 is no voter that is current yet")
+	expect(t, view(func(v *View) { v.Quorum.Voters = v.Quorum.Voters[:2] }).whole(all), "events-3 is no voter that is current yet")
 	expect(t, view(func(v *View) {
 		v.Config.Node = "events-4"
 		v.Config.Members = append(v.Config.Members, Member{Name: "events-4", ID: 4, Broker: true})
@@ -72,4 +76,23 @@ func TestSpare(t *testing.T) {
 	expect(t, view(func(v *View) {
 		v.Partitions = []Partition{{Topic: "both", Replicas: []int32{1, 2}, InSync: []int32{1, 2}, MinInSync: 2}}
 	}).spare(own, all), "both-0; they need more replicas")
+}
+
+func TestQuorumOf(t *testing.T) {
+	voter := func(id int32, fetched, caughtUp int64) kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
+		return kmsg.DescribeQuorumResponseTopicPartitionReplicaState{ReplicaID: id, LastFetchTimestamp: fetched, LastCaughtUpTimestamp: caughtUp}
+	}
+	quorum := quorumOf(kmsg.DescribeQuorumResponseTopicPartition{
+		LeaderID: 2,
+		CurrentVoters: []kmsg.DescribeQuorumResponseTopicPartitionReplicaState{
+			voter(3, 9_000, 2_000), voter(2, 10_000, 10_000), voter(1, 9_900, 9_500),
+		},
+	})
+	var current []bool
+	for _, each := range quorum.Voters {
+		current = append(current, each.Current)
+	}
+	if quorum.Leader != 2 || !slices.Equal(current, []bool{true, true, false}) {
+		t.Errorf("leader %d, current %v", quorum.Leader, current)
+	}
 }

@@ -9,7 +9,7 @@ import (
 
 // leave has a node give up what it has in the cluster, before it stops: its replicas, where that is asked for, and its vote.
 func leave(ctx context.Context, c *Cluster, node Member, move bool) error {
-	view, err := c.look(ctx)
+	view, err := c.unmoving(ctx)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (c *Cluster) emptied(ctx context.Context, view View, node Member, move bool
 		return nil
 	}
 	if !move {
-		return fmt.Errorf(`it holds %d partitions: %s; set onLeave to "move" to have them moved to the other brokers first`, len(held), strings.Join(some(held), ", "))
+		return fmt.Errorf(`it holds %d partitions: %s; keep it, set onLeave to "move" and run up, and take it out then`, len(held), strings.Join(some(held), ", "))
 	}
 	var staying []int32
 	for _, m := range view.Config.Members {

@@ -7,14 +7,16 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-const usage = `usage: kafka-admin founding | alive | whole --made NAMES | spare --node NAME --id N --made NAMES | status | topics | replication | apply | leave --node NAME --id N [--move] | forget --id N | drop --node NAME`
+const usage = `usage: kafka-admin founding | alive | join | remember --made NAMES | whole --made NAMES | spare --node NAME --id N --made NAMES | status | live | replication | apply | leave --node NAME --id N [--move] | forget --id N | drop --node NAME`
 
 // Statuses beside 0 and 1: nobody could be asked, somebody has to do something first, and the cluster says no, as opposed to nothing.
 const (
@@ -70,8 +72,13 @@ func run(ctx context.Context, verb string, arguments []string) error {
 	node := Member{Name: *name, ID: int32(*id)}
 	switch verb {
 	case "founding":
-		fmt.Println(config.founding(ctx))
-		return nil
+		said, err := config.founding(ctx, time.Now())
+		if err == nil {
+			fmt.Println(said)
+		}
+		return err
+	case "remember":
+		return remember(slices.Collect(maps.Keys(parseMade(*made))))
 	case "drop":
 		return dropRecord(node.Name)
 	}
@@ -83,10 +90,12 @@ func run(ctx context.Context, verb string, arguments []string) error {
 	switch verb {
 	case "alive":
 		return cluster.alive(ctx)
+	case "join":
+		return joined(ctx, cluster)
 	case "whole":
 		return whole(ctx, cluster, parseMade(*made))
 	case "spare":
-		view, err := cluster.look(ctx)
+		view, err := cluster.seen(ctx)
 		if err != nil {
 			return err
 		}
@@ -94,7 +103,7 @@ func run(ctx context.Context, verb string, arguments []string) error {
 			return fmt.Errorf("%w%w", errNeeded, err)
 		}
 		return nil
-	case "status", "topics", "replication":
+	case "status", "live", "replication":
 		return report(ctx, cluster, verb)
 	case "apply":
 		var declared Declared
@@ -120,6 +129,9 @@ func until(ctx context.Context, limit time.Duration, done func() (bool, error)) 
 			return nil
 		}
 		if time.Now().After(deadline) {
+			if err == nil {
+				err = errNobody
+			}
 			return fmt.Errorf("not within %s: %w", limit, err)
 		}
 		select {

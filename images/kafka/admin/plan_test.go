@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func replicasOf(plan []Assignment) [][]int32 {
+func assigned(plan []Assignment) [][]int32 {
 	var all [][]int32
 	for _, each := range plan {
 		all = append(all, each.Replicas)
@@ -32,7 +32,7 @@ func TestPlanReplication(t *testing.T) {
 		"leaves topics alone that nobody declared": {[]Partition{{Topic: "other", Replicas: []int32{1}}}, 3, []int32{1, 2, 3}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := replicasOf(planReplication(map[string]int{"a": c.want}, c.partitions, c.brokers)); !reflect.DeepEqual(got, c.plan) {
+			if got := assigned(planReplication(map[string]int{"a": c.want}, c.partitions, c.brokers)); !reflect.DeepEqual(got, c.plan) {
 				t.Errorf("%v, not %v", got, c.plan)
 			}
 		})
@@ -44,8 +44,8 @@ func TestPlanLeave(t *testing.T) {
 		{Topic: "a", Replicas: []int32{4, 1, 2}}, {Topic: "a", Number: 1, Replicas: []int32{1, 2, 3}}, {Topic: "b", Replicas: []int32{2, 4}},
 	}
 	plan, err := planLeave(4, partitions, []int32{1, 2, 3, 4})
-	if want := [][]int32{{3, 1, 2}, {2, 1}}; err != nil || !reflect.DeepEqual(replicasOf(plan), want) {
-		t.Errorf("%v, %v, not %v", replicasOf(plan), err, want)
+	if want := [][]int32{{3, 1, 2}, {2, 1}}; err != nil || !reflect.DeepEqual(assigned(plan), want) {
+		t.Errorf("%v, %v, not %v", assigned(plan), err, want)
 	}
 	_, err = planLeave(3, partitions, []int32{1, 2, 3})
 	expect(t, err, "no place for another one: a-1")

@@ -16,9 +16,15 @@ type Report struct {
 	Lag        map[string]int64 `json:"groupLag"`
 }
 
-// report prints the cluster as JSON; of `topics` only how many partitions each has, of `replication` how many replicas.
+// Live is what a preview has to know.
+type Live struct {
+	Partitions map[string]int `json:"partitions"`
+	Voters     []string       `json:"voters"`
+}
+
+// report prints the cluster as JSON; `live` only what a preview has to know, `replication` how many replicas each topic has.
 func report(ctx context.Context, c *Cluster, verb string) error {
-	view, err := c.look(ctx)
+	view, err := c.seen(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,8 +42,12 @@ func report(ctx context.Context, c *Cluster, verb string) error {
 	}
 	encoder := json.NewEncoder(os.Stdout)
 	switch verb {
-	case "topics":
-		return encoder.Encode(told.Partitions)
+	case "live":
+		voters := []string{}
+		for _, voter := range view.Quorum.Voters {
+			voters = append(voters, view.Config.byID(voter.ID))
+		}
+		return encoder.Encode(Live{told.Partitions, voters})
 	case "replication":
 		return encoder.Encode(replication)
 	}

@@ -8,7 +8,7 @@ done >> /run/kafka/server.properties
 run() { exec java -Djava.io.tmpdir=/run/kafka -Djava.awt.headless=true -Dlog4j2.disable.jmx=true -Dlog4j2.configurationFile=file:/etc/kafka/node/current/log4j2.properties -cp "/opt/kafka/libs/*" "$@"; }
 mkdir -p /var/lib/kafka/data
 if [ ! -e /var/lib/kafka/data/meta.properties ]; then
-  case $(kafka-admin founding) in found) quorum=--standalone ;; join) quorum=--no-initial-controllers ;; *) exit 1 ;; esac
+  founding=$(kafka-admin founding) || { echo "$founding" >&2; exit 1; }; case $founding in found) quorum=--standalone ;; *) quorum=--no-initial-controllers ;; esac
   (run -Xmx128m kafka.tools.StorageTool format --cluster-id MkU3OEVBNTcwNTJENDM2Qg --config /run/kafka/server.properties $quorum)
 fi
 for line in cluster.id=MkU3OEVBNTcwNTJENDM2Qg node.id=1; do

@@ -16,6 +16,8 @@ type Stream = MessagesStream<string, string, string, string>;
 /** Reads a topic as one of a consumer group, and counts each message by a field of it before it is committed. */
 export class GroupReader {
   private closing = false;
+  /** Whether what was committed is no longer there to be read: then all that is there is, and what was counted before is not counted again. */
+  private outOfRange = false;
   private stream: Stream | undefined;
   private reading: Promise<void> = Promise.resolve();
 
@@ -43,6 +45,7 @@ export class GroupReader {
         await this.readUntilFailure();
       } catch (error) {
         if (this.closing) return;
+        this.outOfRange = saysOutOfRange(error);
         this.log.warn({ err: error, group: this.group }, "the stream is not read, and begun anew");
         await delay(RETRY_MS);
       }
@@ -66,7 +69,10 @@ export class GroupReader {
       maxWaitTime: 500,
     });
     try {
-      this.stream = await consumer.consume({ topics: [topic], mode: "committed", fallbackMode: "earliest" });
+      const ends = await consumer.listOffsets({ topics: [topic] });
+      this.counts.goBack(this.group, topic, ends.get(topic) ?? []);
+      const mode = this.outOfRange ? "earliest" : "committed";
+      this.stream = await consumer.consume({ topics: [topic], mode, fallbackMode: "earliest" });
       if (this.closing) await this.stream.close();
       await this.countAll(this.stream);
     } finally {
@@ -82,7 +88,7 @@ export class GroupReader {
     const settle = async () => {
       const batch = arrived;
       arrived = [];
-      this.counts.count(this.group, batch);
+      this.counts.count(this.group, this.settings.topic, batch);
       // The last of each partition stands for those before it.
       const last = new Map(batch.map((message) => [message.partition, message]));
       for (const message of last.values()) await message.commit();
@@ -95,6 +101,13 @@ export class GroupReader {
     }
     if (arrived.length > 0) await settle();
   }
+}
+
+/** The broker says so of an offset whose messages have been removed; the client wraps it in errors of its own. */
+export function saysOutOfRange(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { apiId, errors = [], cause } = error as { apiId?: string; errors?: readonly unknown[]; cause?: unknown };
+  return apiId === "OFFSET_OUT_OF_RANGE" || [...errors, cause].some(saysOutOfRange);
 }
 
 /** The client tells twice of a connection that is cut while it logs in, and listens once; the second time would end the process. */
