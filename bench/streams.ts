@@ -59,6 +59,7 @@ async function kills(): Promise<Figure[]> {
         await docker("start", container(node));
         await until("it is back", () => whole().catch(() => false), 180_000);
       }
+      await until("all are sent", async () => Promise.resolve(count() >= MESSAGES), 300_000);
     });
     const { lost, disordered, twice } = compare(produced, await readTopic(login, "messages"));
     const control = await loseWithOneAcknowledgement(login, "loose", nodesOf(docker, container));
