@@ -49,9 +49,9 @@ func expected(config Config, record []string, err error) []string {
 }
 
 func inCluster(ctx context.Context, cluster *Cluster, made Made) error {
-	// What the others remember of it may be of the process that was there before.
+	// What the others remember of it may be of the process that was there before. A broker answers nobody while it knows no controller.
 	if err := cluster.alive(ctx); err != nil {
-		return fmt.Errorf("it does not answer yet: %w", err)
+		return fmt.Errorf("%w: nor does it itself yet: %v", errNobody, err)
 	}
 	view, err := cluster.look(ctx)
 	if err != nil {
@@ -65,9 +65,6 @@ func inCluster(ctx context.Context, cluster *Cluster, made Made) error {
 
 // joined has the own node become the voter that it is to be.
 func joined(ctx context.Context, cluster *Cluster) error {
-	if err := cluster.alive(ctx); err != nil {
-		return err
-	}
 	quorum, err := cluster.quorum(ctx)
 	if err != nil {
 		return err
