@@ -1,6 +1,7 @@
 import { flag, listOf, maybe, named, number, numberOrNull, shape, text, texts } from "../core/argument-shape";
 import { checkEnvironment } from "../core/environment";
 import { Checks } from "../core/errors";
+import { REPOSITORY_PATTERN, REPOSITORY_REMEDY, isBranch } from "../core/naming";
 
 /** A repository of git, and when its new commits are built. */
 export interface CiRepository {
@@ -66,13 +67,6 @@ export const JOBS = listOf(
   }),
 );
 
-/** Names of jobs and repositories: they are in URLs, and folders are called by them. */
-const JOB_PATTERN = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
-const JOB_REMEDY = "must be 1 to 64 lower-case letters, digits, '.', '_' and '-' with a letter or digit at both ends";
-
-/** What git takes for a branch, less what needs care elsewhere. */
-const BRANCH_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/;
-
 /** A URL that git clones from, with no password in it: the server shows it. */
 const URL_PATTERN = /^(ssh:\/\/([\w.-]+@)?|https?:\/\/)[\w.-]+(:\d+)?\/[\w./~-]+$/;
 
@@ -102,7 +96,7 @@ export function checkRepositories(checks: Checks, repositories: readonly NormalC
     const path = `repositories[${index}]`;
     const namesake = repositories.findIndex((other) => other.name === name);
     checks
-      .that(JOB_PATTERN.test(name), `${path}.name`, name, JOB_REMEDY)
+      .that(REPOSITORY_PATTERN.test(name), `${path}.name`, name, REPOSITORY_REMEDY)
       .that(namesake === index, `${path}.name`, name, "must be its own; rename or remove the other repository")
       .that(
         URL_PATTERN.test(url),
@@ -123,10 +117,7 @@ export function checkRepositories(checks: Checks, repositories: readonly NormalC
         pollSeconds,
         "must be given where push is false, or no new commit would ever be seen",
       );
-    for (const branch of branches) {
-      const holds = BRANCH_PATTERN.test(branch) && !/\.\.|\/\/|[./]$|\.lock$/.test(branch);
-      checks.that(holds, `${path}.branches`, branch, "must be the name of a branch, such as main");
-    }
+    for (const branch of branches) checks.that(isBranch(branch), `${path}.branches`, branch, "must be the name of a branch, such as main");
   });
 }
 
@@ -138,7 +129,7 @@ export function checkJobs(checks: Checks, jobs: readonly NormalCiJob[], reposito
     const namesake = jobs.findIndex((other) => other.name === job.name);
     const unwatched = job.branches.filter((branch) => repository !== undefined && !repository.branches.includes(branch));
     checks
-      .that(JOB_PATTERN.test(job.name), `${path}.name`, job.name, JOB_REMEDY)
+      .that(REPOSITORY_PATTERN.test(job.name), `${path}.name`, job.name, REPOSITORY_REMEDY)
       .that(namesake === index, `${path}.name`, job.name, `must be its own, but jobs[${namesake}] has it; rename one of them`)
       .that(
         repository !== undefined,
@@ -161,7 +152,12 @@ function checkSteps(checks: Checks, path: string, steps: NormalCiJob["steps"]): 
   steps.forEach(({ name, command, environment, timeoutSeconds }, index) => {
     const step = `${path}.steps[${index}]`;
     checks
-      .that(JOB_PATTERN.test(name) && name !== "checkout", `${step}.name`, name, `${JOB_REMEDY}, and not checkout, which comes first`)
+      .that(
+        REPOSITORY_PATTERN.test(name) && name !== "checkout",
+        `${step}.name`,
+        name,
+        `${REPOSITORY_REMEDY}, and not checkout, which comes first`,
+      )
       .that(
         steps.findIndex((other) => other.name === name) === index,
         `${step}.name`,

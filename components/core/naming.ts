@@ -34,3 +34,12 @@ export function nodeFilters(component: string, format = "{{.Names}}"): string[] 
  * RFC 1123, section 2.1, in lower case: letters, digits and inner hyphens.
  */
 export const NAME_PATTERN = /^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$/;
+
+/** Names of repositories, and of jobs and their steps: folders are called by them, and no shell, pattern or URL takes them for something else. */
+export const REPOSITORY_PATTERN = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
+export const REPOSITORY_REMEDY = "must be 1 to 64 lower-case letters, digits, '.', '_' and '-' with a letter or digit at both ends";
+
+/** Whether git takes it for a branch, less what needs care elsewhere. */
+export function isBranch(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/.test(name) && !/\.\.|\/\/|[./]$|\.lock$/.test(name);
+}

@@ -16,7 +16,7 @@ import {
 import { Checks } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
-import { NAME_PATTERN } from "../core/naming";
+import { NAME_PATTERN, REPOSITORY_PATTERN, REPOSITORY_REMEDY, isBranch } from "../core/naming";
 import type { ContainerTransform } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
 import type { SshMember, SshNode } from "../index";
@@ -145,12 +145,6 @@ export function describeGitServer(name: string, description: GitServerDescriptio
   };
 }
 
-/** One folder's name, that no shell, no pattern and no URL takes for something else. */
-const REPOSITORY_PATTERN = /^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$/;
-
-/** What git takes for a branch, less what needs care elsewhere. */
-const BRANCH_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/;
-
 /**
  * Fills in the defaults and refuses what cannot work.
  *
@@ -170,16 +164,11 @@ export function normalizeGitServerArgs(name: string, args: GitServerArgs): Norma
   );
   repositories.forEach(({ name: repository, branch }, index) => {
     const path = `repositories[${index}]`;
-    const remedy = "must be 1 to 64 lower-case letters, digits, '.', '_' and '-' with a letter or digit at both ends, and not end in .git";
+    const remedy = `${REPOSITORY_REMEDY}, and not end in .git`;
     checks
       .that(REPOSITORY_PATTERN.test(repository) && !repository.endsWith(".git"), `${path}.name`, repository, remedy)
       .that(names.indexOf(repository) === index, `${path}.name`, repository, "must be its own; rename or remove the other repository")
-      .that(
-        BRANCH_PATTERN.test(branch) && !/\.\.|\/\/|[./]$|\.lock$/.test(branch),
-        `${path}.branch`,
-        branch,
-        "must be the name of a branch, such as main",
-      );
+      .that(isBranch(branch), `${path}.branch`, branch, "must be the name of a branch, such as main");
   });
   listeners.forEach(({ repository }, index) => {
     const remedy = `must be a repository of the server: ${names.join(", ") || "there is none"}`;

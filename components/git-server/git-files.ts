@@ -33,9 +33,13 @@ export function renderReaders(addresses: readonly string[]): string {
   return [...new Set(addresses)].map((address) => `${address}\n`).join("");
 }
 
-/** curl's configuration for all requests that a push makes: each with two seconds of its own. */
+/** What each request is told for itself: curl forgets it at the next one. */
+const REQUEST = ["request = POST", "fail", "silent", "show-error", 'noproxy = "*"', "max-time = 2"];
+
+/** curl's configuration for all requests that a push makes, side by side: each with two seconds of its own. */
 export function renderListeners(urls: readonly string[]): string {
-  return urls.map((url) => ["request = POST", "max-time = 2", `url = "${url.replace(/[\\"]/g, "\\$&")}"`, ""].join("\n")).join("next\n");
+  const requests = urls.map((url) => [...REQUEST, `url = "${url.replace(/[\\"]/g, "\\$&")}"`, ""].join("\n"));
+  return `parallel\nparallel-immediate\nno-progress-meter\n${requests.join("next\n")}`;
 }
 
 /** What every login runs, as the mesh's files have it. */

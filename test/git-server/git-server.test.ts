@@ -1,9 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import { describeGitServer, normalizeGitServerArgs } from "../../components/git-server/args";
 import { gitScripts, renderListeners, renderReaders, renderRepositories } from "../../components/git-server/git-files";
 import { GitServer } from "../../components/git-server/git-server";
@@ -65,7 +67,10 @@ describe("a git server's files", () => {
     ).toBe("shop main\nold master\n");
     expect(renderReaders(["10.0.0.1", "10.0.0.2", "10.0.0.1"])).toBe("10.0.0.1\n10.0.0.2\n");
     expect(renderListeners(["http://hook:x@a:1/", 'http://b/"'])).toBe(
-      'request = POST\nmax-time = 2\nurl = "http://hook:x@a:1/"\nnext\nrequest = POST\nmax-time = 2\nurl = "http://b/\\""\n',
+      [
+        'parallel\nparallel-immediate\nno-progress-meter\nrequest = POST\nfail\nsilent\nshow-error\nnoproxy = "*"\nmax-time = 2\nurl = "http://hook:x@a:1/"',
+        'next\nrequest = POST\nfail\nsilent\nshow-error\nnoproxy = "*"\nmax-time = 2\nurl = "http://b/\\""\n',
+      ].join("\n"),
     );
   });
 
@@ -98,6 +103,51 @@ describe("a git server's files", () => {
   });
 });
 
+describe("a push to a git server", () => {
+  const folder = mkdtempSync(join(tmpdir(), "dockyard-hook-"));
+  const script = gitScripts().find(({ path }) => path === "hooks/post-receive")?.content ?? "";
+  const told: string[] = [];
+  const listener = createServer(({ url = "", method }, response) => {
+    told.push(`${method} ${url}`);
+    if (url !== "/silent") response.writeHead(url === "/refuses" ? 401 : 200).end("heard");
+  });
+  mkdirSync(join(folder, "listeners"));
+  mkdirSync(join(folder, "shop.git"));
+
+  afterAll(() => listener.close().closeAllConnections());
+
+  /** What whoever pushes is told. */
+  const push = async (...paths: string[]) => {
+    if (!listener.listening) await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+    const { port } = listener.address() as AddressInfo;
+    writeFileSync(join(folder, "listeners/shop"), renderListeners(paths.map((path) => `http://127.0.0.1:${port}${path}`)));
+    told.length = 0;
+    const { all, exitCode } = await execa("sh", ["-s"], {
+      input: script.replaceAll("/etc/git-server/current", folder),
+      cwd: join(folder, "shop.git"),
+      env: { http_proxy: "http://127.0.0.1:1" },
+      all: true,
+      reject: false,
+    });
+    expect(exitCode).toBe(0);
+    expect([...told].sort()).toEqual(paths.map((path) => `POST ${path}`).sort());
+    return all;
+  };
+
+  it("tells all who listen, past any proxy, and says nothing of it", async () => {
+    expect(await push("/one")).toBe("");
+    expect(await push("/one", "/two")).toBe("");
+  });
+
+  it("says so when one of them was not told, whichever it is", async () => {
+    for (const paths of [["/refuses"], ["/one", "/refuses"], ["/refuses", "/one"]])
+      expect(await push(...paths), paths.join()).toMatch(/^what was pushed is here, but who listens to it was not told: .*401$/);
+    const began = performance.now();
+    expect(await push("/silent", "/one", "/silent")).toContain("was not told");
+    expect(performance.now() - began).toBeLessThan(4000);
+  });
+});
+
 describe("a login to a git server", () => {
   const folder = mkdtempSync(join(tmpdir(), "dockyard-git-"));
   const script = gitScripts().find(({ path }) => path === "session")?.content ?? "";
@@ -123,7 +173,15 @@ describe("a login to a git server", () => {
   });
 
   it("runs nothing else", async () => {
-    for (const asked of ["", "id", "git-upload-archive '/shop.git'", "sh -c 'git-upload-pack /shop.git'", "true; id"])
+    for (const asked of [
+      "",
+      "id",
+      "git-upload-archive '/shop.git'",
+      "sh -c 'git-upload-pack /shop.git'",
+      "true; id",
+      "git-upload-pack 'shop\nabsent'",
+      "true\n",
+    ])
       expect(await session(asked), asked).toMatchObject({ exitCode: 1, all: expect.stringContaining("nothing else") });
     for (const path of ["/../shop.git", "/absent.git", "/shop.git; id", "/noxdots.git", "", "/shop.git' '--help"])
       expect(await session(`git-upload-pack '${path}'`), path).toMatchObject({
