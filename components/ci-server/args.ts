@@ -37,7 +37,7 @@ import {
 export interface CiUser {
   readonly name: string;
 
-  /** What the user may do: an `admin` everything, a `builder` start and stop builds. Whoever reaches the page reads it. @default "builder" */
+  /** What the user may do: an `admin` everything, a `builder` start and stop builds. Whoever reaches the page reads it; Jenkins' shows jobs to users alone. @default "builder" */
   readonly role?: "admin" | "builder";
 
   /** Password, a secret. @default a generated one */
@@ -61,8 +61,8 @@ export interface CiServerDescription {
   /** `uid:gid` that it runs as, as in its arguments. @default that of the engine */
   user?: string;
 
-  /** Names of the nodes of the mesh that they may log in to: the server that holds the repositories. What jobs run may do the same. @default none */
-  logsInTo?: readonly string[];
+  /** Names of the nodes of the mesh that they may log in to: the server that holds the repositories. What jobs run may do the same. */
+  logsInTo: readonly string[];
 }
 
 export interface CiServerArgs {
@@ -115,7 +115,7 @@ const DESCRIPTION = shape<CiServerDescription>({
   engine: maybe(ENGINE),
   image: maybe(text),
   user: maybe(text),
-  logsInTo: maybe(texts),
+  logsInTo: texts,
 });
 
 const ARGUMENTS = shape<CiServerArgs>({
@@ -162,7 +162,7 @@ export function workerComponent(name: string): string {
  */
 export function describeCiServer(name: string, description: CiServerDescription): readonly SshClient[] {
   checkShape(name, description, DESCRIPTION);
-  const { network, placement = network.placement, engine: given = { type: "buildbot" }, logsInTo = [] } = description;
+  const { network, placement = network.placement, engine: given = { type: "buildbot" }, logsInTo } = description;
   const { image = ENGINE_DEFAULTS[given.type].image(), user = ENGINE_DEFAULTS[given.type].user } = description;
   const engine = normalizeEngine(given, image);
   const [address = ""] = network.addressesOf(name, 1);

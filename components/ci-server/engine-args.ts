@@ -28,14 +28,17 @@ export interface BuildbotEngine {
   readonly keepDays?: number;
 }
 
-/** Jenkins' official image, configured as code; jobs run in the server itself. */
+/**
+ * Jenkins' official image, configured as code; jobs run in the server itself. What is pushed therefore runs as the server's administrator, who
+ * reads every password of it: where that is not wanted, the jobs belong on agents of your own.
+ */
 export interface JenkinsEngine {
   readonly type: "jenkins";
 
   /** Plugins beside those that the configuration takes, as `id` or `id:version`. @default none */
   readonly plugins?: readonly string[];
 
-  /** Mirror of the update centre, from which plugins come: the URL above `update-center.json`. @default "https://updates.jenkins.io" */
+  /** Mirror of the update centre: the URL above `update-center.json`; plugins come from the folder beside one that ends in `/updates`. @default "https://updates.jenkins.io" */
   readonly updateCenter?: string;
 
   /** Builds that run side by side. @default 2 */

@@ -23,6 +23,9 @@ const ROLE_PERMISSIONS = {
   builder: ["Overall/Read", "Job/Read", "Job/Build", "Job/Cancel", "View/Read"],
 } as const;
 
+/** Description by which jobs of the component are known, so that those that are no longer declared go. */
+const OWN_JOB = "dockyard";
+
 /** What the server is made from. */
 export interface JenkinsSettings {
   readonly title: string;
@@ -51,7 +54,7 @@ export function renderCasc({ title, url, engine, repositories, jobs, users }: Je
         globalMatrix: {
           entries: [
             ...users.map(({ name, role }) => ({ user: { name, permissions: ROLE_PERMISSIONS[role] } })),
-            { group: { name: "anonymous", permissions: ["Overall/Read", "Job/Read", "View/Read"] } },
+            { group: { name: "anonymous", permissions: ["Overall/Read", "View/Read"] } },
           ],
         },
       },
@@ -60,7 +63,7 @@ export function renderCasc({ title, url, engine, repositories, jobs, users }: Je
     // The scripts of the jobs are the component's own, and nobody is there to approve them.
     security: { globalJobDslSecurityConfiguration: { useScriptSecurity: false } },
     unclassified: { location: { url } },
-    jobs: jobs.map((job) => ({ script: escapeCasc(renderJob(job, repositories)) })),
+    jobs: [...jobs.map((job) => renderJob(job, repositories)), renderRemoval(jobs)].map((script) => ({ script: escapeCasc(script) })),
   };
   return `${JSON.stringify(configuration, undefined, 2)}\n`;
 }
@@ -72,6 +75,7 @@ export function renderJob({ name, repository, branches, steps }: NormalCiJob, re
   const ignored = source.push ? "" : " { ignorePostCommitHooks(true) }";
   return [
     `freeStyleJob(${groovy(name)}) {`,
+    `  description(${groovy(OWN_JOB)})`,
     "  scm {",
     "    git {",
     `      remote { url(${groovy(source.url)}) }`,
@@ -87,9 +91,20 @@ export function renderJob({ name, repository, branches, steps }: NormalCiJob, re
   ].join("\n");
 }
 
+/** Deletes what the component made and is not wanted any more; the plugin would leave it. */
+function renderRemoval(jobs: readonly NormalCiJob[]): string {
+  return [
+    `def wanted = [${jobs.map(({ name }) => groovy(name)).join(", ")}]`,
+    `def own = jenkins.model.Jenkins.get().getItems(hudson.model.AbstractItem).findAll { it.description == ${groovy(OWN_JOB)} }`,
+    "own.findAll { !wanted.contains(it.name) }.each { it.delete() }",
+    "",
+  ].join("\n");
+}
+
+/** Without the token by which the configuration is read anew: the server has it in its own environment. */
 function renderStep({ command, environment, timeoutSeconds }: NormalCiJob["steps"][number]): string {
   const variables = Object.entries(environment).map(([key, value]) => `${key}=${value}`);
-  return shellCommand([...(variables.length > 0 ? ["env", ...variables] : []), "timeout", String(timeoutSeconds), ...command]);
+  return shellCommand(["env", "-u", "CASC_RELOAD_TOKEN", ...variables, "timeout", String(timeoutSeconds), ...command]);
 }
 
 /** An empty schedule never looks by itself, and is told of pushes. */
@@ -122,9 +137,15 @@ export function jenkinsEnvironment({ updateCenter, heapShare }: NormalJenkins, p
     JENKINS_HOME,
     JENKINS_OPTS: `--httpPort=${port} --webroot=${JENKINS_HOME}/war`,
     JENKINS_UC: updateCenter,
-    JENKINS_UC_DOWNLOAD: `${updateCenter}/download`,
+    JENKINS_UC_DOWNLOAD_URL: pluginsUrl(updateCenter),
+    JENKINS_PLUGIN_INFO: `${updateCenter}/current/plugin-versions.json`,
     SECRETS: `${CURRENT}/${SECRETS_FOLDER}`,
   };
+}
+
+/** A mirror has the plugins beside its folder `updates`, the update centre itself below `download`. */
+function pluginsUrl(updateCenter: string): string {
+  return updateCenter.endsWith("/updates") ? updateCenter.replace(/updates$/, "plugins") : `${updateCenter}/download/plugins`;
 }
 
 /** Installs what is missing, and becomes the server. */
@@ -133,7 +154,13 @@ export function renderStart(): string {
     "#!/bin/sh",
     "# Installs the plugins, and runs the server in the foreground.",
     "set -eu",
-    `jenkins-plugin-cli --plugin-file ${CURRENT}/plugins.txt --plugin-download-directory ${JENKINS_HOME}/plugins`,
+    "# Once for each list and version of the server: another start needs no network.",
+    `wanted=$(cat ${CURRENT}/plugins.txt /usr/share/jenkins/jenkins.war | sha256sum)`,
+    `mark=${JENKINS_HOME}/.plugins`,
+    'if [ "$wanted" != "$(cat "$mark" 2>/dev/null)" ]; then',
+    `  jenkins-plugin-cli --plugin-file ${CURRENT}/plugins.txt --plugin-download-directory ${JENKINS_HOME}/plugins`,
+    '  echo "$wanted" > "$mark"',
+    "fi",
     "# Not in the container's own environment, which docker inspect shows.",
     `CASC_RELOAD_TOKEN=$(cat ${CURRENT}/${SECRETS_FOLDER}/${RELOAD_TOKEN})`,
     "export CASC_RELOAD_TOKEN",

@@ -96,7 +96,14 @@ export function normalizeSshKeyMeshArgs(name: string, args: SshKeyMeshArgs): Nor
   for (const [list, members] of Object.entries({ nodes, clients })) {
     members.forEach(({ logsInTo }, index) => {
       const strange = logsInTo.filter((node) => !all.includes(node));
-      checks.that(strange.length === 0, `${list}[${index}].logsInTo`, strange, `must name nodes of the mesh: ${all.join(", ")}`);
+      checks
+        .that(strange.length === 0, `${list}[${index}].logsInTo`, strange, `must name nodes of the mesh: ${all.join(", ")}`)
+        .that(
+          logsInTo.length > 0 || nodes.length === 0,
+          `${list}[${index}].logsInTo`,
+          logsInTo,
+          `must name a node or more, or be left out for all: ${all.join(", ")}`,
+        );
     });
   }
   checks.done();

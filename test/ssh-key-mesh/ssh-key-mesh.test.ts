@@ -30,6 +30,10 @@ describe("a key mesh's arguments", () => {
     expect(() => normalizeSshKeyMeshArgs("mesh", { nodes: [node], clients: [{ ...client, logsInTo: ["builder", "git"] }] })).toThrow(
       'mesh.clients[0].logsInTo: must name nodes of the mesh: git, got ["builder"]',
     );
+    // It would have neither a host to know nor a server that knows it.
+    expect(() => normalizeSshKeyMeshArgs("mesh", { nodes: [node], clients: [{ ...client, logsInTo: [] }] })).toThrow(
+      "mesh.clients[0].logsInTo: must name a node or more, or be left out for all: git, got []",
+    );
   });
 
   it("are one node at least", () => {

@@ -1,7 +1,13 @@
 #!/bin/sh
 # Installs the plugins, and runs the server in the foreground.
 set -eu
-jenkins-plugin-cli --plugin-file /etc/jenkins/current/plugins.txt --plugin-download-directory /var/jenkins_home/plugins
+# Once for each list and version of the server: another start needs no network.
+wanted=$(cat /etc/jenkins/current/plugins.txt /usr/share/jenkins/jenkins.war | sha256sum)
+mark=/var/jenkins_home/.plugins
+if [ "$wanted" != "$(cat "$mark" 2>/dev/null)" ]; then
+  jenkins-plugin-cli --plugin-file /etc/jenkins/current/plugins.txt --plugin-download-directory /var/jenkins_home/plugins
+  echo "$wanted" > "$mark"
+fi
 # Not in the container's own environment, which docker inspect shows.
 CASC_RELOAD_TOKEN=$(cat /etc/jenkins/current/secrets/reload-token)
 export CASC_RELOAD_TOKEN
