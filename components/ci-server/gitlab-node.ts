@@ -34,6 +34,9 @@ const CAPABILITIES = {
   CAP_SYS_CHROOT: "its SSH server shuts a login's first part in",
 };
 
+/** What its documentation asks for: its own figures are kept there. */
+const SHM_MIB = 256;
+
 /** GitLab's official image, all services in one container. */
 export function createGitlab(
   place: ServerPlace,
@@ -84,6 +87,7 @@ function gitlabNode(
       writableRootReason: "GitLab's image writes the configuration of its services beside their programs when it starts",
       capabilities: CAPABILITIES,
       memoryMiB,
+      shmMiB: SHM_MIB,
       cpus,
       transform,
       command: gitlabCommand(),

@@ -97,6 +97,9 @@ export interface ServiceContainerArgs {
   /** Memory limit in MiB; swap is not added to it. */
   memoryMiB: number;
 
+  /** Size of `/dev/shm` in MiB; what is in it counts as memory. @default the engine's, 64 */
+  shmMiB?: number;
+
   /** CPUs that it may use. @default 1 */
   cpus?: number;
 
@@ -122,6 +125,9 @@ export const DEFAULT_TMPFS = { "/tmp": "rw,noexec,nosuid,nodev,size=64m" } as co
 
 /** What the engine keeps of a log, in MiB, and in how many files at least. */
 const [LOG_MIB, LOG_FILES] = [30, 3];
+
+/** What the engine gives `/dev/shm`, in MiB. */
+const SHM_MIB = 64;
 
 /** What a transform may change: nothing by which the container would be another one, less hardened or not of the component. */
 const TRANSFORMABLE = [
@@ -186,6 +192,7 @@ function validateContainer(
     health,
     cpus = 1,
     logMiB = LOG_MIB,
+    shmMiB = SHM_MIB,
     ports = [],
     hostMounts = [],
   }: ServiceContainerArgs,
@@ -206,6 +213,7 @@ function validateContainer(
     )
     .that(cpus > 0, "cpus", cpus, "must be more than 0")
     .that(Number.isInteger(memoryMiB), "memoryMiB", memoryMiB, "must be a whole number of MiB")
+    .that(Number.isInteger(shmMiB) && shmMiB >= 1, "shmMiB", shmMiB, "must be a whole number of MiB, 1 or more")
     .that(Number.isInteger(logMiB) && logMiB >= LOG_FILES, "logMiB", logMiB, `must be a whole number of MiB, ${LOG_FILES} or more`);
   for (const { hostPath, reason } of hostMounts) {
     checks
@@ -260,6 +268,7 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     memory: args.memoryMiB,
     // The limit counts memory and swap together: equal to memory means none.
     memorySwap: args.memoryMiB,
+    ...(args.shmMiB !== undefined && { shmSize: args.shmMiB }),
     // The provider reads it back with a decimal point, and a difference in writing alone would replace the container.
     cpus: decimal(args.cpus ?? 1),
     logDriver: "json-file",

@@ -61,15 +61,19 @@ describe("a service container", () => {
     );
   });
 
-  it("reads a folder of the host where it says why, and keeps as much of a log as it is told", async () => {
+  it("reads a folder of the host where it says why, and keeps as much of a log and shares as much memory as it is told", async () => {
     const hostMounts = [{ hostPath: "/var/lib/docker/containers", path: "/logs", reason: "they are there" }];
-    createServiceContainer("thing-10", { ...args, hostMounts, logMiB: 512 }, {});
+    createServiceContainer("thing-10", { ...args, hostMounts, logMiB: 512, shmMiB: 256 }, {});
     await settled(registered);
     const { inputs } = registered.find(({ name }) => name === "thing-10") ?? { inputs: {} };
     expect(inputs).toMatchObject({
       volumes: [{ hostPath: "/var/lib/docker/containers", containerPath: "/logs", readOnly: true }],
       logOpts: { "max-size": "64m", "max-file": "8" },
+      shmSize: 256,
     });
+    expect(() => createServiceContainer("thing-12", { ...args, shmMiB: 0.5 }, {})).toThrow(
+      "thing-12.shmMiB: must be a whole number of MiB, 1 or more, got 0.5",
+    );
     const refusal = (hostPath: string, reason = "why", logMiB = 30) => {
       const mounts = [{ hostPath, path: "/x", reason }];
       return () => createServiceContainer("thing-11", { ...args, hostMounts: mounts, logMiB }, {});
