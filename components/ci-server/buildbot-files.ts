@@ -11,9 +11,8 @@ export const BUILDBOT_DATA_PATH = "/data";
 /** Port at which workers log in. */
 export const WORKER_PORT = 9989;
 
-/** Users of the component's own, as the master knows them: who knocks after a push, and the workers. */
+/** User of the component's own who knocks after a push. */
 export const HOOK = "hook";
-export const WORKER = "worker";
 
 const MASTER_FILES = ["master.cfg", "master.tac", "start-master", "probe"] as const;
 const WORKER_FILES = ["worker.tac", "start-worker", "probe"] as const;
@@ -72,7 +71,7 @@ export function renderMaster(settings: MasterSettings): string {
 export function renderMasterPasswords(
   users: readonly string[],
   passwords: Readonly<Record<string, string>>,
-  own: { hook: string; worker: string },
+  own: { hook: string; workers: Readonly<Record<string, string>> },
 ) {
   return json({ users: Object.fromEntries(users.map((user) => [user, passwords[user]])), ...own });
 }
@@ -98,9 +97,9 @@ export function masterCheck(folder: string): string[] {
   return ["buildbot", "checkconfig", `${folder}/master.cfg`];
 }
 
-/** Has the running master take its configuration up; fails with what it says where it does not. */
+/** Has the running master take its configuration up; fails with what it says where it does not. A busy one is given a minute between two words. */
 export function masterReload(): string[] {
-  return ["buildbot", "reconfig", BUILDBOT_DATA_PATH];
+  return ["buildbot", "reconfig", "--progress_timeout=60", BUILDBOT_DATA_PATH];
 }
 
 /** Python reads the file without running it. */

@@ -12,7 +12,6 @@ import {
   HOOK,
   MasterSettings,
   ShippedFile,
-  WORKER,
   masterCheck,
   masterCommand,
   masterFiles,
@@ -29,10 +28,10 @@ import {
 import type { NormalBuildbot } from "./engine-args";
 import type { CreatedServer, ServerPlace } from "./server-place";
 
-/** Both passwords of the component's own. */
+/** Passwords of the component's own: of who knocks, and of each worker, which its jobs can read. */
 interface OwnPasswords {
   readonly hook: pulumi.Output<string>;
-  readonly worker: pulumi.Output<string>;
+  readonly workers: Readonly<Record<string, pulumi.Output<string>>>;
 }
 
 /** A master, and behind it the workers, which are whole when the master has them. */
@@ -42,14 +41,14 @@ export function createBuildbot(
   opts: pulumi.ComponentResourceOptions,
 ): CreatedServer {
   const { name, endpoint } = place;
-  const own = {
-    hook: generatedPassword(`${name}-${HOOK}-password`, 32, opts),
-    worker: generatedPassword(`${name}-${WORKER}-password`, 32, opts),
-  };
   const { allowDataLoss, repositories, network, engine } = ci;
   const workers = workerComponent(name);
   const addresses = network.addressesOf(workers, engine.workers);
   const names = addresses.map((_, index) => `${workers}-${index + 1}`);
+  const own = {
+    hook: generatedPassword(`${name}-${HOOK}-password`, 32, opts),
+    workers: Object.fromEntries(names.map((worker) => [worker, generatedPassword(`${worker}-password`, 32, opts)])),
+  };
   const filled = (node: string) => ci.mounts(node).map(({ ready }) => ready);
 
   const master = new RollingSet(
@@ -78,18 +77,18 @@ function masterNode(
   { name, endpoint, published, passwords }: ServerPlace,
   ci: NormalCiServerArgs<NormalBuildbot>,
   workers: readonly string[],
-  { hook, worker }: OwnPasswords,
+  { hook, workers: known }: OwnPasswords,
 ): RollingNode {
   const { network, placement, image, user, memoryMiB, cpus, transform, port, engine, users } = ci;
   const node = serverName(name);
   const settings: MasterSettings = { ...ci, ...engine, title: name, url: `${published.url("http")}/`, workers };
   const files = masterFiles();
   const probe = probeCommand(`127.0.0.1:${port}`);
-  const secret = pulumi.all([pulumi.all(passwords), hook, worker]).apply(([known, forHook, forWorker]) =>
+  const secret = pulumi.all([pulumi.all(passwords), hook, pulumi.all(known)]).apply(([forUsers, forHook, forWorkers]) =>
     renderMasterPasswords(
       users.map((each) => each.name),
-      known,
-      { hook: forHook, worker: forWorker },
+      forUsers,
+      { hook: forHook, workers: forWorkers },
     ),
   );
   return {
@@ -128,7 +127,7 @@ function workerNode(
   index: number,
   master: Endpoint,
   ci: NormalCiServerArgs<NormalBuildbot>,
-  { worker }: OwnPasswords,
+  { workers }: OwnPasswords,
 ): RollingNode {
   const { network, placement, user, transform, engine } = ci;
   const files = workerFiles();
@@ -141,7 +140,7 @@ function workerNode(
     dataPath: BUILDBOT_DATA_PATH,
     config: {
       mountPath: BUILDBOT_PATH,
-      files: [...files, { path: "worker.json", content: settings }, { path: "password", content: worker, mode: "0400" }],
+      files: [...files, { path: "worker.json", content: settings }, { path: "password", content: workers[node] ?? "", mode: "0400" }],
       check: workerCheck,
     },
     container: {

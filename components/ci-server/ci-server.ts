@@ -14,7 +14,9 @@ import type { CreatedServer, Passwords, ServerPlace } from "./server-place";
  *
  * It hears of a push at once where the git server has its `listeners`, and looks by itself besides, so that a push that it was not told of
  * is built as well. Jobs, repositories and users change while it runs. What a job runs is whatever was pushed, as the user of the worker: it
- * reads the worker's own files, its keys among them, so a worker should be able to log in to the git server alone and only read there.
+ * reads the worker's own files, its keys among them, so a worker should be able to log in to the git server alone and only read there. Jobs on
+ * one worker are not isolated from each other: the checkout is made afresh, but what one leaves behind another may find, so jobs that do not
+ * trust each other need servers of their own. With Jenkins they run in the server itself, as its administrator.
  *
  * @example
  * const git = GitServer.describe("git", { network });

@@ -44,7 +44,8 @@ describe("a CI server's arguments", () => {
       { name: "ci-worker-1", address: "10.89.0.222", image: "node:1", logsInTo: ["git-1"] },
       { name: "ci-worker-2", address: "10.89.0.223" },
     ]);
-    expect(CiServer.describe("jenkins", { network, engine: { type: "jenkins" } })).toHaveLength(1);
+    expect(CiServer.describe("jenkins", { network, engine: { type: "jenkins" }, logsInTo: [] })).toHaveLength(1);
+    expect(() => CiServer.describe("ci", { network } as never)).toThrow(/ci\.logsInTo: must be /);
   });
 
   it("refuse two jobs or repositories of one name, and a repository that there is not", () => {
@@ -181,8 +182,9 @@ describe("a CI server", () => {
     });
     expect(staged("ci-1-config")).toContain('"boss": "given"');
     expect(staged("ci-1-config")).toContain('"dev": "generated-ci-user-dev-password"');
-    expect(staged("ci-worker-1-config")).toContain("generated-ci-worker-password");
-    expect(staged("ci-worker-1-config")).not.toContain("given");
+    expect(staged("ci-1-config")).toContain('"ci-worker-2": "generated-ci-worker-2-password"');
+    expect(staged("ci-worker-1-config")).toContain("generated-ci-worker-1-password");
+    expect(staged("ci-worker-1-config")).not.toMatch(/given|generated-ci-(?!worker-1-)/);
   });
 
   it("of Jenkins is the official image with its secrets in files", () => {
@@ -203,6 +205,7 @@ describe("a CI server", () => {
       image: "gitlab/gitlab-ce:18.5.1-ce.0",
       user: "0:0",
       readOnly: false,
+      shmSize: 256,
       envs: ["GITLAB_OMNIBUS_CONFIG=from_file('/etc/dockyard-gitlab/current/gitlab.rb')"],
       ports: [
         { internal: 22, external: 2424 },

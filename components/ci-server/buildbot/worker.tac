@@ -12,6 +12,7 @@ HERE = "/etc/buildbot/current"
 
 with open(os.path.join(HERE, "worker.json"), encoding="utf-8") as file:
     settings = json.load(file)
+# Its own: it can log in as no other worker.
 with open(os.path.join(HERE, "password"), encoding="utf-8") as file:
     password = file.read().strip()
 
