@@ -76,10 +76,13 @@ describe("a CI server", () => {
   it("starts a build by the hook for each commit, also while another is built, and finds nothing of an earlier one", async () => {
     const leave = ["@echo left > left; echo left >> .git/info/exclude", "@git config --global core.hooksPath /data/left"];
     const hook =
-      "@mkdir -p /data/left; printf '#!/bin/sh\\necho left > left' > /data/left/post-checkout; chmod +x /data/left/post-checkout";
+      "@mkdir -p /data/left; printf '#!/bin/sh\\ntouch /data/hooked' > /data/left/post-checkout; chmod +x /data/left/post-checkout";
     const first = await push([...leave, hook, "@sleep 4"].join("\n"));
     await buildbot.buildOf("sample-test", first.revision, ({ complete }) => !complete);
-    const waiting = [await push("@! ls left"), await push("@! ls left; rm -r /data/left /data/.gitconfig")];
+    const waiting = [
+      await push("@test ! -e left -a ! -e /data/hooked"),
+      await push("@test ! -e left -a ! -e /data/hooked && rm -r /data/left /data/.gitconfig"),
+    ];
     const builds = [];
     for (const { revision } of [first, ...waiting]) {
       builds.push(await buildbot.buildOf("sample-test", revision));
