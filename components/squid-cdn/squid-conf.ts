@@ -80,6 +80,17 @@ function access({ domains }: SquidConf): string[] {
   ];
 }
 
+const UNKEYED_HEADERS = [
+  "Forwarded",
+  "X-Forwarded-Host",
+  "X-Forwarded-Port",
+  "X-Forwarded-Prefix",
+  "X-Forwarded-Proto",
+  "X-HTTP-Method-Override",
+  "X-Original-URL",
+  "X-Rewrite-URL",
+];
+
 function origins({ origins: peers, originHost, connectTimeoutSeconds, readTimeoutSeconds }: SquidConf): string[] {
   const host = originHost === null ? "" : ` forceddomain=${originHost}`;
   return [
@@ -95,6 +106,8 @@ function origins({ origins: peers, originHost, connectTimeoutSeconds, readTimeou
     "# A refresh is a question without conditions: an origin may not know what it has changed.",
     "request_header_access If-Modified-Since deny operator",
     "request_header_access If-None-Match deny operator",
+    "# What an origin could take for another URL is no part of the cache's key: one client would choose what all others are served.",
+    ...UNKEYED_HEADERS.map((header) => `request_header_access ${header} deny all`),
     `read_timeout ${readTimeoutSeconds} seconds`,
     "# Clients that ask for the same at the same time are one question to an origin.",
     "collapsed_forwarding on",

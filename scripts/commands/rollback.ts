@@ -9,6 +9,7 @@ import { chosenDeployment, earlierDeployment, renderHistory, revisionOf } from "
 import { configOptions, deploy } from "../deployments/deploy";
 import { Deployment, historyFolder, readHistory } from "../deployments/history";
 import { showChanges } from "../deployments/preview";
+import { isChangedSince } from "../deployments/record";
 import { setup } from "../setup/setup";
 import { SetupError } from "../setup/shell";
 import { Target, parseTarget, takeFlag, takeOption } from "../stack";
@@ -30,13 +31,18 @@ export default async function rollback(args: readonly string[]): Promise<number>
     );
   await setup(list ? ["pulumi"] : ["engine", "pulumi"]);
   const history = readHistory(historyFolder(target));
+  const isChanged = await isChangedSince(target, history.at(-1));
   if (list) {
     console.log(
-      history.length === 0 ? `No deployment of the stack ${target.stack} is known; \`npm run up\` notes each.` : renderHistory(history),
+      history.length === 0
+        ? `No deployment of the stack ${target.stack} is known; \`npm run up\` notes each.`
+        : renderHistory(history, isChanged),
     );
     return 0;
   }
-  const deployment = asked === undefined ? earlierDeployment(history) : chosenDeployment(history, asked);
+  if (isChanged)
+    console.log(`The stack ${target.stack} was changed since deployment ${history.at(-1)?.number}, by a command that notes no deployment.`);
+  const deployment = asked === undefined ? earlierDeployment(history, isChanged) : chosenDeployment(history, asked);
   return inFolder((folder, isEnded) => goBack(target, deployment, { folder, isEnded, agreed, rest }));
 }
 

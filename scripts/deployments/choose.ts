@@ -7,12 +7,14 @@ import { Deployment, isSame } from "./history";
  * After one that did not succeed it is the last one that did. After one that succeeded it is the last one before the inputs that run now, so
  * that a second rollback goes further back, and not forward again to what was taken back. A rollback that was cut is gone on with.
  *
+ * @param isChanged Whether the stack was changed since the latest one ended, which is then no longer what runs: it is the one to go to, if it succeeded.
  * @throws {SetupError} where there is none.
  */
-export function earlierDeployment(history: readonly Deployment[]): Deployment {
+export function earlierDeployment(history: readonly Deployment[], isChanged = false): Deployment {
   const latest = history.at(-1);
   if (latest === undefined)
     throw new SetupError("There is no deployment to go back to: `npm run up` notes each, and has not run on this stack.");
+  if (latest.result === "succeeded" && isChanged) return latest;
   if (latest.result !== "succeeded") {
     const good = history.filter(({ result }) => result === "succeeded");
     const earlier = good.find(({ number }) => number === latest.rollbackTo) ?? good.at(-1);
@@ -54,11 +56,15 @@ export function revisionOf({ program }: Pick<Deployment, "program">): string {
   return `${program.revision.slice(0, 7)}${program.commit === program.revision ? "" : " with changes"}`;
 }
 
-/** One line for each deployment, the latest first. */
-export function renderHistory(history: readonly Deployment[]): string {
+/**
+ * One line for each deployment, the latest first.
+ *
+ * @param isChanged Whether the stack was changed since the latest one ended.
+ */
+export function renderHistory(history: readonly Deployment[], isChanged = false): string {
   const rows = history.map((deployment, index): readonly string[] => {
     const { number, began, result = "not ended", rollbackTo } = deployment;
-    const current = result === "succeeded" ? "current" : "current in part";
+    const current = isChanged ? "changed since" : result === "succeeded" ? "current" : "current in part";
     const said = [...(rollbackTo === undefined ? [] : [`rollback to ${rollbackTo}`]), ...(index === history.length - 1 ? [current] : [])];
     return [String(number), began.slice(0, 19).replace("T", " "), revisionOf(deployment), result, said.join(", ")];
   });

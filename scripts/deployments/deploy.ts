@@ -9,16 +9,17 @@ import { beginDeployment } from "./record";
  *
  * @param rest Options for Pulumi.
  * @param origin Deployment whose inputs the target is; no data volume is deleted then. @default an `up` of what is there
+ * @throws {SetupError} where another run holds the stack.
  */
 export async function deploy(target: Target, rest: readonly string[], origin?: Deployment): Promise<number> {
   const options = configOptions(rest);
   const findings = await recover(target, () => isAccepted(target, options));
   if (findings === undefined) return 1;
   await ensureStack(target);
-  // Pulumi refuses a stack that another run holds; one that only looks, or helps, changes none.
-  if (findings.hold === "held" || rest.some((option) => ["--preview-only", "--help", "-h"].includes(option))) {
-    return bringUp(target, rest, findings);
-  }
+  if (rest.some((option) => ["--preview-only", "--help", "-h"].includes(option))) return bringUp(target, rest, findings);
+  // It is not left to Pulumi to refuse: the other run may end just then, and nothing would be looked at, retained or noted.
+  if (findings.hold === "held")
+    throw new SetupError(`Another run holds the stack ${target.stack}; wait for it to end, then run the same command again.`);
   if (origin !== undefined) await retainData(target);
   const { end } = await beginDeployment(target, options, origin);
   let code = 1;

@@ -24,6 +24,8 @@ const DEPLOYMENT = v.object({
   began: v.string(),
   /** Left out while it runs, and where it was killed; `partial` where only some of the resources were meant. */
   result: v.optional(v.picklist(["succeeded", "failed", "partial"])),
+  /** Time of the state that it left, as Pulumi writes it; left out where that could not be read. */
+  state: v.optional(v.string()),
   /** Deployment whose inputs it brought back; left out of an `up`. */
   rollbackTo: v.optional(v.number()),
   /** Program, and Dockyard, which is in the same repository where the program is its own; left out where git has none of it. */

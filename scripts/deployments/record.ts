@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { PROJECT_ROOT } from "../setup/paths";
 import { lastWords } from "../setup/shell";
-import { Target } from "../stack";
+import { Target, exportedStack } from "../stack";
 import { originOf } from "./choose";
 import { Place, forgetCommit, keepCommit, placeOf, takeSnapshot } from "./git";
 import {
@@ -46,10 +46,31 @@ export async function beginDeployment(target: Target, given: readonly string[], 
   return {
     deployment,
     end: async (result) => {
-      noteDeployment(folder, { ...deployment, result });
+      const ended = { ...deployment, result };
+      noteDeployment(folder, ended);
+      noteDeployment(folder, { ...ended, state: await timeOfState(target) });
       await forgetOldest(target, folder);
     },
   };
+}
+
+/** When the state was written last; undefined where there is none, or none that can be read. */
+async function timeOfState(target: Target): Promise<string | undefined> {
+  const exported = await exportedStack(target).catch(() => undefined);
+  if (exported === undefined) return undefined;
+  const { deployment } = JSON.parse(exported) as { deployment?: { manifest?: { time?: string } } };
+  return deployment?.manifest?.time;
+}
+
+/**
+ * Whether the stack was changed since its latest deployment ended, by a command that notes none, such as `pulumi up` or `npm run down`.
+ *
+ * Where it cannot be told, as of a state that was cut, the notes are believed.
+ */
+export async function isChangedSince(target: Target, latest: Deployment | undefined): Promise<boolean> {
+  if (latest?.state === undefined) return false;
+  const now = await timeOfState(target);
+  return now !== undefined && Date.parse(now) > Date.parse(latest.state);
 }
 
 /** Refs of one history: two checkouts that share a repository have two of them, and so have two backends. */

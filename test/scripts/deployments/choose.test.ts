@@ -38,6 +38,14 @@ describe("the deployment that a rollback goes to", () => {
   });
 
   it.each([
+    ["the latest, which is no longer what runs", ["a", "b"], 2],
+    ["the last one that succeeded where the latest failed", ["a", "b", "C"], 2],
+    ["the latest also where it was a rollback", ["a", "b", "a1"], 3],
+  ])("is %s, where the stack was changed since", (_, marks, number) => {
+    expect(earlierDeployment(history(...marks), true).number).toBe(number);
+  });
+
+  it.each([
     ["nothing was brought up", [], "`npm run up` notes each, and has not run on this stack"],
     ["nothing succeeded", ["A", "B"], "none of the 2 that are known has succeeded"],
     ["there is but one", ["a"], "There is no deployment before deployment 1"],
@@ -78,5 +86,6 @@ describe("the list of deployments", () => {
       ].join("\n"),
     );
     expect(renderHistory([deployed(1, { result: "failed" })])).toMatch(/failed {2}current in part$/);
+    expect(renderHistory([deployed(1)], true)).toMatch(/succeeded {2}changed since$/);
   });
 });

@@ -5,10 +5,15 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { afterRollback } from "../../../scripts/deployments/after";
 import { historyFolder, noteDeployment, readHistory, takeNumber } from "../../../scripts/deployments/history";
-import { beginDeployment } from "../../../scripts/deployments/record";
+import { beginDeployment, isChangedSince } from "../../../scripts/deployments/record";
 import { PROJECT_ROOT } from "../../../scripts/setup/paths";
-import { Target } from "../../../scripts/stack";
+import { Target, exportedStack } from "../../../scripts/stack";
 import { deployed } from "./deployed";
+
+vi.mock("../../../scripts/stack", async (actual) => ({
+  ...(await actual<typeof import("../../../scripts/stack")>()),
+  exportedStack: vi.fn(),
+}));
 
 let root: string;
 let backend: string;
@@ -18,6 +23,7 @@ beforeEach(() => {
     string,
     string,
   ];
+  vi.mocked(exportedStack).mockReset().mockResolvedValue(undefined);
   vi.stubEnv("PULUMI_BACKEND_URL", `file://${backend}?metadata=skip`);
   target = { stack: "dev", cwd: root, checkout: root, project: "shop", label: "unit-record-dev" };
   write("Pulumi.yaml", "name: shop\n");
@@ -121,6 +127,21 @@ describe("the note of a deployment", () => {
     });
     expect(git(root, "rev-parse", third?.program?.ref ?? "")).toBe(revision);
     expect((await beginDeployment(target, [], third)).deployment.rollbackTo).toBe(1);
+  });
+
+  it("tells whether the stack was changed past it, and is believed where that cannot be told", async () => {
+    const stateOf = (time: string) => vi.mocked(exportedStack).mockResolvedValue(JSON.stringify({ deployment: { manifest: { time } } }));
+    stateOf("2026-01-01T12:00:00.5Z");
+    await (await beginDeployment(target, [])).end("succeeded");
+    const latest = history()[0];
+    expect(latest?.state).toBe("2026-01-01T12:00:00.5Z");
+    expect(await isChangedSince(target, latest)).toBe(false);
+    stateOf("2026-01-01T13:00:01+01:00");
+    expect(await isChangedSince(target, latest)).toBe(true);
+    vi.mocked(exportedStack).mockRejectedValue(new Error("cut"));
+    expect(await isChangedSince(target, latest)).toBe(false);
+    expect(await isChangedSince(target, deployed(1))).toBe(false);
+    expect(await isChangedSince(target, undefined)).toBe(false);
   });
 
   it("goes with its refs where there are too many", async () => {
