@@ -4,7 +4,6 @@ import {
   PLACEMENT,
   callback,
   checkShape,
-  flag,
   instanceOf,
   listOf,
   maybe,
@@ -20,6 +19,7 @@ import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
 import type { ContainerTransform } from "../core/service-container";
 import type { ServiceNetwork } from "../core/service-network";
+import { EXPIRY_RULE, SquidExpiryRule, cacheMemoryMiB, checkCache, checkExpiry, normalizeExpiryRule, whole } from "./cache-args";
 import { SQUID_PORT } from "./squid-conf";
 
 /** A server that the cached files come from. */
@@ -29,24 +29,6 @@ export interface SquidOrigin {
 
   /** Port of its HTTP. */
   readonly port: number;
-}
-
-/** How long answers are fresh of which the origin does not say it; the first rule that matches counts. */
-export interface SquidExpiryRule {
-  /** POSIX extended regular expression that a URL matches; one that begins with `^` begins at the path: `^/static/`. */
-  readonly pattern: string;
-
-  /** Minutes for which such an answer is fresh whatever its age. @default 0 */
-  readonly minMinutes?: number;
-
-  /** Share of its age at the origin, by `Last-Modified`, for which it is fresh, in percent. @default 20 */
-  readonly percent?: number;
-
-  /** Minutes after which it is never fresh. @default 4320, three days */
-  readonly maxMinutes?: number;
-
-  /** Whether the rule counts also where the origin says how long. @default false */
-  readonly overrideExpire?: boolean;
 }
 
 export interface SquidCdnArgs {
@@ -95,7 +77,7 @@ export interface SquidCdnArgs {
   /** Port on each host's loopback for the first accelerator; accelerator n gets the one n − 1 behind it. Null publishes none. @default 3128 */
   port?: number | null;
 
-  /** Image with squid 6, curl and a shell, whose user may write /var/cache/squid. @default Dockyard's own */
+  /** Image with squid 6, curl, awk and a shell, whose user may write /var/cache/squid. @default Dockyard's own */
   image?: string;
 
   /** `uid:gid` that the image's software runs as. @default "10013:10013" */
@@ -117,17 +99,7 @@ const ARGUMENTS = shape<SquidCdnArgs>({
   accelerators: maybe(number),
   cacheMiB: maybe(number),
   maxObjectMiB: maybe(number),
-  expiry: maybe(
-    listOf(
-      shape<SquidExpiryRule>({
-        pattern: text,
-        minMinutes: maybe(number),
-        percent: maybe(number),
-        maxMinutes: maybe(number),
-        overrideExpire: maybe(flag),
-      }),
-    ),
-  ),
+  expiry: maybe(listOf(EXPIRY_RULE)),
   staleIfErrorSeconds: maybe(number),
   connectTimeoutSeconds: maybe(number),
   readTimeoutSeconds: maybe(number),
@@ -180,18 +152,12 @@ export function normalizeSquidCdnArgs(name: string, args: SquidCdnArgs): NormalS
     accelerators,
     cacheMiB,
     maxObjectMiB,
-    expiry: expiry.map(({ minMinutes = 0, percent = 20, maxMinutes = 4320, overrideExpire = false, ...rule }) => ({
-      ...rule,
-      minMinutes,
-      percent,
-      maxMinutes,
-      overrideExpire,
-    })),
+    expiry: expiry.map(normalizeExpiryRule),
     staleIfErrorSeconds,
     connectTimeoutSeconds,
     readTimeoutSeconds,
     memoryMiB,
-    cacheMemoryMiB: Math.floor((memoryMiB - ownMemoryMiB(cacheMiB)) * FILES_SHARE),
+    cacheMemoryMiB: cacheMemoryMiB(memoryMiB, cacheMiB),
     cpus,
     port,
     image,
@@ -206,19 +172,6 @@ export function normalizeSquidCdnArgs(name: string, args: SquidCdnArgs): NormalS
   checkExpiry(checks, normal);
   checks.done();
   return { ...normal, accelerators: bounded(accelerators, 1, 5) };
-}
-
-/** squid itself, and its list of what is on the disk: some 16 MiB for each GiB of files of 13 KiB. */
-function ownMemoryMiB(cacheMiB: number): number {
-  return 56 + Math.ceil(cacheMiB / 64);
-}
-
-/** The rest is for what is on its way to clients. */
-const FILES_SHARE = 0.6;
-const LEAST_FILES_MIB = 8;
-
-function whole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
 }
 
 function checkAccelerators(checks: Checks, name: string, args: NormalSquidCdnArgs): void {
@@ -246,39 +199,6 @@ function checkAccelerators(checks: Checks, name: string, args: NormalSquidCdnArg
     )
     .that(whole(connectTimeoutSeconds, 1, 60), "connectTimeoutSeconds", connectTimeoutSeconds, "must be 1 to 60 whole seconds")
     .that(whole(readTimeoutSeconds, 1, 3600), "readTimeoutSeconds", readTimeoutSeconds, "must be 1 to 3600 whole seconds");
-}
-
-function checkCache(
-  checks: Checks,
-  { accelerators, placement, cacheMiB, maxObjectMiB, memoryMiB, cacheMemoryMiB }: NormalSquidCdnArgs,
-): void {
-  const least = ownMemoryMiB(cacheMiB) + Math.ceil(LEAST_FILES_MIB / FILES_SHARE);
-  checks
-    .that(whole(cacheMiB, 16, 16_777_216), "cacheMiB", cacheMiB, "must be a whole number of MiB from 16")
-    .that(
-      whole(maxObjectMiB, 1, Math.floor(cacheMiB / 4)),
-      "maxObjectMiB",
-      maxObjectMiB,
-      "must be a whole number of MiB and at most a quarter of cacheMiB, or a few files would push out all others",
-    )
-    .that(
-      cacheMemoryMiB >= LEAST_FILES_MIB,
-      "memoryMiB",
-      memoryMiB,
-      `must be ${least} or more for a cache of ${cacheMiB} MiB, whose list squid keeps in memory; raise it, or lower cacheMiB`,
-    );
-  for (const host of placement.hosts) {
-    const count = Array.from({ length: bounded(accelerators, 1, 5) }, (_, index) => placement.hostFor(index)).filter(
-      (each) => each === host,
-    ).length;
-    const disk = count === 0 ? undefined : host.inventory.diskMiB;
-    checks.that(
-      disk === undefined || count * cacheMiB <= disk,
-      "cacheMiB",
-      cacheMiB,
-      `must fit on the disk of host ${host.name}, which has ${disk} MiB in all${count > 1 ? ` for ${count} accelerators` : ""}; ask for less`,
-    );
-  }
 }
 
 /** A DNS name in lower case. */
@@ -341,27 +261,5 @@ function checkDomains(checks: Checks, { domains }: NormalSquidCdnArgs): void {
         "must be a name in lower case or an IPv4 address, without a scheme, a port or a wildcard: what is purged is purged under each of them",
       )
       .that(domains.indexOf(domain) === index, `domains[${index}]`, domain, "must be named once");
-  });
-}
-
-function checkExpiry(checks: Checks, { expiry }: NormalSquidCdnArgs): void {
-  expiry.forEach(({ pattern, minMinutes, percent, maxMinutes }, index) => {
-    const path = `expiry[${index}]`;
-    checks
-      .that(
-        /^[^\s"'#-][^\s"'#]*$/.test(pattern),
-        `${path}.pattern`,
-        pattern,
-        "must be a regular expression without spaces, quotes and '#', and not begin with '-'",
-      )
-      .that(
-        expiry.findIndex((rule) => rule.pattern === pattern) === index,
-        `${path}.pattern`,
-        pattern,
-        "must be its own; the first rule counts",
-      )
-      .that(whole(maxMinutes, 0, 525_600), `${path}.maxMinutes`, maxMinutes, "must be whole minutes from 0 to a year")
-      .that(whole(minMinutes, 0, maxMinutes), `${path}.minMinutes`, minMinutes, "must be whole minutes from 0 to maxMinutes")
-      .that(whole(percent, 0, 1000), `${path}.percent`, percent, "must be a whole number from 0 to 1000");
   });
 }

@@ -2,8 +2,10 @@ import { digestOfText } from "../core/digest";
 
 /** Port of the accelerator inside its container, and of each URL in its cache, whatever port the host publishes. */
 export const SQUID_PORT = 3128;
-/** Port that only the container itself reaches. */
+/** Ports that only the container itself reaches. */
 const OPERATOR_PORT = 3129;
+const REMOVER_PORT = 3130;
+const REMOVED_PORT = 3131;
 /** Folder of the cache's volume. */
 export const SQUID_DATA_PATH = "/var/cache/squid";
 
@@ -50,6 +52,9 @@ function listeners({ node }: SquidConf): string[] {
     `http_port ${SQUID_PORT} accel vhost vport ignore-cc name=public`,
     "# For the scripts in this container alone: health, purge, refresh.",
     `http_port 127.0.0.1:${OPERATOR_PORT} name=operator`,
+    "# What is asked over the first of these is answered by the second, and not by an origin: that there is nothing.",
+    `http_port 127.0.0.1:${REMOVER_PORT} name=remover`,
+    `http_port 127.0.0.1:${REMOVED_PORT} accel vhost name=removed`,
     `visible_hostname ${node}`,
     "httpd_suppress_version_string on",
   ];
@@ -59,12 +64,15 @@ function listeners({ node }: SquidConf): string[] {
 function access({ domains }: SquidConf): string[] {
   return [
     "acl operator myportname operator",
+    "acl remover myportname remover",
+    "acl removed myportname removed",
     `acl served dstdomain -n ${domains.join(" ")}`,
     "acl http proto HTTP",
     `acl accelerated port ${SQUID_PORT}`,
     "acl tunnel method CONNECT",
     "acl trace method TRACE",
     "acl purge method PURGE",
+    "http_access deny removed",
     "http_access deny tunnel",
     "http_access deny trace",
     "http_access allow operator manager",
@@ -99,18 +107,27 @@ function origins({ origins: peers, originHost, connectTimeoutSeconds, readTimeou
       return [
         `cache_peer ${peer.host} parent ${peer.port} 0 no-query originserver round-robin no-digest name=${name} ` +
           `connect-timeout=${connectTimeoutSeconds} connect-fail-limit=3${host}`,
+        `cache_peer_access ${name} deny remover`,
         `cache_peer_access ${name} allow served`,
         `cache_peer_access ${name} deny all`,
       ];
     }),
+    `cache_peer 127.0.0.1 parent ${REMOVED_PORT} 0 no-query originserver no-digest name=removed`,
+    "cache_peer_access removed allow remover",
+    "cache_peer_access removed deny all",
+    "# It takes the place of the variant that it was asked for, and is never served itself.",
+    "deny_info 410:ERR_ACCESS_DENIED removed",
+    "reply_header_access Vary deny removed",
+    'reply_header_add Vary "%{X-Vary}>h" removed',
+    'reply_header_add Cache-Control "no-cache, must-revalidate, max-age=0" removed',
     "# A refresh is a question without conditions: an origin may not know what it has changed.",
     "request_header_access If-Modified-Since deny operator",
     "request_header_access If-None-Match deny operator",
     "# What an origin could take for another URL is no part of the cache's key: one client would choose what all others are served.",
     ...UNKEYED_HEADERS.map((header) => `request_header_access ${header} deny all`),
     `read_timeout ${readTimeoutSeconds} seconds`,
-    "# Clients that ask for the same at the same time are one question to an origin.",
-    "collapsed_forwarding on",
+    "# Clients that ask for the same at the same time would be one question to an origin, but a URL would have one variant in the cache.",
+    "collapsed_forwarding off",
   ];
 }
 
@@ -121,6 +138,8 @@ function store({ cacheMiB, maxObjectMiB, cacheMemoryMiB }: SquidConf): string[] 
     `cache_dir aufs ${SQUID_DATA_PATH}/store ${cacheMiB} 16 256`,
     `cache_mem ${cacheMemoryMiB} MB`,
     "maximum_object_size_in_memory 512 KB",
+    "# What is in memory is on the disk as well, where a purge finds all variants of it.",
+    "memory_cache_mode disk",
     "cache_store_log none",
     "digest_generation off",
   ];
@@ -154,6 +173,7 @@ function logs(): string[] {
   return [
     `logformat json {${fields.join(",")}}`,
     "access_log none manager",
+    "access_log none removed",
     "access_log stdio:/dev/stdout json",
     "strip_query_terms off",
     "cache_log /dev/stderr",

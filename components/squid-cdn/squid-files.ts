@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 export const SQUID_CONFIG_PATH = "/etc/squid/node";
 const CURRENT = `${SQUID_CONFIG_PATH}/current`;
 
-const SCRIPTS = ["check", "common", "health", "keep", "purge", "reload", "start"] as const;
+const SCRIPTS = ["check", "common", "headers", "health", "keep", "purge", "reload", "start", "variants"] as const;
 
 export interface ShippedFile {
   readonly path: string;

@@ -43,6 +43,19 @@ function configurationBack(target: Target, now: Inputs, { number, configuration,
   const copy = relative(PROJECT_ROOT, configurationFile(historyFolder(target), number));
   return [
     ...(now.configuration === configuration ? [] : [`${copy}    # holds the stack's configuration as it was`]),
-    ...(options.length === 0 ? [] : [`npm run up -- ${shellCommand(options)}    # with the options of that time`]),
+    ...(options.length === 0
+      ? []
+      : [
+          `npm run up -- ${shellCommand(withoutValues(options))}    # with the options of that time, and their values, which may be secret`,
+        ]),
   ];
+}
+
+/** Options as they may be shown: what `-c` sets can be a secret. */
+export function withoutValues(options: readonly string[]): readonly string[] {
+  return options.map((option, at) =>
+    ["-c", "--config"].includes(options[at - 1] ?? "") || /^(--config=|-c.)/.test(option)
+      ? option.replace(/^((--config=)?[^=]*=).*$/s, "$1…")
+      : option,
+  );
 }

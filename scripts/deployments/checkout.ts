@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { PROJECT_ROOT } from "../setup/paths";
 import { SetupError, lastWords, run } from "../setup/shell";
 import { Target, environmentOf, pulumiOutput } from "../stack";
-import { checkOut, has } from "./git";
+import { checkOut, has, repositoriesIn } from "./git";
 import { Deployment } from "./history";
 import { placesOf } from "./record";
 
@@ -26,7 +26,7 @@ export interface EarlierInputs {
  */
 export async function layOut(target: Target, deployment: Deployment, folder: string): Promise<EarlierInputs> {
   const notes: string[] = [];
-  const earlier = deployment.program === undefined ? target : await layOutTrees(target, deployment, folder);
+  const earlier = deployment.program === undefined ? target : await layOutTrees(target, deployment, { folder, notes });
   if (deployment.program === undefined)
     notes.push(
       "git knew nothing of its program, so only the configuration is the earlier one; the program is that of today. In a repository both are recorded.",
@@ -57,7 +57,13 @@ export function withoutDataLoss(options: readonly string[]): readonly string[] {
   return kept;
 }
 
-async function layOutTrees(target: Target, deployment: Deployment, folder: string): Promise<Target> {
+interface Layout {
+  readonly folder: string;
+  /** Is added to. */
+  readonly notes: string[];
+}
+
+async function layOutTrees(target: Target, deployment: Deployment, { folder, notes }: Layout): Promise<Target> {
   const places = await placesOf(target, deployment);
   const [program, dockyard] = [
     places.find(([, tree]) => tree === deployment.program),
@@ -69,6 +75,8 @@ async function layOutTrees(target: Target, deployment: Deployment, folder: strin
   // An outer repository before one inside of it.
   for (const [root, commit] of [...roots].sort(([a], [b]) => a.length - b.length)) {
     if (!(await has(root, `${commit}^{tree}`))) throw lostRevision(deployment, root);
+    const empty = (await repositoriesIn(root, commit)).filter((path) => !roots.has(path));
+    if (empty.length > 0) throw emptyFolders(deployment, empty);
     mkdirSync(join(folder, root), { recursive: true });
     await checkOut(root, commit, join(folder, root));
   }
@@ -78,7 +86,7 @@ async function layOutTrees(target: Target, deployment: Deployment, folder: strin
     symlinkSync(PROJECT_ROOT, join(folder, PROJECT_ROOT));
   }
   const own = dockyard && join(folder, dockyard[0].root, dockyard[1].folder);
-  if (cwd !== own) await installPackages(target.checkout, cwd);
+  if (cwd !== own) notes.push(...(await installPackages(target.checkout, cwd)));
   if (own !== undefined) {
     if (isSameLock(PROJECT_ROOT, own)) linkPackages(PROJECT_ROOT, own);
     await setUp(target, own);
@@ -90,6 +98,13 @@ function lostRevision({ number, program }: Deployment, folder: string): SetupErr
   return new SetupError(
     `Deployment ${number} cannot be gone back to: git in ${folder} no longer has ${program?.commit ?? "its revision"}. ` +
       "Fetch it from a clone that has it, or choose another deployment; `npm run rollback -- --list` shows them.",
+  );
+}
+
+function emptyFolders({ number }: Deployment, folders: readonly string[]): SetupError {
+  return new SetupError(
+    `Deployment ${number} cannot be gone back to: ${folders.join(" and ")} ${folders.length === 1 ? "is a repository" : "are repositories"} ` +
+      "inside of the program's, of which it holds no files. Check the earlier revision out by hand, with its submodules, and run `npm run up`.",
   );
 }
 
@@ -106,24 +121,36 @@ async function setUp(target: Target, folder: string): Promise<void> {
   }
 }
 
-function isSameLock(a: string, b: string): boolean {
-  const [one, other] = [a, b].map((folder) => join(folder, "package-lock.json"));
-  if (one === undefined || other === undefined || !existsSync(one) || !existsSync(other)) return false;
-  return readFileSync(one, "utf8") === readFileSync(other, "utf8");
+const LOCKS = ["package-lock.json", "pnpm-lock.yaml", "yarn.lock"] as const;
+
+function isSameLock(a: string, b: string, lock: (typeof LOCKS)[number] = "package-lock.json"): boolean {
+  const [one, other] = [join(a, lock), join(b, lock)];
+  return existsSync(one) && existsSync(other) && readFileSync(one, "utf8") === readFileSync(other, "utf8");
 }
 
-/** Has the packages of an earlier program: those of today where the lock file is the same one or there is none, else those that it names. */
-async function installPackages(today: string, earlier: string): Promise<void> {
-  if (!existsSync(join(earlier, "package-lock.json")) || isSameLock(today, earlier)) {
+/**
+ * Has the packages of an earlier program: those of today where the lock file is the same one or there is none, else those that it names.
+ *
+ * @returns What is to be said of it.
+ */
+async function installPackages(today: string, earlier: string): Promise<readonly string[]> {
+  const lock = LOCKS.find((file) => existsSync(join(earlier, file)));
+  if (lock === undefined || isSameLock(today, earlier, lock)) {
     linkPackages(today, earlier);
-    return;
+    return lock === undefined ? ["Its packages are those of today: there was no package-lock.json."] : [];
   }
+  if (lock !== "package-lock.json")
+    throw new SetupError(
+      `The earlier program's packages are not those of today, and only npm's can be installed for it: its ${lock} is another one. ` +
+        "Check the earlier revision out by hand, install its packages, and run `npm run up`.",
+    );
   console.log("Installing the node packages of that time…");
   try {
     await run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: earlier });
   } catch (error) {
     throw new SetupError(`The earlier program's packages could not be installed by \`npm ci\`:\n${lastWords(error)}`);
   }
+  return [];
 }
 
 /** Links to each installed package; a package that is itself a link, as of a neighbouring folder, leads to the neighbour below the new root. */

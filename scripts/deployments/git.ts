@@ -91,6 +91,12 @@ export function has(root: string, object: string): Promise<boolean> {
   return succeeds(["git", "-C", root, "cat-file", "-e", object], { env: OWN_REPOSITORY });
 }
 
+/** Folders of the repositories that are inside of a tree, submodules or not; git holds which revision they are at, and none of their files. */
+export async function repositoriesIn(root: string, tree: string): Promise<string[]> {
+  const entries = await git(root, ["ls-tree", "-r", "-z", "--full-tree", tree]);
+  return entries.split("\0").flatMap((entry) => (entry.startsWith("160000 ") ? [join(root, entry.slice(entry.indexOf("\t") + 1))] : []));
+}
+
 /** Whether the one revision comes before the other one, or is it. */
 export function isBefore(root: string, earlier: string, later: string): Promise<boolean> {
   return succeeds(["git", "-C", root, "merge-base", "--is-ancestor", earlier, later], { env: OWN_REPOSITORY });

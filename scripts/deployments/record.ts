@@ -5,7 +5,7 @@ import { PROJECT_ROOT } from "../setup/paths";
 import { lastWords } from "../setup/shell";
 import { Target, exportedStack } from "../stack";
 import { originOf } from "./choose";
-import { Place, forgetCommit, keepCommit, placeOf, takeSnapshot } from "./git";
+import { Place, forgetCommit, keepCommit, placeOf, repositoriesIn, takeSnapshot } from "./git";
 import {
   Deployment,
   Inputs,
@@ -83,6 +83,7 @@ export async function currentInputs(target: Target, given: readonly string[], re
   const { options, file } = splitConfiguration(target, given);
   const program = await treeOf(target.checkout, ref);
   const dockyard = program && (await treeOf(PROJECT_ROOT, ref));
+  if (ref !== "") await tellLeftOut(target, { program, dockyard });
   return { program, dockyard, options, configuration: existsSync(file) ? readFileSync(file, "utf8") : "" };
 }
 
@@ -100,6 +101,18 @@ async function treeOf(folder: string, ref: string): Promise<Tree | undefined> {
     );
     return undefined;
   }
+}
+
+/** Says early what a rollback will refuse, while it can still be mended. */
+async function tellLeftOut(target: Target, inputs: Pick<Inputs, "program" | "dockyard">): Promise<void> {
+  const places = await placesOf(target, inputs);
+  const roots = places.map(([{ root }]) => root);
+  const inside = await Promise.all(places.map(([{ root }, { commit }]) => repositoriesIn(root, commit)));
+  for (const folder of new Set(inside.flat().filter((path) => !roots.includes(path))))
+    console.warn(
+      `${folder} is a repository of its own, of which the program's holds no files, so that this deployment cannot be gone back to; ` +
+        "where the program does not need it, have git ignore it.",
+    );
 }
 
 async function keptInputs(target: Target, { program, dockyard, options, configuration }: Inputs, ref: string): Promise<Inputs> {

@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Endpoint } from "../../components/core/endpoint";
 import { Host } from "../../components/core/host";
@@ -160,6 +162,20 @@ describe("a CDN's files", () => {
 
   it("list where a path is cached", () => {
     expect(renderDomains(["a.example", "10.0.0.1"])).toBe("http://a.example:3128\nhttp://10.0.0.1:3128\n");
+  });
+});
+
+describe("a variant in the cache", () => {
+  const headers = (mark: string) =>
+    execFileSync("sh", [join(import.meta.dirname, "../../components/squid-cdn/scripts/headers"), mark], { encoding: "utf8" });
+
+  it.each([
+    ["accept-encoding", "accept-encoding:\nX-Vary: accept-encoding\n"],
+    ['accept-encoding="gzip,%20br%3Bq%3D0.5"', "accept-encoding: gzip, br;q=0.5\nX-Vary: accept-encoding\n"],
+    ['cookie="a%3D%2525%22", accept=""', 'cookie: a=%25"\naccept;\nX-Vary: cookie, accept\n'],
+    ['accept-language="%C3%A4", host="a"', "accept-language: ä\nX-Vary: accept-language, host\n"],
+  ])("%j is asked for by the headers that made it", (mark, asked) => {
+    expect(headers(mark)).toBe(asked);
   });
 });
 

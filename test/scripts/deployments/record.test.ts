@@ -129,6 +129,15 @@ describe("the note of a deployment", () => {
     expect((await beginDeployment(target, [], third)).deployment.rollbackTo).toBe(1);
   });
 
+  it("says of a repository inside of the program's that its files are not recorded", async () => {
+    git(root, "init", "--quiet", "inner");
+    git(join(root, "inner"), "commit", "--quiet", "--allow-empty", "--message", "first");
+    commit();
+    const warn = vi.spyOn(console, "warn").mockReturnValue();
+    await beginDeployment(target, []);
+    expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining(`${join(root, "inner")} is a repository of its own`));
+  });
+
   it("tells whether the stack was changed past it, and is believed where that cannot be told", async () => {
     const stateOf = (time: string) => vi.mocked(exportedStack).mockResolvedValue(JSON.stringify({ deployment: { manifest: { time } } }));
     stateOf("2026-01-01T12:00:00.5Z");
@@ -206,6 +215,14 @@ describe("what is left to do after a rollback", () => {
     const command = /git -C (\S+) restore --source=(\w+) -- \./.exec(await afterRollback(target, deployment));
     git(root, "restore", `--source=${command?.[2]}`, "--", ".");
     expect(await afterRollback(target, deployment)).toMatch(/^The working tree holds the same inputs/);
+  });
+
+  it("shows the options of that time without their values, which may be secret", async () => {
+    const options = ["-c", "shop:token=hidden", "--config=shop:token=hidden\nhidden", "-cshop:token=hidden", "--config-path"];
+    await (await beginDeployment(target, options)).end("succeeded");
+    const said = await afterRollback(target, history()[0] ?? deployed(0));
+    expect(said).toContain("npm run up -- -c 'shop:token=…' '--config=shop:token=…' '-cshop:token=…' --config-path    # with");
+    expect(said).not.toContain("hidden");
   });
 
   it("is to put the earlier configuration in its place", async () => {

@@ -181,6 +181,7 @@ describe("npm run rollback", () => {
     expect(all).toMatch(/goods-1 replace/);
     expect(all).toContain("Nothing is changed: this was a preview");
     expect(await revisions()).toEqual(before);
+    expect(all).not.toContain("was changed since deployment");
     const list = (await succeeds("rollback", "--list")).split("\n").filter((line) => /^\d/.test(line));
     expect(list).toEqual([
       expect.stringMatching(/ with changes {2}succeeded {2}rollback to 2, current$/),

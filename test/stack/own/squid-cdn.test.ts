@@ -77,9 +77,41 @@ describe("a CDN of squid", () => {
     expect(await fetched(first(), "/static/a.css", { "cache-control": "no-cache", pragma: "no-cache" })).toEqual({ status: 200, asked });
   });
 
-  it("asks the origin once for what many want at the same time", async () => {
-    const answers = await Promise.all(Array.from({ length: 50 }, () => fetched(first(), "/static/wanted")));
-    expect(new Set(answers.map(({ asked }) => asked)).size).toBe(1);
+  it("keeps all variants of a URL, purges each, and serves each while the origin is down", async () => {
+    const variants = [undefined, "de", "en, de;q=0.5"].map((language) =>
+      language === undefined ? undefined : { "accept-language": language },
+    );
+    const asked = async (path: string) => {
+      const answers = [];
+      for (const headers of variants) answers.push(await fetched(first(), path, headers));
+      return answers;
+    };
+    const kept = await asked("/vary/kept");
+    expect(new Set(kept.map((answer) => answer.asked)).size).toBe(3);
+    const before = await asked("/vary/all");
+    expect(await asked("/vary/all")).toEqual(before);
+    expect((await purge("--refresh", "/vary/all")).stdout).toContain(
+      'cdn-1: http://127.0.0.1:3128/vary/all (accept-language="de"): fetched anew',
+    );
+    const refreshed = await asked("/vary/all");
+    const latest = Math.max(...before.map((answer) => answer.asked));
+    expect(refreshed.filter((answer) => answer.asked <= latest)).toEqual([]);
+    await origin.stop();
+    expect(await asked("/vary/kept")).toEqual(kept);
+    expect((await purge("/vary/all")).stdout).toContain("cdn-1: http://127.0.0.1:3128/vary/all: purged");
+    for (const { status } of await asked("/vary/all")) expect(status).toBeGreaterThanOrEqual(500);
+    await origin.resume();
+    await until("the origin is seen", async () => (await fetched(first(), "/bare/0")).status === 200);
+    const anew = await asked("/vary/all");
+    expect(anew.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(await asked("/vary/all")).toEqual(anew);
+  });
+
+  it("passes no header on by which an origin could take the request for another one", async () => {
+    const { body } = await get(`${first()}/static/poisoned`, { headers: { "x-forwarded-host": "evil.example", "x-passed": "1" } });
+    expect(JSON.parse(body)).toMatchObject({ headers: expect.not.objectContaining({ "x-forwarded-host": expect.anything() as string }) });
+    // What is not withheld would be seen.
+    expect(JSON.parse(body)).toMatchObject({ headers: { "x-passed": "1" } });
   });
 
   it("logs each request as a line of JSON, also one that is meant to break it", async () => {

@@ -18,7 +18,7 @@ require("node:http").createServer((request, response) => {
   if (url.startsWith("/gone/")) { response.statusCode = removed ? 404 : 200; response.setHeader("cache-control", "max-age=3600"); }
   if (url.startsWith("/short/")) response.setHeader("cache-control", "max-age=1");
   if (url.startsWith("/vary/")) { response.setHeader("vary", "accept-language"); response.setHeader("cache-control", "max-age=3600"); }
-  if (!url.startsWith("/slow/")) return response.end(JSON.stringify({ url, host: headers.host, asked }));
+  if (!url.startsWith("/slow/")) return response.end(JSON.stringify({ url, host: headers.host, headers, asked }));
   response.write("slow ");
   setTimeout(() => response.end("answer"), 3000);
 }).listen(8080);
