@@ -217,5 +217,9 @@ describe("npm run rollback", () => {
     await git("checkout", "--quiet", "--force", "HEAD~1");
     await stack.reset();
     expect(await stack.preview()).toEqual([]);
+    // What notes no deployment is seen by the state.
+    expect(await succeeds("rollback", "--list")).not.toContain("changed since");
+    await stack.pulumi("refresh", "--yes", "--skip-preview", "--stack", stack.name);
+    expect(await succeeds("rollback", "--list")).toContain("rollback to 1, changed since");
   });
 });
