@@ -101,7 +101,7 @@ describe("a CDN of squid", () => {
     expect((await purge("/vary/all")).stdout).toContain("cdn-1: http://127.0.0.1:3128/vary/all: purged");
     for (const { status } of await asked("/vary/all")) expect(status).toBeGreaterThanOrEqual(500);
     await origin.resume();
-    await until("the origin is seen", async () => (await fetched(first(), "/bare/0")).status === 200);
+    for (const base of bases) await until("the origin is seen", async () => (await fetched(base, "/bare/never-asked")).status === 200);
     const anew = await asked("/vary/all");
     expect(anew.map(({ status }) => status)).toEqual([200, 200, 200]);
     expect(await asked("/vary/all")).toEqual(anew);
@@ -287,11 +287,11 @@ describe("a CDN of squid whose origin is down", () => {
   it("serves a stale file after the time that a silent origin is granted, and asks one that is back", async () => {
     await until(
       "the origin is taken for dead",
-      async () => (await fetched(first(), "/static/back")).status > 0 && (await said(/DEAD Parent/)),
+      async () => (await fetched(first(), "/static/back")).status > 0 && (await said(/DEAD Parent: origin/)),
     );
     origin = await Origin.start(stack.label, ORIGIN.host);
     // Nobody but the accelerator itself finds out: the first client is not told that the origin is down.
-    await until("the accelerator sees it", () => said(/REVIVED Parent/));
+    await until("the accelerator sees it", () => said(/REVIVED Parent: origin/));
     expect((await fetched(first(), "/static/back")).status).toBe(200);
     const stale = await staleFile();
     await origin.pause();
