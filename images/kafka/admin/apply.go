@@ -199,6 +199,19 @@ func applyReplication(ctx context.Context, c *Cluster, declared Declared) error 
 	for _, topic := range declared.Topics {
 		wanted[topic.Name] = topic.Replication
 	}
+	// New partitions are known to all brokers a moment later.
+	err := until(ctx, firstAnswer, func() (bool, error) {
+		view, err := c.seen(ctx)
+		has := count(view.Partitions)
+		behind := slices.IndexFunc(declared.Topics, func(topic Topic) bool { return has[topic.Name] < topic.Partitions })
+		if err == nil && behind >= 0 {
+			err = fmt.Errorf("the topic %s does not have its partitions yet", declared.Topics[behind].Name)
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return err
+	}
 	view, err := c.unmoving(ctx)
 	if err != nil {
 		return err

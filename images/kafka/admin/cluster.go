@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -87,7 +89,8 @@ func (c *Cluster) look(ctx context.Context) (View, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, 2*answerLimit)
 	defer cancel()
-	metadata, err := c.admin.Metadata(limited)
+	// Asked anew each time: the client would answer from memory for some seconds.
+	metadata, err := kmsg.NewPtrMetadataRequest().RequestWith(limited, c.brokers)
 	if err != nil {
 		// Controllers come before the first broker.
 		if !c.config.own().Broker {
@@ -96,20 +99,32 @@ func (c *Cluster) look(ctx context.Context) (View, error) {
 		}
 		return view, fmt.Errorf("%w: %v", errNobody, err)
 	}
-	view.Alive = metadata.Brokers.NodeIDs()
-	names := metadata.Topics.Names()
+	for _, broker := range metadata.Brokers {
+		view.Alive = append(view.Alive, broker.NodeID)
+	}
+	slices.Sort(view.Alive)
+	var names []string
+	for _, topic := range metadata.Topics {
+		if err := kerr.ErrorForCode(topic.ErrorCode); err != nil || topic.Topic == nil {
+			return view, fmt.Errorf("%w: the topics cannot be listed: %v", errNobody, err)
+		}
+		names = append(names, *topic.Topic)
+	}
 	minimum, err := c.minInSync(limited, names)
 	if err != nil {
 		return view, err
 	}
-	for _, topic := range metadata.Topics.Sorted() {
-		for _, partition := range topic.Partitions.Sorted() {
+	for _, topic := range metadata.Topics {
+		for _, partition := range topic.Partitions {
 			view.Partitions = append(view.Partitions, Partition{
-				Topic: topic.Topic, Number: partition.Partition, Leader: partition.Leader,
-				Replicas: partition.Replicas, InSync: partition.ISR, MinInSync: minimum[topic.Topic],
+				Topic: *topic.Topic, Number: partition.Partition, Leader: partition.Leader,
+				Replicas: partition.Replicas, InSync: partition.ISR, MinInSync: minimum[*topic.Topic],
 			})
 		}
 	}
+	slices.SortFunc(view.Partitions, func(a, b Partition) int {
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Number, b.Number))
+	})
 	return view, nil
 }
 
