@@ -97,7 +97,8 @@ describe("a Kafka cluster", () => {
     });
     const described = await docker("exec", container(1), "kafka-admin", "replication");
     expect(new Set(Object.values(JSON.parse(described) as Record<string, number>))).toEqual(new Set([3]));
-    expect(compare(produced, await readTopic(login, "things"))).toMatchObject({ lost: [], disordered: [] });
+    // A key may go to another partition once there are more of them.
+    expect(compare(produced, await readTopic(login, "things")).lost).toEqual([]);
     for (const [node, { Config, HostConfig }] of Object.entries(await containersOf(stack.label))) {
       expect.soft(Config.User, node).toBe("9092:9092");
       expect.soft(HostConfig, node).toMatchObject({ ReadonlyRootfs: true, CapDrop: ["ALL"], PidsLimit: 512 });
