@@ -153,8 +153,8 @@ const gateway = new NginxUpsyncGateway("gateway", {
     ...(events && { traffic: { path: "/traffic" } }),
   },
   ...config.gateway,
-  // Ten minutes of a thousand requests a second wait there while Elasticsearch is away.
-  ...(logged && { logMiB: gatewayMiB }),
+  // Ten minutes of a thousand requests a second wait there while those who read them cannot write.
+  ...((logged ?? events) && { logMiB: gatewayMiB }),
   allowDataLoss: config.allowDataLoss,
 });
 

@@ -70,7 +70,9 @@ export function filebeatNode(
       transform,
       user: "0:0",
       rootReason: "logs belong to whoever wrote them, and those of containers to the engine, which is root",
-      capabilities: { CAP_DAC_READ_SEARCH: "reads logs of any owner, and nothing else of what root may" },
+      // Containers' logs are root's own. CAP_DAC_READ_SEARCH would do for others, but opens files of the host's that are not mounted, by their handles.
+      capabilities:
+        files.length === 0 ? {} : { CAP_DAC_OVERRIDE: "reads files on volumes, whoever wrote them; they are mounted for reading alone" },
       command: keeperCommand(),
       // What is collected is collected before the limit is met.
       environment: { GOMEMLIMIT: `${Math.floor(memoryMiB * 0.75)}MiB` },

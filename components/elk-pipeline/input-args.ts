@@ -23,8 +23,8 @@ export interface LogMultiline {
 
 /** Lines of which each is an object in JSON. */
 export interface LogJson {
-  /** Field that the object goes into; "" is the event itself. @default "json" */
-  readonly target?: string;
+  /** Where the object goes: into the field `json`, or "" for the event itself, where it must have no `event` and no `host`. @default "json" */
+  readonly target?: "json" | "";
 
   /** Key of the object that `includeLines`, `excludeLines` and `multiline` look at. @default none */
   readonly messageKey?: string;
@@ -120,7 +120,7 @@ export const LOG_INPUT = byType({
     hosts: maybe(texts),
     encoding: maybe(text),
     excludeFiles: maybe(texts),
-    json: maybe(shape<LogJson>({ target: maybe(text), messageKey: maybe(text) })),
+    json: maybe(shape<LogJson>({ target: maybe(oneOf(["json", ""])), messageKey: maybe(text) })),
   }),
   container: shape<ContainerInput>({
     ...BASE,
@@ -150,7 +150,7 @@ export function normalizeInput(given: LogInput): NormalLogInput {
   };
   if (given.type === "log") {
     const { type, volume, paths, hosts, encoding = "plain", excludeFiles = [], index = INDEX_PREFIX.file } = given;
-    const json = given.json && { target: "json", ...given.json };
+    const json = given.json && { target: "json" as const, ...given.json };
     return { ...common, type, volume, paths, hosts, encoding, excludeFiles, index, json };
   }
   const { type, components = [], exceptComponents = [], stream = "all", accessLog = false, index = INDEX_PREFIX.container } = given;

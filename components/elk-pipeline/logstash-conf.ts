@@ -32,6 +32,9 @@ export function renderLogstashYml(name: string, { queueMiB }: NormalLogstashArgs
     "queue.type": "persisted",
     "queue.max_bytes": `${queueMiB}mb`,
     "queue.checkpoint.writes": 1024,
+    // What Elasticsearch refuses is kept aside.
+    "dead_letter_queue.enable": true,
+    "dead_letter_queue.max_bytes": "256mb",
   });
 }
 

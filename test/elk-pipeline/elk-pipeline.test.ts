@@ -146,11 +146,12 @@ describe("a pipeline", () => {
     const containers = resources.filter(({ type }) => type === "docker:index/container:Container");
     const byName = Object.fromEntries(containers.map(({ name, inputs }) => [name, inputs]));
     expect(Object.keys(byName).sort()).toEqual(["logs-1", "logs-kibana-1", "logs-logstash-1", "plain-1"]);
+    expect(byName["logs-1"]).toMatchObject({ capabilities: { drops: ["ALL"], adds: ["CAP_DAC_OVERRIDE"] } });
     expect(byName["plain-1"]).toMatchObject({
       command: ["filebeat-keeper", "run"],
       user: "0:0",
       readOnly: true,
-      capabilities: { drops: ["ALL"], adds: ["CAP_DAC_READ_SEARCH"] },
+      capabilities: { drops: ["ALL"], adds: [] },
       volumes: [
         { volumeName: "dockyard-unit-plain-1-data", containerPath: "/var/lib/filebeat", readOnly: false },
         { volumeName: "dockyard-unit-plain-1-config", containerPath: "/etc/filebeat", readOnly: true },

@@ -89,10 +89,18 @@ func startChild(p paths, folder string, log *faults) (*child, error) {
 	return c, nil
 }
 
-// stop waits until Filebeat has noted what was taken from it.
+// leaveTime is what Filebeat has to end by itself, within the time that the container has.
+const leaveTime = 20 * time.Second
+
+// stop waits until Filebeat has noted what was taken from it. One that hangs is killed: lines that it reads again have the same ids.
 func (c *child) stop() {
 	_ = c.command.Process.Signal(syscall.SIGTERM)
-	<-c.ended
+	select {
+	case <-c.ended:
+	case <-time.After(leaveTime):
+		_ = c.command.Process.Kill()
+		<-c.ended
+	}
 }
 
 func (c *child) fault() error {
