@@ -69,7 +69,7 @@ describe("preview refuses", () => {
     const said = await refusal({ consul: { ...settings.consul, server: 3 }, goods: { instances: "3" }, good: {} });
     expect(said).toContain("dockyard:consul.server: is not a setting; there are servers, apiPort, logLevel, environment, got 3");
     expect(said).toContain(
-      "dockyard:good: is not a setting; there are network, consul, gateway, goods, order, statistics, rabbitmq, proxy, mysql, redis, elasticsearch, ops, without, allowDataLoss",
+      "dockyard:good: is not a setting; there are network, consul, gateway, goods, order, statistics, rabbitmq, proxy, mysql, redis, elasticsearch, kafka, logs, ops, cdn, ci, without, allowDataLoss",
     );
     expect(said).toContain('dockyard:goods.instances: must be a number, like 3, got "3"');
   });
@@ -109,10 +109,10 @@ describe("preview refuses", () => {
   it("a system to do without that is none, or that others need", async () => {
     const said = await refusal({ without: ["mysqld", "consul"] });
     expect(said).toContain(
-      'dockyard:without: must be a list of systems that can be left out: rabbitmq, ops, mysql, redis, elasticsearch, got "mysqld"',
+      'dockyard:without: must be a list of systems that can be left out: rabbitmq, ops, mysql, redis, elasticsearch, kafka, cdn, ci, logs, got "mysqld"',
     );
     expect(said).toContain(
-      'dockyard:without: must be a list of systems that can be left out: rabbitmq, ops, mysql, redis, elasticsearch, got "consul"',
+      'dockyard:without: must be a list of systems that can be left out: rabbitmq, ops, mysql, redis, elasticsearch, kafka, cdn, ci, logs, got "consul"',
     );
   });
 

@@ -17,14 +17,14 @@ declare module "vitest" {
 
 /** Brings the stack up before the first file and removes it after the last. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const port = await freePorts(10);
+  const port = await freePorts(11);
   const settings = {
     network: { subnet: "10.197.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
     consul: { apiPort: port + 2 },
     goods: { instances: 3 },
     order: { instances: 2 },
-    cdn: { port: port + 5 },
+    cdn: { port: port + 10 },
     // Brokers and databases have files of their own; the rest is faster without them.
     without: withoutAllBut("ops", "cdn"),
   };
