@@ -26,9 +26,9 @@ export default defineConfig({
         },
       },
       { test: { ...lane, name: "queue", include: ["test/stack/queue/*.test.ts"] } },
-      // Files whose stacks keep data: databases, caches and indices.
+      // Files whose stacks keep data: databases, caches, indices and what fills them.
       { test: { ...lane, name: "data", include: ["test/stack/data/*.test.ts"] } },
-      // Files about what flows: messages and logs.
+      // Files about streams of messages.
       { test: { ...lane, name: "streams", include: ["test/stack/streams/*.test.ts"] } },
       {
         test: {
