@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Container, ContainerArgs } from "@pulumi/docker/container";
-import { Checks, reportFaults } from "./errors";
+import { ContainerTransform, transformed } from "./container-transform";
+import { Checks } from "./errors";
 import { HealthCheck, checkHealth, renderHealthCheck } from "./health-check";
 import { Host } from "./host";
 import { deliverImage } from "./host-images";
@@ -47,9 +48,6 @@ export interface PreparedMount {
   /** What the container must depend on to find the volume filled. */
   readonly ready: pulumi.Resource;
 }
-
-/** Escape hatch: gets the arguments as they would be used and returns what to add or change: limits, log, DNS; more environment and tmpfs. */
-export type ContainerTransform = (args: Readonly<ContainerArgs>) => Partial<ContainerArgs>;
 
 export interface ServiceContainerArgs {
   host: Host;
@@ -128,33 +126,6 @@ const [LOG_MIB, LOG_FILES] = [30, 3];
 
 /** What the engine gives `/dev/shm`, in MiB. */
 const SHM_MIB = 64;
-
-/** What a transform may change: nothing by which the container would be another one, less hardened or not of the component. */
-const TRANSFORMABLE = [
-  "cpuPeriod",
-  "cpuQuota",
-  "cpuSet",
-  "cpuShares",
-  "cpus",
-  "destroyGraceSeconds",
-  "dns",
-  "dnsOpts",
-  "dnsSearches",
-  "domainname",
-  "envs",
-  "hosts",
-  "init",
-  "logDriver",
-  "logOpts",
-  "memory",
-  "memoryReservation",
-  "memorySwap",
-  "shmSize",
-  "stopTimeout",
-  "storageOpts",
-  "tmpfs",
-  "ulimits",
-] as const satisfies readonly (keyof ContainerArgs)[];
 
 /**
  * One hardened container: unprivileged, nothing writable but what is named, limits on memory, CPU and log, published on loopback, and
@@ -292,30 +263,4 @@ function renderLogOpts(logMiB: number): Record<string, string> {
 
 function decimal(value: number): string {
   return Number.isInteger(value) ? `${value}.0` : String(value);
-}
-
-function transformed(name: string, args: ContainerArgs, transform?: ContainerTransform): Partial<ContainerArgs> {
-  const changes = transform?.(args) ?? {};
-  const free: readonly string[] = TRANSFORMABLE;
-  const owned = (Object.keys(changes) as (keyof ContainerArgs)[]).filter((key) => !free.includes(key) && changes[key] !== args[key]);
-  const faults = owned.map((key) => ({
-    path: `${name}.transform.${key}`,
-    value: changes[key],
-    remedy: `must be left alone: the component owns it, and has an argument of its own where it can be another; a transform may change ${free.join(", ")}`,
-  }));
-  for (const [key, lost] of Object.entries({ envs: lostEnvironment(args, changes), tmpfs: lostTmpfs(args, changes) })) {
-    const remedy = `must keep the component's own beside what it adds, but lacks ${lost.join(", ")}; spread args.${key} into it`;
-    if (lost.length > 0) faults.push({ path: `${name}.transform.${key}`, value: changes[key as "envs" | "tmpfs"], remedy });
-  }
-  reportFaults(faults);
-  return changes;
-}
-
-/** What is an output cannot be looked into. */
-function lostEnvironment({ envs: own }: ContainerArgs, { envs: changed }: Partial<ContainerArgs>): unknown[] {
-  return Array.isArray(own) && Array.isArray(changed) ? own.filter((each) => !changed.includes(each)) : [];
-}
-
-function lostTmpfs({ tmpfs: own = {} }: ContainerArgs, { tmpfs: changed }: Partial<ContainerArgs>): string[] {
-  return changed === undefined ? [] : Object.keys(own).filter((path) => !(path in changed));
 }

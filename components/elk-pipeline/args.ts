@@ -16,7 +16,7 @@ import { Checks } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
-import type { ContainerTransform } from "../core/service-container";
+import type { ContainerTransform } from "../core/container-transform";
 import type { ServiceNetwork } from "../core/service-network";
 import type { LogProcessor } from "./filebeat-inputs";
 import { LOG_INDICES, LogIndices, NormalLogIndices, checkIndices, normalizeIndices } from "./index-args";

@@ -18,7 +18,7 @@ import { Checks } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
-import type { ContainerTransform } from "../core/service-container";
+import type { ContainerTransform } from "../core/container-transform";
 import type { ServiceNetwork } from "../core/service-network";
 import { ES_NODE, EsNode, NormalEsNode, checkNodes, normalizeNodes } from "./node-args";
 import { EsIndexTemplate, INDEX_TEMPLATE, NormalIndexTemplate, checkTemplates, normalizeTemplates } from "./template-args";

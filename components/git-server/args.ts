@@ -17,7 +17,7 @@ import { Checks } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN, REPOSITORY_PATTERN, REPOSITORY_REMEDY, isBranch } from "../core/naming";
-import type { ContainerTransform } from "../core/service-container";
+import type { ContainerTransform } from "../core/container-transform";
 import type { ServiceNetwork } from "../core/service-network";
 import type { SshMember, SshNode } from "../index";
 import { SESSION_COMMAND } from "./git-files";

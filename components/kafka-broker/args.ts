@@ -16,7 +16,7 @@ import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
-import type { ContainerTransform } from "../core/service-container";
+import type { ContainerTransform } from "../core/container-transform";
 import type { ServiceNetwork } from "../core/service-network";
 import { ACLS, KafkaAcl, KafkaUser, NormalKafkaAcl, USERS, checkAccess, normalizeAcls } from "./access-args";
 import { KafkaTopic, LiveCluster, NormalKafkaTopic, TOPIC, checkTopics, normalizeTopics } from "./topic-args";

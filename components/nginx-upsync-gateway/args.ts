@@ -1,7 +1,7 @@
 import { NETWORK, PLACEMENT, callback, checkShape, maybe, number, shape, text, texts } from "../core/argument-shape";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
-import type { ContainerTransform } from "../core/service-container";
+import type { ContainerTransform } from "../core/container-transform";
 import { Checks } from "../core/errors";
 import type { ServiceNetwork } from "../core/service-network";
 import { GatewaySettings, SETTINGS, NormalGatewaySettings, normalizeGatewaySettings } from "./gateway-settings";

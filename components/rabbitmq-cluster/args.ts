@@ -17,7 +17,7 @@ import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
 import { checkSecret } from "../core/secret";
-import type { ContainerTransform } from "../core/service-container";
+import type { ContainerTransform } from "../core/container-transform";
 import type { ServiceNetwork } from "../core/service-network";
 import { ACCESS, NormalRabbitmqAccess, RabbitmqAccess, checkAccess, normalizeAccess } from "./access-args";
 

@@ -17,7 +17,7 @@ import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
-import type { ContainerTransform } from "../core/service-container";
+import type { ContainerTransform } from "../core/container-transform";
 import type { ServiceNetwork } from "../core/service-network";
 import { EXPIRY_RULE, SquidExpiryRule, cacheMemoryMiB, checkCache, checkExpiry, normalizeExpiryRule, whole } from "./cache-args";
 import { SQUID_PORT } from "./squid-conf";

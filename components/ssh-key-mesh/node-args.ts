@@ -3,7 +3,7 @@ import { Checks, bounded } from "../core/errors";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
-import type { ContainerTransform } from "../core/service-container";
+import type { ContainerTransform } from "../core/container-transform";
 import type { ServiceNetwork } from "../core/service-network";
 import { DEFAULT_SSH_PORT, SshNode } from "./args";
 import type { SshMember } from "./ssh-key-mesh";
