@@ -8,8 +8,8 @@ class ByName extends BaseSequencer {
   }
 }
 
-/** One engine: the files of a lane take turns. */
-const lane = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 600_000 };
+/** One engine: files take turns, but where `npm test` runs some of them beside each other. */
+const inTurn = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 600_000 };
 
 export default defineConfig({
   test: {
@@ -18,29 +18,24 @@ export default defineConfig({
       { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/stack/**", "test/toolchain/**"] } },
       {
         test: {
-          ...lane,
+          ...inTurn,
           // Files that share one running stack.
           name: "shared",
           include: ["test/stack/*.test.ts"],
           globalSetup: ["test/stack/shared-stack.ts"],
         },
       },
-      { test: { ...lane, name: "queue", include: ["test/stack/queue/*.test.ts"] } },
-      // Files whose stacks keep data: databases, caches, indices and what fills them.
-      { test: { ...lane, name: "data", include: ["test/stack/data/*.test.ts"] } },
-      // Files about streams of messages.
-      { test: { ...lane, name: "streams", include: ["test/stack/streams/*.test.ts"] } },
       {
         test: {
-          ...lane,
-          // Files with stacks of their own.
-          name: "own",
-          include: ["test/stack/own/*.test.ts", "test/toolchain/**/*.test.ts"],
+          ...inTurn,
+          // Files with stacks of their own, by subject: messages, streams of them, what keeps data, and others.
+          name: "apart",
+          include: ["test/stack/{queue,streams,data,own}/*.test.ts", "test/toolchain/**/*.test.ts"],
         },
       },
       {
         test: {
-          ...lane,
+          ...inTurn,
           // Files that measure in parts of a second.
           name: "alone",
           include: ["test/stack/alone/*.test.ts"],

@@ -1,6 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { execa } from "execa";
 import { aptInstall } from "../setup/engine";
 import { stateOfItsOwn } from "../setup/environment";
@@ -17,8 +18,17 @@ interface Report {
   success: boolean;
 }
 
-/** Parts of the stack tier that run side by side, since each mostly waits for containers; of the same length, about. */
-const LANES = [["shared", "queue", "streams"], ["own"], ["data"]] as const;
+/** Files that use one running stack, and so take turns. */
+const SHARED = "shared";
+
+/** Files with stacks of their own. */
+const APART = "apart";
+
+/** Folders of those files, the longest first: what begins last must not be long. */
+const FOLDERS = ["stack/streams", "stack/queue", "stack/data", "stack/own", "toolchain"];
+
+/** Runs at once: each mostly waits for containers, and with more of them two cores are what is waited for. */
+const WORKERS = 3;
 
 /** What measures in parts of a second, and so comes when nothing else runs. */
 const ALONE = "alone";
@@ -26,7 +36,7 @@ const ALONE = "alone";
 /**
  * Runs the unit tier, then the stack tier on a real engine, and ends with a line `N passed, N failed`.
  *
- * `npm test -- unit` or `npm test -- stack` runs one tier; what follows goes to vitest, such as a part of a file's name.
+ * `npm test -- unit` or `npm test -- stack` runs one tier; what follows goes to vitest: parts of files' names, then its options.
  */
 export default async function test(args: readonly string[]): Promise<number> {
   const [tier, ...rest] = args;
@@ -53,22 +63,37 @@ async function runStackTier(filters: readonly string[]): Promise<Report[]> {
   return inFolder(async (folder) => {
     await toolchainFolder(folder);
     return stateOfItsOwn(async (env) => {
-      const run = (projects: readonly string[]) => runInTurn(projects, filters, folder, { ...env, DOCKYARD_TOOLCHAIN_BIN: folder });
-      const lanes = await Promise.all(LANES.map(run));
-      return [...lanes.flat(), ...(await run([ALONE]))];
+      const run = (project: string, args: readonly string[]) =>
+        runVitest(project, args, folder, { ...env, DOCKYARD_TOOLCHAIN_BIN: folder });
+      const firstOption = filters.findIndex((filter) => filter.startsWith("-"));
+      const options = firstOption === -1 ? [] : filters.slice(firstOption);
+      const files = await filesOf(APART, filters.slice(0, filters.length - options.length));
+      const reports = await inTurns(WORKERS, [() => run(SHARED, filters), ...files.map((file) => () => run(APART, [file, ...options]))]);
+      return [...reports, await run(ALONE, filters)];
     });
   });
 }
 
-async function runInTurn(
-  projects: readonly string[],
-  filters: readonly string[],
-  folder: string,
-  env: Record<string, string>,
-): Promise<Report[]> {
-  const reports: Report[] = [];
-  for (const project of projects) reports.push(await runVitest(project, filters, folder, env));
-  return reports;
+/** Test files of a part, in the order in which they begin. */
+async function filesOf(project: string, names: readonly string[]): Promise<string[]> {
+  const { stdout } = await execa("vitest", ["list", "--filesOnly", "--json", "--project", project, ...names], {
+    cwd: PROJECT_ROOT,
+    preferLocal: true,
+  });
+  const files = (JSON.parse(stdout) as { file: string }[]).map(({ file }) => relative(PROJECT_ROOT, file)).sort();
+  const rank = (file: string) => FOLDERS.findIndex((folder) => file.startsWith(`test/${folder}/`));
+  return files.sort((a, b) => rank(a) - rank(b));
+}
+
+/** Does all of the work, so many at once, each begun in its turn. */
+async function inTurns<T>(workers: number, work: readonly (() => Promise<T>)[]): Promise<T[]> {
+  const waiting = [...work];
+  const done: T[] = [];
+  const worker = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) done.push(await next());
+  };
+  await Promise.all(Array.from({ length: workers }, worker));
+  return done;
 }
 
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
@@ -81,10 +106,10 @@ async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
 }
 
 /** A part of the tests without any is a failure, but where only some were asked for. */
-async function runVitest(project: string, filters: readonly string[], folder: string, env: Record<string, string>): Promise<Report> {
-  const report = join(folder, `${project}.json`);
+async function runVitest(project: string, args: readonly string[], folder: string, env: Record<string, string>): Promise<Report> {
+  const report = join(folder, `${randomUUID()}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  await execa("vitest", ["run", "--project", project, ...(filters.length > 0 ? ["--passWithNoTests"] : []), ...reporters, ...filters], {
+  await execa("vitest", ["run", "--project", project, ...(args.length > 0 ? ["--passWithNoTests"] : []), ...reporters, ...args], {
     cwd: PROJECT_ROOT,
     preferLocal: true,
     stdio: ["ignore", "inherit", "inherit"],

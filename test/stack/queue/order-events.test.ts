@@ -16,7 +16,7 @@ beforeAll(async () => {
   const port = await freePorts(13);
   gateway = `http://127.0.0.1:${port}`;
   stack = await TestStack.create("test-rabbit-events", {
-    network: { subnet: "10.193.0.0/24" },
+    network: { subnet: "10.178.0.0/24" },
     gateway: { publishedPort: port, publishedAdminPort: port + 1 },
     consul: { apiPort: port + 2, servers: 1 },
     goods: { instances: 1 },
