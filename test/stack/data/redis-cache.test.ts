@@ -189,7 +189,7 @@ describe("a Redis cache that changes", () => {
 
     // A filter that is there cannot become another one.
     const other = { ...changed, filters: [{ ...SEEN, errorRate: 0.02 }] };
-    await expect(stack.up({ redis: other })).rejects.toThrow(
+    expect(await stack.refusedUp({ redis: other })).toMatch(
       /app:seen is there with errorRate and capacity 0.01 20000, and cannot become 0.02 20000/,
     );
 

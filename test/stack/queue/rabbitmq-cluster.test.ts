@@ -180,7 +180,7 @@ describe("a RabbitMQ cluster that changes", () => {
       vhosts: ["/"],
       permissions: [{ user: "orders", configure: ".*", write: ".*", read: ".*" }],
     };
-    await expect(stack.up({ rabbitmq: without })).rejects.toThrow(/the vhost spare still has queues, and they would go with it/);
+    expect(await stack.refusedUp({ rabbitmq: without })).toMatch(/the vhost spare still has queues, and they would go with it/);
     expect((await api<{ name: string }[]>(first(), "queues/spare?columns=name")).map(({ name }) => name)).toEqual(["kept"]);
     // Nothing else of it was done either, and what the brokers would read at their next start is taken back with it.
     const users = (await api<{ name: string }[]>(first(), "users?columns=name")).map(({ name }) => name).sort();
@@ -219,7 +219,7 @@ describe("a RabbitMQ cluster that changes", () => {
     const onLast: BrokerAccess = { ...access, endpoints: [`127.0.0.1:${amqpPort + 4}`] };
     const late = await publishConfirmed(onLast, "late", 2000, (count) => count >= 1000);
     await docker("kill", stack.container("queue-2"));
-    await expect(stack.up({ rabbitmq: settings })).rejects.toThrow(/queue-5 (may not leave|cannot be spared now): /);
+    expect(await stack.refusedUp({ rabbitmq: settings })).toMatch(/queue-5 (may not leave|cannot be spared now): /);
     expect((await containersOf(stack.label))["queue-5"]?.State.Running).toBe(true);
     await docker("start", stack.container("queue-2"));
     await untilWhole(containers(5));
@@ -228,7 +228,7 @@ describe("a RabbitMQ cluster that changes", () => {
     const alone = await connectTo(access, onLast.endpoints[0] ?? "");
     const channel = await alone.createChannel();
     await channel.assertQueue("a},{b", { durable: true, arguments: { "x-queue-type": "classic" } });
-    await expect(stack.up({ rabbitmq: settings })).rejects.toThrow(/queue-5 may not leave: these queues are on it alone.*a},{b/s);
+    expect(await stack.refusedUp({ rabbitmq: settings })).toMatch(/queue-5 may not leave: these queues are on it alone.*a},{b/s);
     const { "queue-5": fifth } = await containersOf(stack.label);
     expect([fifth?.State.Running, fifth?.HostConfig.RestartPolicy.Name]).toEqual([true, "unless-stopped"]);
     expect(await runningBrokers(first())).toHaveLength(5);
