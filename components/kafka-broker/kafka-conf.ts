@@ -12,6 +12,8 @@ export const KAFKA_CONFIG_PATH = "/etc/kafka/node";
 const CURRENT = `${KAFKA_CONFIG_PATH}/current`;
 /** In memory: the settings with the password in them, and the native code that the server unpacks and runs. */
 const RUN_PATH = "/run/kafka";
+/** Kafka's classes as Java maps them into memory, for half the CPU of a start. It is for a class path in this very order, and another image may lack it. */
+const ARCHIVE = "/opt/kafka/archive/classes.jsa";
 const LOG_FOLDER = `${KAFKA_DATA_PATH}/data`;
 export const KAFKA_FILES = {
   settings: "server.properties",
@@ -153,7 +155,9 @@ password=$(cat ${CURRENT}/${KAFKA_FILES.password})
 for listener in replication controller; do
   echo "listener.name.$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\\"${OWN_USER}\\" password=\\"$password\\" user_${OWN_USER}=\\"$password\\";"
 done >> ${RUN_PATH}/server.properties
-run() { exec java -Djava.io.tmpdir=${RUN_PATH} -Djava.awt.headless=true -Dlog4j2.disable.jmx=true -Dlog4j2.configurationFile=file:${CURRENT}/${KAFKA_FILES.logging} -cp "/opt/kafka/libs/*" "$@"; }
+shared=
+[ ! -e ${ARCHIVE} ] || shared=-XX:SharedArchiveFile=${ARCHIVE}
+run() { exec java $shared -Djava.io.tmpdir=${RUN_PATH} -Djava.awt.headless=true -Dlog4j2.disable.jmx=true -Dlog4j2.configurationFile=file:${CURRENT}/${KAFKA_FILES.logging} -cp "$(echo /opt/kafka/libs/*.jar | tr ' ' :)" "$@"; }
 mkdir -p ${LOG_FOLDER}
 if [ ! -e ${LOG_FOLDER}/meta.properties ]; then
   ${

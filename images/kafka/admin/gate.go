@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Made is the state of each container that there is, by its node's name.
@@ -20,19 +21,39 @@ func parseMade(text string) Made {
 	return made
 }
 
+const (
+	// patience is for how long a look waits by itself: each look of a gate starts processes, and would take the CPU which the node needs to start.
+	patience = 8 * time.Second
+	// lookAgain is often: asking costs little in here.
+	lookAgain = 200 * time.Millisecond
+)
+
+// errVote marks what does not change by waiting here: somebody has to be given a vote first.
+var errVote = errors.New("")
+
 // whole passes where the own node is in a whole cluster. One that comes back to others which have no container yet waits for none of them: it
 // passes, so that they are made; the last one, behind which every container is there, waits for all.
 func whole(ctx context.Context, cluster *Cluster, made Made) error {
-	err := inCluster(ctx, cluster, made)
-	if err == nil {
-		return nil
-	}
-	for _, name := range expected(cluster.config, readRecord(), err) {
-		if _, there := made[name]; !there {
+	deadline := time.Now().Add(patience)
+	for {
+		err := inCluster(ctx, cluster, made)
+		if err == nil {
 			return nil
 		}
+		for _, name := range expected(cluster.config, readRecord(), err) {
+			if _, there := made[name]; !there {
+				return nil
+			}
+		}
+		if errors.Is(err, errVote) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(lookAgain):
+		}
 	}
-	return err
 }
 
 // expected are the nodes that a cluster consists of which cannot be asked: those on record; or all, where the record went with its volume and the
@@ -89,7 +110,7 @@ func (v View) whole(made Made) error {
 	for _, m := range v.Config.Members {
 		voter := slices.ContainsFunc(v.Quorum.Voters, func(each Voter) bool { return each.ID == m.ID && each.Current })
 		if made[m.Name] == "running" && m.Controller && !voter {
-			return fmt.Errorf("%s is no voter that is current yet: %s", m.Name, v.voters())
+			return fmt.Errorf("%w%s is no voter that is current yet: %s", errVote, m.Name, v.voters())
 		}
 		if made[m.Name] == "running" && m.Broker && !slices.Contains(v.Alive, m.ID) {
 			return fmt.Errorf("%s is not in the cluster; there are %s", m.Name, v.names(v.Alive))
@@ -97,7 +118,7 @@ func (v View) whole(made Made) error {
 	}
 	for _, voter := range v.Quorum.Voters {
 		if !voter.Current {
-			return fmt.Errorf("the controller %s is behind or away: %s", v.Config.byID(voter.ID), v.voters())
+			return fmt.Errorf("%wthe controller %s is behind or away: %s", errVote, v.Config.byID(voter.ID), v.voters())
 		}
 	}
 	if lacking := v.lacking(func(p Partition) bool { return len(p.InSync) < len(p.Replicas) || p.Leader < 0 }); len(lacking) > 0 {

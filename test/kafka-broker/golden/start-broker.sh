@@ -5,7 +5,9 @@ password=$(cat /etc/kafka/node/current/node-password)
 for listener in replication controller; do
   echo "listener.name.$listener.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username=\"node\" password=\"$password\" user_node=\"$password\";"
 done >> /run/kafka/server.properties
-run() { exec java -Djava.io.tmpdir=/run/kafka -Djava.awt.headless=true -Dlog4j2.disable.jmx=true -Dlog4j2.configurationFile=file:/etc/kafka/node/current/log4j2.properties -cp "/opt/kafka/libs/*" "$@"; }
+shared=
+[ ! -e /opt/kafka/archive/classes.jsa ] || shared=-XX:SharedArchiveFile=/opt/kafka/archive/classes.jsa
+run() { exec java $shared -Djava.io.tmpdir=/run/kafka -Djava.awt.headless=true -Dlog4j2.disable.jmx=true -Dlog4j2.configurationFile=file:/etc/kafka/node/current/log4j2.properties -cp "$(echo /opt/kafka/libs/*.jar | tr ' ' :)" "$@"; }
 mkdir -p /var/lib/kafka/data
 if [ ! -e /var/lib/kafka/data/meta.properties ]; then
   quorum=
