@@ -242,7 +242,8 @@ function createMembership(
 ): Command {
   // The first broker stays with the data, also behind controllers that could be asked.
   const survivors = node.id === 1 ? [] : members.slice(0, Math.min(members.indexOf(node), 3));
-  const leaving = { node, survivors, component: name, dockers: placement.dockers, move: onLeave === "move" };
+  const mayBeLast = node.broker && node.controller && members.length > 1;
+  const leaving = { node, survivors, component: name, dockers: placement.dockers, move: onLeave === "move", mayBeLast };
   return new Command(`${node.name}-membership`, { delete: kafkaLeaveCommand(leaving) }, opts);
 }
 

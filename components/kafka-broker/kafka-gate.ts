@@ -72,6 +72,12 @@ function spare({ name, id }: KafkaNodeRef): string {
   return shellCommand(["kafka-admin", "spare", "--node", name, "--id", String(id)]);
 }
 
+/** Shell words that stop a node where no other one of the cluster runs. */
+function stopLast(component: string, dockers: Dockers, { docker, container }: KafkaNodeRef): string {
+  const running = dockers.map((each) => shellCommand([...each, "ps", ...nodeFilters(component)])).join(" && ");
+  return `[ "$(${running})" != ${container} ] || ${shellCommand(docker)} stop --time ${LAST_STOP_SECONDS} ${container} >/dev/null`;
+}
+
 /** Shell words that define `survivor`, which runs a command in the first of some nodes that can be asked about the cluster. */
 export function findSurvivor(survivors: readonly KafkaNodeRef[]): string {
   const choose = survivors.map(
@@ -91,7 +97,13 @@ export interface KafkaLeaving {
 
   /** Whether what it holds is moved to the others first; else it is refused. */
   readonly move: boolean;
+
+  /** Whether the controllers that it tells of its stop may all have stopped before it, as others like it are the controllers. */
+  readonly mayBeLast: boolean;
 }
+
+/** Seconds that the last node has to stop, which would use up all that it is given: it waits for controllers that are gone, and leaves nothing undone. */
+const LAST_STOP_SECONDS = 3;
 
 /**
  * Makes a node leave its cluster before its container goes.
@@ -99,7 +111,7 @@ export interface KafkaLeaving {
  * Refused while it holds partitions, or they are moved first. Then it gives up its vote, stops, and the others forget it. What is on its volume
  * stays there. The last node stays with the data. `DOCKYARD_STOP` says that the whole cluster stops and comes back as it is, so nobody leaves.
  */
-export function kafkaLeaveCommand({ node, survivors, component, dockers, move }: KafkaLeaving): string {
+export function kafkaLeaveCommand({ node, survivors, component, dockers, move, mayBeLast }: KafkaLeaving): string {
   const docker = shellCommand(node.docker);
   const about = shellCommand(["--node", node.name, "--id", String(node.id)]);
   const drop = dockers.map(
@@ -108,7 +120,7 @@ export function kafkaLeaveCommand({ node, survivors, component, dockers, move }:
   );
   return [
     "set -u",
-    '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
+    `[ -z "\${DOCKYARD_STOP:-}" ] || { ${mayBeLast ? `${stopLast(component, dockers, node)}; ` : ""}exit 0; }`,
     ...(survivors.length === 0 ? ["exit 0"] : []),
     findSurvivor(survivors),
     `there() { [ -n "$(${containerState(node.docker, node.container)})" ]; }`,

@@ -190,7 +190,7 @@ describe("a Kafka node's files", () => {
 });
 
 describe("a Kafka node that leaves", () => {
-  const leaving = { component: "events", dockers, move: false };
+  const leaving = { component: "events", dockers, move: false, mayBeLast: false };
 
   it("asks those that stay, and nobody where it is the last", async () => {
     const command = kafkaLeaveCommand({ ...leaving, node: fourth, survivors: refs.slice(0, 3) });
@@ -211,6 +211,19 @@ describe("a Kafka node that leaves", () => {
     expect(refused).toMatchObject({ status: 1 });
     expect(refused.stderr).toContain("shop-dev-events-4 may not leave: none of the others answers");
     expect(spawnSync("sh", ["-c", script], { env: { ...process.env, DOCKYARD_STOP: "1" } }).status).toBe(0);
+  });
+
+  it("is given little time where it stops last, and where the controllers go on all that it needs", () => {
+    const stopped = (running: readonly string[], env: Record<string, string>) => {
+      const docker = `docker() { if [ "$1" = ps ]; then printf '%s\\n' ${running.join(" ")}; else echo "$*" >&2; fi; }`;
+      const script = `${docker}\n${kafkaLeaveCommand({ ...leaving, mayBeLast: true, node: first, survivors: [] })}`;
+      const { status, stderr } = spawnSync("sh", ["-c", script], { encoding: "utf8", env: { PATH: process.env.PATH, ...env } });
+      return { status, stderr };
+    };
+    const stop = { DOCKYARD_STOP: "1" };
+    expect(stopped(["shop-dev-events-1"], stop)).toEqual({ status: 0, stderr: "stop --time 3 shop-dev-events-1\n" });
+    expect(stopped(["shop-dev-events-2", "shop-dev-events-1"], stop)).toEqual({ status: 0, stderr: "" });
+    expect(stopped(["shop-dev-events-1"], {})).toEqual({ status: 0, stderr: "" });
   });
 });
 

@@ -1,5 +1,5 @@
 set -u
-[ -z "${DOCKYARD_STOP:-}" ] || exit 0
+[ -z "${DOCKYARD_STOP:-}" ] || { exit 0; }
 find_survivor() { { docker exec shop-dev-events-1 kafka-admin live >/dev/null 2>&1 && survivor() { docker exec -i shop-dev-events-1 kafka-admin "$@"; }; } || { docker exec shop-dev-events-2 kafka-admin live >/dev/null 2>&1 && survivor() { docker exec -i shop-dev-events-2 kafka-admin "$@"; }; } || { docker exec shop-dev-events-3 kafka-admin live >/dev/null 2>&1 && survivor() { docker exec -i shop-dev-events-3 kafka-admin "$@"; }; }; }
 there() { [ -n "$(docker ps --all --filter 'name=^shop-dev-events-4$' --format '{{.State}}')" ]; }
 refuse() { echo "shop-dev-events-4 may not leave: $1" >&2; exit 1; }
