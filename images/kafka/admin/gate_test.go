@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,16 @@ func TestWhole(t *testing.T) {
 		v.Config.Node = "events-4"
 		v.Config.Members = append(v.Config.Members, Member{Name: "events-4", ID: 4, Broker: true})
 	}).whole(all), "")
+}
+
+// A look waits for what comes by itself, and not for a vote that somebody has to give.
+func TestWholeWaits(t *testing.T) {
+	noVote := view(func(v *View) { v.Quorum.Voters = v.Quorum.Voters[:2] }).whole(all)
+	behind := view(func(v *View) { v.Quorum.Voters[2].Current = false }).whole(all)
+	copying := view(func(v *View) { v.Partitions[0].InSync = []int32{1, 2} }).whole(all)
+	if !errors.Is(noVote, errVote) || !errors.Is(behind, errVote) || errors.Is(copying, errVote) {
+		t.Errorf("waits for a vote, or not for a copy: %v, %v, %v", noVote, behind, copying)
+	}
 }
 
 func TestSpare(t *testing.T) {
