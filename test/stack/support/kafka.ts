@@ -42,7 +42,7 @@ interface ProduceOptions {
   readonly acks?: number;
   readonly keys?: readonly string[];
   readonly batch?: number;
-  /** Pause between two batches in ms, so that a test does not fill the disk. @default 20 */
+  /** Pause between two batches in ms, so that a test neither fills the disk nor takes the CPU of those that start. @default 50 */
   readonly pauseMs?: number;
   /** Messages of each key; without it as many as go through while `during` runs. */
   readonly each?: number;
@@ -54,7 +54,7 @@ export async function produce(
   options: ProduceOptions,
   during: (count: () => number) => Promise<void>,
 ): Promise<Produced> {
-  const { topic, acks = -1, keys = ["a", "b", "c", "d"], batch = 5, pauseMs = 20, each = Infinity } = options;
+  const { topic, acks = -1, keys = ["a", "b", "c", "d"], batch = 5, pauseMs = 50, each = Infinity } = options;
   const acknowledged: Record<string, string[]> = {};
   const failures: string[] = [];
   let ended = false;
