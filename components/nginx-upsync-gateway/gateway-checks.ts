@@ -2,6 +2,7 @@ import { isIPv4 } from "node:net";
 import type { Checks } from "../core/errors";
 import { checkKvPrefix } from "../core/kv-prefix";
 import type { GatewayEngine, NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
+import { checkRedis } from "./redis-args";
 
 const ENGINES: readonly string[] = ["lua", "upsync"] satisfies GatewayEngine[];
 const SERVICE_NAME = /^[a-z][a-z0-9_-]{0,62}$/;
@@ -14,6 +15,18 @@ export function checkGatewaySettings(checks: Checks, gateway: NormalGatewaySetti
   checkGateway(checks, gateway);
   checkConsul(checks, gateway);
   checkServices(checks, gateway);
+  checkLuaOnly(checks, gateway);
+  if (gateway.redis) checkRedis(checks, gateway.redis);
+}
+
+/** What the gateway's Lua does is refused with an engine that has none. */
+function checkLuaOnly(checks: Checks, { engine, redis }: NormalGatewaySettings): void {
+  checks.that(
+    engine !== "upsync" || redis === undefined,
+    "redis",
+    "(a Redis)",
+    'must be left out with the engine "upsync", which has no Lua',
+  );
 }
 
 function checkGateway(checks: Checks, gateway: NormalGatewaySettings): void {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { GATEWAY_DATA, type GatewayConf, UNAVAILABLE_SOCKET, renderNginxConf } from "./nginx-conf";
+import { redisSettings } from "./redis-args";
 
 const LUA_FILES = [
   "balancer.lua",
@@ -12,7 +13,9 @@ const LUA_FILES = [
   "json.lua",
   "main.lua",
   "memory.lua",
+  "redis.lua",
   "roundrobin.lua",
+  "sentinels.lua",
   "status.lua",
   "upstreams.lua",
   "workers.lua",
@@ -51,6 +54,7 @@ function renderSettings(conf: GatewayConf, configuration: string): string {
     dump: `${GATEWAY_DATA}/upstreams.json`,
     unavailable: UNAVAILABLE_SOCKET,
     services: Object.fromEntries(services) as Record<string, unknown>,
+    ...(conf.redis && { redis: redisSettings(conf.redis) }),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }

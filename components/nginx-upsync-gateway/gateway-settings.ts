@@ -2,6 +2,7 @@ import { Shape, flag, instanceOf, listOf, maybe, named, number, shape, text, tex
 import type { Checks } from "../core/errors";
 import { DEFAULT_KV_PREFIX } from "../core/kv-prefix";
 import { checkGatewaySettings } from "./gateway-checks";
+import { GatewayRedis, NormalGatewayRedis, REDIS, normalizeRedis } from "./redis-args";
 
 /**
  * How the gateway learns of changes: `lua` holds a blocking query on Consul in every worker of a stock nginx;
@@ -101,6 +102,9 @@ export interface GatewaySettings {
   /** Time that workers which leave, at a reload or a stop, have for their last requests, in seconds. @default 30 */
   shutdownTimeoutSeconds?: number;
 
+  /** A Redis for the gateway's Lua; `lua` only. @default none */
+  redis?: GatewayRedis;
+
   /** Dynamic modules of the image that nginx must load, as paths. @default the Lua module for `lua`, none for `upsync` */
   modules?: readonly string[];
 }
@@ -128,15 +132,17 @@ export const SETTINGS: Shape<GatewaySettings> = {
   workers: maybe(number),
   resolver: maybe(text),
   shutdownTimeoutSeconds: maybe(number),
+  redis: maybe(REDIS),
   modules: maybe(texts),
 };
 
 export type NormalGatewayService = Readonly<Required<GatewayServiceArgs>>;
 
 export type NormalGatewaySettings = Readonly<
-  Required<Omit<GatewaySettings, "services" | "pull">> & {
+  Required<Omit<GatewaySettings, "services" | "pull" | "redis">> & {
     services: Readonly<Record<string, NormalGatewayService>>;
     pull: Readonly<Required<PullArgs>>;
+    redis?: NormalGatewayRedis;
   }
 >;
 
@@ -156,6 +162,7 @@ export function normalizeGatewaySettings(checks: Checks, args: GatewaySettings):
     workers: args.workers ?? 2,
     resolver: args.resolver ?? "127.0.0.11",
     shutdownTimeoutSeconds: args.shutdownTimeoutSeconds ?? 30,
+    redis: args.redis && normalizeRedis(args.redis),
     modules: args.modules ?? (engine === "lua" ? LUA_MODULES : []),
   };
 

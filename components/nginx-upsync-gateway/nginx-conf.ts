@@ -1,4 +1,5 @@
 import type { NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
+import type { RedisConf } from "./redis-args";
 
 /** What the gateway's configuration depends on. */
 export interface GatewayConf extends Pick<
@@ -15,6 +16,8 @@ export interface GatewayConf extends Pick<
   | "shutdownTimeoutSeconds"
   | "modules"
 > {
+  readonly redis?: RedisConf;
+
   /** Addresses or networks, other than the container itself, that may read the admin pages: the network's own gateway address. */
   readonly adminClients: readonly string[];
 }
@@ -83,13 +86,15 @@ function accessLog(): string[] {
   ];
 }
 
-function luaPhases({ consul, resolver }: GatewayConf): string[] {
-  const named = consul.servers.some(({ host }) => !/^[\d.]+$/.test(host));
+function luaPhases({ consul, redis, resolver }: GatewayConf): string[] {
+  const servers = [...consul.servers, ...(redis ? [...redis.endpoints, ...redis.sentinels] : [])];
+  const named = servers.some(({ host }) => !/^[\d.]+$/.test(host));
   return [
     'lua_package_path "${prefix}lua/?.lua;;";',
     "lua_shared_dict gateway_memory 4m;",
     "lua_shared_dict gateway_workers 1m;",
     "lua_shared_dict gateway_states 8m;",
+    ...(redis ? ["lua_shared_dict gateway_redis 64k;"] : []),
     "lua_socket_log_errors off;",
     "# By default every thousandth request hands all free memory back, only to have it faulted in again: 5 % of a worker's time.",
     "lua_malloc_trim 0;",

@@ -2,12 +2,15 @@ import * as pulumi from "@pulumi/pulumi";
 import type { GatewayFollower } from "../core/consul-registration";
 import { Endpoint } from "../core/endpoint";
 import { healthCondition } from "../core/gate";
+import type { ConfigFile } from "../core/live-config";
 import { engineName } from "../core/naming";
 import { RollingSet } from "../core/rolling-set";
+import { secretOnly } from "../core/secret";
 import { NginxUpsyncGatewayArgs, NormalNginxUpsyncGatewayArgs, normalizeNginxUpsyncGatewayArgs } from "./args";
 import { gatewayFolder } from "./gateway-files";
 import { GATEWAY_CONFIG, gatewayCheck, gatewayCommand, gatewayProbe, gatewayReload } from "./nginx-command";
 import { GATEWAY_DATA } from "./nginx-conf";
+import { REDIS_PASSWORD_FILE } from "./redis-args";
 
 /**
  * An nginx that takes its upstreams' members from Consul, as they come and go, without a reload.
@@ -82,7 +85,7 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
             dataPath: GATEWAY_DATA,
             config: {
               mountPath: GATEWAY_CONFIG,
-              files: Object.entries(files).map(([path, content]) => ({ path, content })),
+              files: [...Object.entries(files).map(([path, content]) => ({ path, content })), ...secretFiles(name, gateway)],
               check: gatewayCheck,
               reload: gatewayReload(),
             },
@@ -112,6 +115,11 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
       { parent: this },
     );
   }
+}
+
+/** Files that others may not read. */
+function secretFiles(name: string, { redis }: NormalNginxUpsyncGatewayArgs): readonly ConfigFile[] {
+  return redis ? [{ path: REDIS_PASSWORD_FILE, content: secretOnly(`${name}.redis.password`, redis.password), mode: "0400" }] : [];
 }
 
 function gatewayFollowers(

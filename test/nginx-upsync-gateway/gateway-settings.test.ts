@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { type GatewaySettings } from "../../components/nginx-upsync-gateway/gateway-settings";
 import { settingsOf } from "./settings";
@@ -20,6 +21,11 @@ function faults(change: object): string[] {
 
 function goods(change: object): object {
   return { services: { goods: { path: "/goods/", ...change } } };
+}
+
+/** A gateway with a Redis that differs from a good one in this. */
+function redis(change: object): object {
+  return { redis: { endpoints: [{ host: "10.20.0.31", port: 6379 }], user: "edge", password: pulumi.secret("sesame"), ...change } };
 }
 
 describe("a gateway's arguments", () => {
@@ -69,6 +75,15 @@ describe("a gateway's arguments", () => {
         workers: 64,
       }),
     ).toEqual([]);
+  });
+
+  it("ask for a Redis' primary by the name that a RedisCache has in the samples, over 32 connections at most", () => {
+    expect(settingsOf("edge", { ...GOOD, ...redis({}) }).redis).toMatchObject({
+      sentinels: [],
+      primaryName: "cache",
+      connections: 32,
+      timeoutMs: 500,
+    });
   });
 
   it("are refused all at once, each with what to do", () => {
@@ -170,6 +185,57 @@ describe("a gateway's arguments", () => {
       "time that is no number",
       goods({ readTimeoutMs: NaN }),
       "edge.services.goods.readTimeoutMs: must be 1 to 3600000 milliseconds; take the slowest answer that is still of use, got NaN",
+    ],
+    [
+      "a Redis where there is no Lua",
+      { engine: "upsync", ...redis({}) },
+      'edge.redis: must be left out with the engine "upsync", which has no Lua, got "(a Redis)"',
+    ],
+    [
+      "no server of Redis",
+      redis({ endpoints: [] }),
+      "edge.redis.endpoints: must name a server; pass the endpoints of a RedisCache, got []",
+    ],
+    [
+      "several servers of Redis without Sentinels",
+      redis({
+        endpoints: [
+          { host: "a", port: 1 },
+          { host: "b", port: 1 },
+        ],
+      }),
+      "edge.redis.sentinels: must name the Sentinels where there are several servers; pass those of the RedisCache, got []",
+    ],
+    [
+      "a Sentinel by URL",
+      redis({ sentinels: [{ host: "redis://a", port: 26_379 }] }),
+      'edge.redis.sentinels[0].host: must be a host name or an IPv4 address, got "redis://a"',
+    ],
+    [
+      "a port of Redis that is none",
+      redis({ endpoints: [{ host: "a", port: 0 }] }),
+      "edge.redis.endpoints[0].port: must be a port from 1 to 65535, got 0",
+    ],
+    [
+      "a primary that has no name",
+      redis({ primaryName: "" }),
+      "edge.redis.primaryName: must be 1 to 64 letters, digits, '.', '_' and '-', got \"\"",
+    ],
+    [
+      "a user of Redis with a space",
+      redis({ user: "a b" }),
+      "edge.redis.user: must be 1 to 64 letters, digits, '.', '_' and '-', got \"a b\"",
+    ],
+    ["no connection to Redis", redis({ connections: 0 }), "edge.redis.connections: must be 1 to 1000 connections of each worker, got 0"],
+    [
+      "no time for Redis",
+      redis({ timeoutMs: 5 }),
+      "edge.redis.timeoutMs: must be 10 to 10000 milliseconds: as long a request waits for a Redis that is away, got 5",
+    ],
+    [
+      "a password in clear",
+      redis({ password: "sesame" }),
+      'edge.redis.password: must be a secret, such as config.requireSecret(...) or pulumi.secret(...), got "(in clear)"',
     ],
     [
       "a path twice",

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { type GatewaySettings } from "../../components/nginx-upsync-gateway/gateway-settings";
 import { settingsOf } from "./settings";
@@ -14,6 +15,8 @@ const SHOP: GatewaySettings = {
     goods: { path: "/goods/", fallback: "10.20.0.99:8080", strongDependency: true },
   },
 };
+
+const REDIS = { endpoints: [{ host: "cache-1", port: 6379 }], user: "edge", password: pulumi.secret("sesame") };
 
 function conf(args: GatewaySettings, adminClients: readonly string[] = ["10.20.0.1"]): GatewayConf {
   return { ...settingsOf("edge", args), adminClients };
@@ -65,6 +68,13 @@ describe("the gateway's nginx.conf", () => {
     expect(renderNginxConf(named)).toContain("    resolver 10.0.0.53 ipv6=off valid=5s;\n");
   });
 
+  it("has room for what its workers say of Redis where there is one, and looks its name up", () => {
+    const text = renderNginxConf(conf({ ...SHOP, redis: REDIS }));
+    expect(text).toContain("    lua_shared_dict gateway_redis 64k;\n");
+    expect(text).toContain("    resolver 127.0.0.11 ipv6=off valid=5s;\n");
+    expect(renderNginxConf(conf(SHOP))).not.toContain("gateway_redis");
+  });
+
   it("opens the admin pages to the container itself and to whom it is told", () => {
     expect(renderNginxConf(conf(SHOP, ["10.20.0.1", "192.168.0.0/24"]))).toContain(
       "        allow 127.0.0.1;\n        allow 10.20.0.1;\n        allow 192.168.0.0/24;\n        deny all;\n",
@@ -91,6 +101,20 @@ describe("the configuration folder", () => {
         order: { fallback: "127.0.0.1:11111", strongDependency: false, allowEmpty: true, maxTries: 2 },
       },
     });
+  });
+
+  it("holds how Redis is reached, and where its password is, not what it is", () => {
+    const { files } = gatewayFolder(conf({ ...SHOP, redis: REDIS }));
+    expect((JSON.parse(files["gateway.json"] ?? "") as { redis: unknown }).redis).toEqual({
+      servers: [{ host: "cache-1", port: 6379 }],
+      sentinels: [],
+      primaryName: "cache",
+      user: "edge",
+      passwordFile: "redis.password",
+      connections: 32,
+      timeoutMs: 500,
+    });
+    expect(JSON.stringify(files)).not.toContain("sesame");
   });
 
   it("holds every module that another one asks for", () => {

@@ -5,6 +5,7 @@ local dump = require "gateway.dump"
 local follower = require "gateway.follower"
 local json = require "gateway.json"
 local memory = require "gateway.memory"
+local redis = require "gateway.redis"
 local status = require "gateway.status"
 local upstreams = require "gateway.upstreams"
 local workers = require "gateway.workers"
@@ -33,6 +34,7 @@ function _M.init()
   balancer.use_settings(settings)
   dump.use_settings(settings)
   status.use_settings(settings)
+  redis.use_settings(settings.redis)
   generation = memory.next_generation()
   dump.load()
 end

@@ -1,0 +1,256 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { luaWith } from "./lua";
+
+const SENTINELS_MODULE = readFileSync(join(__dirname, "../../components/nginx-upsync-gateway/lua/sentinels.lua"), "utf8");
+
+/**
+ * Servers by address, as the library's connections see them: `servers[address]` is the role that the server says it has, or nil where nothing
+ * listens. A password other than "secret" is refused; `frozen[address]` has it accept connections and say nothing.
+ */
+const NGINX = `
+  clock, logged, sent, opened, pooled, servers, frozen, zone = 0, {}, {}, 0, {}, {}, {}, {}
+  replies, password = {}, "secret"
+  unpack = table.unpack
+  ngx = {
+    null = {}, WARN = "warn", NOTICE = "notice",
+    now = function() return clock end,
+    log = function(level, ...) table.insert(logged, level .. " " .. table.concat({ ... })) end,
+    config = { prefix = function() return "/etc/gateway/" end },
+    shared = { gateway_redis = { add = function(_, key, _, ttl)
+      if zone[key] and zone[key] > clock then return false, "exists" end
+      zone[key] = clock + ttl
+      return true
+    end } },
+  }
+  io = { open = function() return { read = function() return "secret" end, close = function() end } end }
+
+  local function answer(connection, command)
+    local address, name = connection.address, command[1]
+    table.insert(sent, address .. " " .. table.concat(command, " "))
+    if name == "auth" then
+      if command[3] ~= password then return { false, "WRONGPASS invalid" } end
+      return "OK"
+    end
+    if name == "role" then return { servers[address] } end
+    if name == "sentinel" then
+      if not primary then return ngx.null end
+      return primary
+    end
+    local reply = table.remove(replies, 1)
+    if reply == "READONLY" then return { false, "READONLY You can't write against a read only replica." } end
+    if reply == "ERR" then return { false, "ERR wrong" } end
+    return reply or "OK"
+  end
+
+  local methods = {
+    set_timeout = function() end,
+    connect = function(self, host, port, options)
+      self.address = host .. ":" .. math.tointeger(port)
+      if not servers[self.address] then return nil, "connection refused" end
+      if busy then return nil, "too many waiting connect operations" end
+      self.options = options
+      local pool = pooled[self.address] or 0
+      self.reused = options and pool > 0 and 1 or 0
+      if self.reused == 1 then pooled[self.address] = pool - 1 else opened = opened + 1 end
+      return 1
+    end,
+    get_reused_times = function(self) return self.reused end,
+    set_keepalive = function(self) pooled[self.address] = (pooled[self.address] or 0) + 1 return 1 end,
+    close = function(self) closed = (closed or 0) + 1 end,
+    init_pipeline = function(self) self.queue = {} end,
+    commit_pipeline = function(self)
+      if frozen[self.address] then return nil, "timeout" end
+      local list = {}
+      for i, command in ipairs(self.queue) do list[i] = answer(self, command) end
+      self.queue = nil
+      return list
+    end,
+  }
+  local client = { new = function()
+    return setmetatable({}, { __index = function(_, name)
+      if methods[name] then return methods[name] end
+      return function(self, ...)
+        local command = { name, ... }
+        if rawget(self, "queue") then table.insert(self.queue, command) return end
+        if frozen[self.address] or broken then broken = nil return nil, "timeout" end
+        local reply = answer(self, command)
+        if type(reply) == "table" and reply[1] == false then return false, reply[2] end
+        return reply
+      end
+    end })
+  end }
+  package.preload["nginx.redis"] = function() return client end
+  package.preload["ngx.semaphore"] = function() return { new = function() end } end
+`;
+
+/** What the Lua code returns as one string, with the module told of these servers. */
+async function run(code: string, { endpoints = ["10.0.0.1"], sentinels = [] as string[] } = {}): Promise<string> {
+  const lua = await luaWith("redis.lua", `${NGINX}\npackage.preload["gateway.sentinels"] = function() ${SENTINELS_MODULE}\nend`);
+  const list = (hosts: readonly string[], port: number) => `{ ${hosts.map((host) => `{ host = "${host}", port = ${port} }`).join(", ")} }`;
+  return (await lua.doString(`
+    for _, server in ipairs(${list(endpoints, 6379)}) do servers[server.host .. ":6379"] = "master" end
+    M.use_settings({ servers = ${list(endpoints, 6379)}, sentinels = ${list(sentinels, 26379)}, primaryName = "cache",
+      user = "edge", passwordFile = "redis.password", connections = 4, timeoutMs = 500 })
+    ${code}`)) as string;
+}
+
+const THREE = { endpoints: ["10.0.0.1", "10.0.0.2"], sentinels: ["10.0.0.7", "10.0.0.8"] };
+const SENTINELS = `servers["10.0.0.7:26379"] = "sentinel" servers["10.0.0.8:26379"] = "sentinel"`;
+
+describe("the gateway's calls to Redis", () => {
+  it("log in once and keep the connection", async () => {
+    const sent = await run(`M.call("GET", "a") M.call("SET", "b", 1) return table.concat(sent, "\\n") .. "\\n" .. opened`);
+    expect(sent.split("\n")).toEqual([
+      "10.0.0.1:6379 auth edge secret",
+      "10.0.0.1:6379 role",
+      "10.0.0.1:6379 get a",
+      "10.0.0.1:6379 set b 1",
+      "1",
+    ]);
+  });
+
+  it("give nil for what is absent, and the server's own words for what it refuses", async () => {
+    expect(
+      await run(`replies = { ngx.null, "ERR" }
+        local absent, none = M.call("GET", "a")
+        local refused, why = M.call("GET", "b")
+        return tostring(absent) .. " " .. tostring(none) .. " " .. tostring(refused) .. " " .. why .. " " .. opened`),
+    ).toBe("nil nil nil ERR wrong 1");
+  });
+
+  it("go together in one round trip", async () => {
+    expect(
+      await run(`replies = { 7, ngx.null, 1, "ERR" }
+        local list = M.pipeline({ { "INCR", "hits" }, { "GET", "a" } })
+        local failed, why = M.pipeline({ { "INCR", "hits" }, { "HGET", "hits", "x" } })
+        return list[1] .. " " .. tostring(list[2] == M.null) .. " " .. tostring(failed) .. " " .. why`),
+    ).toBe("7 true nil HGET: ERR wrong");
+  });
+
+  it("fail at once while Redis is away, try again after a pause, and log it once a minute", async () => {
+    expect(
+      await run(`servers["10.0.0.1:6379"] = nil
+        local results = {}
+        for _ = 1, 5 do
+          local _, why = M.call("GET", "a")
+          table.insert(results, why)
+          clock = clock + 20
+        end
+        servers["10.0.0.1:6379"] = "master"
+        table.insert(results, tostring(M.call("GET", "a")))
+        return table.concat(results, ", ") .. "\\n" .. table.concat(logged, "\\n")`),
+    ).toBe(
+      [
+        "Redis is away, Redis is away, Redis is away, Redis is away, Redis is away, OK",
+        "warn gateway: Redis is away: 10.0.0.1:6379: connection refused",
+        "warn gateway: Redis is away: 10.0.0.1:6379: connection refused",
+        "notice gateway: Redis answers again at 10.0.0.1:6379",
+      ].join("\n"),
+    );
+    expect(
+      await run(`servers["10.0.0.1:6379"] = nil
+        M.call("GET", "a")
+        servers["10.0.0.1:6379"] = "master"
+        local _, at_once = M.call("GET", "a")
+        clock = 0.6
+        return at_once .. " " .. tostring(M.call("GET", "a")) .. " " .. #sent`),
+    ).toBe("Redis is away OK 3");
+  });
+
+  it("never keep a connection after an answer that did not come", async () => {
+    expect(
+      await run(`M.call("GET", "a")
+        broken = true
+        local reply, why = M.call("GET", "b")
+        return tostring(reply) .. " " .. why .. " " .. closed .. " " .. pooled["10.0.0.1:6379"]`),
+    ).toBe("nil timeout 1 0");
+  });
+
+  it("are refused, but Redis is not taken for away, when all connections are in use", async () => {
+    expect(
+      await run(`M.call("GET", "a") busy = true
+        local _, why = M.call("GET", "b")
+        busy = false
+        return why .. ", " .. tostring(M.call("GET", "c")) .. ", " .. #logged`),
+    ).toBe("too many waiting connect operations, OK, 0");
+  });
+
+  it("find Redis away when it accepts connections and says nothing", async () => {
+    expect(await run(`frozen["10.0.0.1:6379"] = true local _, why = M.call("GET", "a") return why .. ", " .. logged[1]`)).toBe(
+      "Redis is away, warn gateway: Redis is away: 10.0.0.1:6379: timeout",
+    );
+  });
+
+  it("log what a wrong password is answered with", async () => {
+    expect(await run(`password = "other" M.call("GET", "a") return logged[1]`)).toBe(
+      "warn gateway: Redis is away: 10.0.0.1:6379: WRONGPASS invalid",
+    );
+  });
+
+  it.each(["SELECT", "subscribe", "MULTI", "WATCH"])(
+    "refuse %s, which would stay with the connection for the next request",
+    async (command) => {
+      expect(await run(`local _, why = M.call("${command}", 1) return why .. " " .. #sent`)).toBe(
+        `${command.toUpperCase()} would change a connection that others use 0`,
+      );
+    },
+  );
+
+  it("take a transaction in one pipeline", async () => {
+    expect(await run(`return #M.pipeline({ { "MULTI" }, { "INCR", "a" }, { "EXEC" } })`)).toBe(3);
+  });
+});
+
+describe("the gateway's Redis with Sentinels", () => {
+  it("is the server that a Sentinel names", async () => {
+    const sent = await run(
+      `${SENTINELS} servers["10.0.0.1:6379"] = "slave" primary = { "10.0.0.2", "6379" } M.call("GET", "a") return table.concat(sent, "\\n")`,
+      THREE,
+    );
+    expect(sent.split("\n")).toEqual([
+      "10.0.0.7:26379 auth edge secret",
+      "10.0.0.7:26379 sentinel get-master-addr-by-name cache",
+      "10.0.0.2:6379 auth edge secret",
+      "10.0.0.2:6379 role",
+      "10.0.0.2:6379 get a",
+    ]);
+  });
+
+  it("is asked of the next Sentinel where one is gone, or knows no primary", async () => {
+    expect(
+      await run(
+        `servers["10.0.0.8:26379"] = "sentinel" primary = { "10.0.0.2", "6379" } M.call("GET", "a") return sent[1] .. ", " .. sent[#sent]`,
+        THREE,
+      ),
+    ).toBe("10.0.0.8:26379 auth edge secret, 10.0.0.2:6379 get a");
+  });
+
+  it("is the server that says it is the primary while no Sentinel answers", async () => {
+    expect(await run(`servers["10.0.0.1:6379"] = "slave" M.call("GET", "a") return sent[#sent]`, THREE)).toBe("10.0.0.2:6379 get a");
+  });
+
+  it("is looked for anew, and the command sent there, when the server has become a replica", async () => {
+    expect(
+      await run(
+        `${SENTINELS} primary = { "10.0.0.1", "6379" } M.call("GET", "a")
+         servers["10.0.0.1:6379"] = "slave" primary = { "10.0.0.2", "6379" } replies = { "READONLY" }
+         local reply = M.call("SET", "b", 1)
+         return tostring(reply) .. " " .. sent[#sent] .. " " .. #logged`,
+        THREE,
+      ),
+    ).toBe("OK 10.0.0.2:6379 set b 1 0");
+  });
+
+  it("is away while the Sentinels name a server that has not become the primary yet", async () => {
+    expect(
+      await run(
+        `${SENTINELS} servers["10.0.0.1:6379"] = nil servers["10.0.0.2:6379"] = "slave" primary = { "10.0.0.2", "6379" }
+         local _, why = M.call("SET", "b", 1)
+         return why .. ", " .. logged[1]`,
+        THREE,
+      ),
+    ).toBe("Redis is away, warn gateway: Redis is away: 10.0.0.2:6379: it is a slave");
+  });
+});
