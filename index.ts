@@ -1,3 +1,4 @@
+import { dirname, join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import {
   AppService,
@@ -90,7 +91,10 @@ const cache = config.without.has("redis")
   : new RedisCache("cache", {
       network,
       ...config.redis,
-      users: [{ name: "goods", keys: ["goods:*"] }],
+      users: [
+        { name: "goods", keys: ["goods:*"] },
+        { name: "gateway", keys: ["gateway:*"] },
+      ],
       filters: [{ name: "goods:known", errorRate: 0.001, capacity: 200_000 }],
       allowDataLoss: config.allowDataLoss,
     });
@@ -152,6 +156,16 @@ const gateway = new NginxUpsyncGateway("gateway", {
     ...(queue && { statistics: { path: "/statistics" } }),
     ...(events && { traffic: { path: "/traffic" } }),
   },
+  ...(cache && {
+    redis: {
+      endpoints: cache.endpoints,
+      sentinels: cache.sentinels,
+      primaryName: cache.primaryName,
+      user: "gateway",
+      password: cache.password("gateway"),
+    },
+    lua: { locations: { hello: { path: "/hello", file: join(dirname(__filename), "apps", "gateway", "hello.lua") } } },
+  }),
   ...config.gateway,
   // Ten minutes of a thousand requests a second wait there while those who read them cannot write.
   ...((logged ?? events) && { logMiB: gatewayMiB }),

@@ -54,6 +54,7 @@ export type { RoleListen, RoleServer } from "./mysql-replica-set/role-listen";
 export { NginxUpsyncGateway } from "./nginx-upsync-gateway/nginx-upsync-gateway";
 export type { GatewayEngine, GatewayServiceArgs, PullArgs } from "./nginx-upsync-gateway/gateway-settings";
 export type { NginxUpsyncGatewayArgs } from "./nginx-upsync-gateway/args";
+export type { GatewayLua, LuaLocation, LuaSource } from "./nginx-upsync-gateway/lua-args";
 export type { GatewayRedis } from "./nginx-upsync-gateway/redis-args";
 export { RabbitmqCluster } from "./rabbitmq-cluster/rabbitmq-cluster";
 export type { RabbitmqClusterArgs } from "./rabbitmq-cluster/args";

@@ -2,6 +2,7 @@ import { isIPv4 } from "node:net";
 import type { Checks } from "../core/errors";
 import { checkKvPrefix } from "../core/kv-prefix";
 import type { GatewayEngine, NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
+import { checkLua } from "./lua-args";
 import { checkRedis } from "./redis-args";
 
 const ENGINES: readonly string[] = ["lua", "upsync"] satisfies GatewayEngine[];
@@ -16,17 +17,17 @@ export function checkGatewaySettings(checks: Checks, gateway: NormalGatewaySetti
   checkConsul(checks, gateway);
   checkServices(checks, gateway);
   checkLuaOnly(checks, gateway);
+  checkLua(checks, gateway.lua, Object.fromEntries(Object.entries(gateway.services).map(([service, { path }]) => [service, path])));
   if (gateway.redis) checkRedis(checks, gateway.redis);
 }
 
 /** What the gateway's Lua does is refused with an engine that has none. */
-function checkLuaOnly(checks: Checks, { engine, redis }: NormalGatewaySettings): void {
-  checks.that(
-    engine !== "upsync" || redis === undefined,
-    "redis",
-    "(a Redis)",
-    'must be left out with the engine "upsync", which has no Lua',
-  );
+function checkLuaOnly(checks: Checks, { engine, redis, lua }: NormalGatewaySettings): void {
+  const remedy = 'must be left out with the engine "upsync", which has no Lua';
+  const locations = Object.keys(lua.locations);
+  checks
+    .that(engine !== "upsync" || redis === undefined, "redis", "(a Redis)", remedy)
+    .that(engine !== "upsync" || locations.length === 0, "lua", locations, remedy);
 }
 
 function checkGateway(checks: Checks, gateway: NormalGatewaySettings): void {

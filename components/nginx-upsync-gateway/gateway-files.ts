@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { GATEWAY_DATA, type GatewayConf, UNAVAILABLE_SOCKET, renderNginxConf } from "./nginx-conf";
+import { GATEWAY_DATA, type GatewayConf, UNAVAILABLE_SOCKET, renderModules, renderNginxConf } from "./nginx-conf";
+import { luaFiles, luaSettings } from "./lua-conf";
 import { redisSettings } from "./redis-args";
 
 const LUA_FILES = [
@@ -9,8 +10,10 @@ const LUA_FILES = [
   "consul.lua",
   "dump.lua",
   "entries.lua",
+  "exchange.lua",
   "follower.lua",
   "json.lua",
+  "locations.lua",
   "main.lua",
   "memory.lua",
   "redis.lua",
@@ -35,9 +38,18 @@ export function gatewayFolder(conf: GatewayConf): GatewayFolder {
   if (conf.engine === "upsync") return { files: nginxConf, configuration: undefined };
 
   const lua = LUA_FILES.map((file) => [`lua/gateway/${file}`, readFileSync(join(dirname(__filename), "lua", file), "utf8")]);
-  const files: Record<string, string> = { ...nginxConf, ...(Object.fromEntries(lua) as Record<string, string>) };
+  const files: Record<string, string> = {
+    ...nginxConf,
+    ...(Object.fromEntries(lua) as Record<string, string>),
+    ...(hasLua(conf) && luaFiles(conf.lua, renderModules(conf))),
+  };
   const configuration = configurationOf(conf, files);
   return { files: { ...files, "gateway.json": renderSettings(conf, configuration) }, configuration };
+}
+
+/** Whether there is Lua of the user's own. */
+export function hasLua({ lua }: Pick<GatewayConf, "lua">): boolean {
+  return Object.keys(lua.locations).length > 0;
 }
 
 /** What the Lua modules are told; `configuration` is what `/__gateway/health` shows once the folder is in use. */
@@ -54,6 +66,7 @@ function renderSettings(conf: GatewayConf, configuration: string): string {
     dump: `${GATEWAY_DATA}/upstreams.json`,
     unavailable: UNAVAILABLE_SOCKET,
     services: Object.fromEntries(services) as Record<string, unknown>,
+    ...(hasLua(conf) && { lua: luaSettings(conf.lua) }),
     ...(conf.redis && { redis: redisSettings(conf.redis) }),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;

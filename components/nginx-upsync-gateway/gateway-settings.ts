@@ -2,6 +2,7 @@ import { Shape, flag, instanceOf, listOf, maybe, named, number, shape, text, tex
 import type { Checks } from "../core/errors";
 import { DEFAULT_KV_PREFIX } from "../core/kv-prefix";
 import { checkGatewaySettings } from "./gateway-checks";
+import { GatewayLua, LUA, NormalGatewayLua, normalizeLua } from "./lua-args";
 import { GatewayRedis, NormalGatewayRedis, REDIS, normalizeRedis } from "./redis-args";
 
 /**
@@ -102,6 +103,9 @@ export interface GatewaySettings {
   /** Time that workers which leave, at a reload or a stop, have for their last requests, in seconds. @default 30 */
   shutdownTimeoutSeconds?: number;
 
+  /** Locations that Lua files answer; `lua` only. @default none */
+  lua?: GatewayLua;
+
   /** A Redis for the gateway's Lua; `lua` only. @default none */
   redis?: GatewayRedis;
 
@@ -132,6 +136,7 @@ export const SETTINGS: Shape<GatewaySettings> = {
   workers: maybe(number),
   resolver: maybe(text),
   shutdownTimeoutSeconds: maybe(number),
+  lua: maybe(LUA),
   redis: maybe(REDIS),
   modules: maybe(texts),
 };
@@ -139,9 +144,10 @@ export const SETTINGS: Shape<GatewaySettings> = {
 export type NormalGatewayService = Readonly<Required<GatewayServiceArgs>>;
 
 export type NormalGatewaySettings = Readonly<
-  Required<Omit<GatewaySettings, "services" | "pull" | "redis">> & {
+  Required<Omit<GatewaySettings, "services" | "pull" | "lua" | "redis">> & {
     services: Readonly<Record<string, NormalGatewayService>>;
     pull: Readonly<Required<PullArgs>>;
+    lua: NormalGatewayLua;
     redis?: NormalGatewayRedis;
   }
 >;
@@ -162,6 +168,7 @@ export function normalizeGatewaySettings(checks: Checks, args: GatewaySettings):
     workers: args.workers ?? 2,
     resolver: args.resolver ?? "127.0.0.11",
     shutdownTimeoutSeconds: args.shutdownTimeoutSeconds ?? 30,
+    lua: normalizeLua(checks, args.lua ?? { locations: {} }),
     redis: args.redis && normalizeRedis(args.redis),
     modules: args.modules ?? (engine === "lua" ? LUA_MODULES : []),
   };

@@ -7,8 +7,11 @@ export function gatewayCommand(): string[] {
   return [...RUNNING, "-g", "daemon off;"];
 }
 
-export function gatewayCheck(folder: string): string[] {
-  return ["nginx", "-e", "stderr", "-t", "-q", "-p", `${folder}/`, "-c", "nginx.conf"];
+/** @param lua Whether there is Lua of the user's own, which is loaded to be checked. */
+export function gatewayCheck(folder: string, lua = false): string[] {
+  const check = ["nginx", "-e", "stderr", "-t", "-q", "-p"];
+  if (!lua) return [...check, `${folder}/`, "-c", "nginx.conf"];
+  return ["sh", "-euc", `${check.join(" ")} "$0/" -c nginx.conf; nginx -e stderr -p "$0/" -c check.conf`, folder];
 }
 
 export function gatewayReload(): string[] {

@@ -1,4 +1,6 @@
 import type { NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
+import { luaLocations } from "./lua-conf";
+import { block } from "./nginx-block";
 import type { RedisConf } from "./redis-args";
 
 /** What the gateway's configuration depends on. */
@@ -15,6 +17,7 @@ export interface GatewayConf extends Pick<
   | "resolver"
   | "shutdownTimeoutSeconds"
   | "modules"
+  | "lua"
 > {
   readonly redis?: RedisConf;
 
@@ -31,7 +34,7 @@ export const UNAVAILABLE_SOCKET = "unix:/tmp/unavailable.sock";
 export function renderNginxConf(conf: GatewayConf): string {
   return [
     "# Written by Dockyard; a change made here is lost with the next one made there.",
-    ...conf.modules.map((module) => `load_module ${module};`),
+    ...renderModules(conf),
     `worker_processes ${conf.workers};`,
     `worker_shutdown_timeout ${conf.shutdownTimeoutSeconds}s;`,
     "pid /tmp/nginx.pid;",
@@ -55,6 +58,11 @@ export function renderNginxConf(conf: GatewayConf): string {
     ]),
     "",
   ].join("\n");
+}
+
+/** Lines that load nginx's modules. */
+export function renderModules({ modules }: Pick<GatewayConf, "modules">): string[] {
+  return modules.map((module) => `load_module ${module};`);
 }
 
 /** The root is read-only, and the paths that nginx was built with lie on it. */
@@ -152,13 +160,14 @@ function upsync({ consul, kvPrefix, pull }: GatewayConf, name: string, { strongD
 }
 
 function publicServer(conf: GatewayConf): string {
-  const claimsRoot = services(conf).some(([, { path }]) => path === "/");
+  const paths = [...Object.values(conf.services), ...Object.values(conf.lua.locations)].map(({ path }) => path);
   return block("server", [
     `listen ${conf.port};`,
     ...(conf.engine === "lua" ? ["log_by_lua_block { gateway.finish() }"] : []),
     "",
     ...services(conf).flatMap(([name, service]) => [location(conf, name, service), ""]),
-    ...(claimsRoot ? [] : [block("location /", ["return 404;"])]),
+    ...luaLocations(conf.lua).flatMap((location) => [location, ""]),
+    ...(paths.includes("/") ? [] : [block("location /", ["return 404;"])]),
   ]);
 }
 
@@ -209,9 +218,4 @@ function services(conf: GatewayConf): [string, NormalGatewayService][] {
 
 function minutes(seconds: number): string {
   return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
-}
-
-function block(head: string, lines: readonly string[]): string {
-  const body = lines.filter((line, i) => !(line === "" && i === lines.length - 1)).join("\n");
-  return `${head} {\n${body.replace(/^(?=.)/gm, "    ")}\n}`;
 }

@@ -7,7 +7,7 @@ import { engineName } from "../core/naming";
 import { RollingSet } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { NginxUpsyncGatewayArgs, NormalNginxUpsyncGatewayArgs, normalizeNginxUpsyncGatewayArgs } from "./args";
-import { gatewayFolder } from "./gateway-files";
+import { gatewayFolder, hasLua } from "./gateway-files";
 import { GATEWAY_CONFIG, gatewayCheck, gatewayCommand, gatewayProbe, gatewayReload } from "./nginx-command";
 import { GATEWAY_DATA } from "./nginx-conf";
 import { REDIS_PASSWORD_FILE } from "./redis-args";
@@ -86,7 +86,7 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
             config: {
               mountPath: GATEWAY_CONFIG,
               files: [...Object.entries(files).map(([path, content]) => ({ path, content })), ...secretFiles(name, gateway)],
-              check: gatewayCheck,
+              check: (folder) => gatewayCheck(folder, hasLua(gateway)),
               reload: gatewayReload(),
             },
             container: {

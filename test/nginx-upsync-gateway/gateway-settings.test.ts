@@ -52,6 +52,7 @@ describe("a gateway's arguments", () => {
       workers: 2,
       resolver: "127.0.0.11",
       shutdownTimeoutSeconds: 30,
+      lua: { locations: {}, modules: {} },
       modules: ["/usr/lib/nginx/modules/ndk_http_module.so", "/usr/lib/nginx/modules/ngx_http_lua_module.so"],
     });
   });

@@ -4,13 +4,14 @@ local balancer = require "gateway.balancer"
 local dump = require "gateway.dump"
 local follower = require "gateway.follower"
 local json = require "gateway.json"
+local locations = require "gateway.locations"
 local memory = require "gateway.memory"
 local redis = require "gateway.redis"
 local status = require "gateway.status"
 local upstreams = require "gateway.upstreams"
 local workers = require "gateway.workers"
 
-local _M = { balance = balancer.balance, finish = balancer.finish, status = status }
+local _M = { balance = balancer.balance, finish = balancer.finish, locations = locations, status = status }
 
 -- How often the counts of the admin pages are brought up to date, in seconds.
 local TICK = 0.5
@@ -35,8 +36,14 @@ function _M.init()
   dump.use_settings(settings)
   status.use_settings(settings)
   redis.use_settings(settings.redis)
+  locations.load(settings.lua)
   generation = memory.next_generation()
   dump.load()
+end
+
+--- Loads what the user wrote, in an nginx that does nothing else, and raises an error where it cannot be used.
+function _M.check()
+  locations.load(read_settings().lua, true)
 end
 
 local function tick(premature)

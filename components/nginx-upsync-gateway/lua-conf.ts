@@ -1,0 +1,46 @@
+import type { NormalGatewayLua } from "./lua-args";
+import { block } from "./nginx-block";
+
+/** The locations that Lua answers. */
+export function luaLocations({ locations }: NormalGatewayLua): string[] {
+  return Object.entries(locations).map(([name, { path, maxBodyKiB }]) =>
+    block(`location ${path}`, [
+      `client_max_body_size ${maxBodyKiB}k;`,
+      // A body never goes to /tmp, where Lua would have to read it from, and which is memory as well.
+      `client_body_buffer_size ${maxBodyKiB}k;`,
+      "client_body_in_single_buffer on;",
+      `content_by_lua_block { gateway.locations.answer("${name}") }`,
+    ]),
+  );
+}
+
+/** Files of the configuration folder with what the user wrote, and what has nginx load it before it is taken up. */
+export function luaFiles({ locations, modules }: NormalGatewayLua, load: readonly string[]): Record<string, string> {
+  return {
+    ...Object.fromEntries(Object.entries(locations).map(([name, { code }]) => [`lua/site/locations/${name}.lua`, code])),
+    ...Object.fromEntries(Object.entries(modules).map(([name, code]) => [`lua/site/${name}.lua`, code])),
+    "check.conf": checkConf(load),
+  };
+}
+
+/** What the Lua modules are told of the locations. */
+export function luaSettings({ locations }: NormalGatewayLua): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(locations).map(([name, { methods }]) => [name, { methods }]));
+}
+
+/**
+ * An nginx that loads the locations' files and ends: `nginx -t` runs no Lua.
+ *
+ * @param load Lines that load nginx's modules.
+ */
+function checkConf(load: readonly string[]): string {
+  return [
+    ...load,
+    "daemon off;",
+    "master_process off;",
+    "pid /tmp/check.pid;",
+    "events {}",
+    block("http", ['lua_package_path "${prefix}lua/?.lua;;";', 'init_by_lua_block { require("gateway.main").check(); os.exit(0, true) }']),
+    "",
+  ].join("\n");
+}
