@@ -52,6 +52,7 @@ export type { MysqlReplicaSetArgs } from "./mysql-replica-set/args";
 export type { MysqlGrant, MysqlUser } from "./mysql-replica-set/access-args";
 export type { RoleListen, RoleServer } from "./mysql-replica-set/role-listen";
 export { NginxUpsyncGateway } from "./nginx-upsync-gateway/nginx-upsync-gateway";
+export type { GatewayListen, GatewayServer } from "./nginx-upsync-gateway/gateway-listen";
 export type { GatewayEngine, GatewayServiceArgs, PullArgs } from "./nginx-upsync-gateway/gateway-settings";
 export type { NginxUpsyncGatewayArgs } from "./nginx-upsync-gateway/args";
 export type { GatewayLua, LuaLocation, LuaSource } from "./nginx-upsync-gateway/lua-args";

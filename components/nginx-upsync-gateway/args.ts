@@ -2,13 +2,16 @@ import { NETWORK, PLACEMENT, callback, checkShape, maybe, number, shape, text, t
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import type { ContainerTransform } from "../core/container-transform";
-import { Checks } from "../core/errors";
+import { Checks, bounded } from "../core/errors";
 import type { ServiceNetwork } from "../core/service-network";
 import { GatewaySettings, SETTINGS, NormalGatewaySettings, normalizeGatewaySettings } from "./gateway-settings";
 
 export interface NginxUpsyncGatewayArgs extends GatewaySettings {
-  /** Network that the gateway joins; its address comes from it. */
+  /** Network that the gateways join; their addresses come from it. */
   network: ServiceNetwork;
+
+  /** Gateways that do the same, each with data of its own: behind one address by a `HaproxyKeepalivedPair`, see `listen`. @default 1 */
+  instances?: number;
 
   /** Hosts to choose from. @default the network's */
   placement?: Placement;
@@ -19,10 +22,10 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   /** `uid:gid` that the image's software runs as. @default "101:101" */
   user?: string;
 
-  /** Port on the host's loopback for clients. @default the same as port */
+  /** Port on the host's loopback for clients; gateway n gets the one n − 1 behind it. @default the same as port */
   publishedPort?: number;
 
-  /** Port on the host's loopback for the admin pages. @default the same as adminPort */
+  /** Port on the host's loopback for the admin pages; gateway n gets the one n − 1 behind it. @default the same as adminPort, or the next that is free of publishedPort's */
   publishedAdminPort?: number;
 
   /** Memory limit in MiB. @default 256 */
@@ -44,6 +47,7 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
 const ARGUMENTS = shape<NginxUpsyncGatewayArgs>({
   ...SETTINGS,
   network: NETWORK,
+  instances: maybe(number),
   placement: maybe(PLACEMENT),
   image: maybe(text),
   user: maybe(text),
@@ -55,6 +59,9 @@ const ARGUMENTS = shape<NginxUpsyncGatewayArgs>({
   allowDataLoss: maybe(texts),
   transform: maybe(callback),
 });
+
+/** The most that there is a use for on a handful of hosts. */
+const MOST = 8;
 
 type Optional = "transform";
 export type NormalNginxUpsyncGatewayArgs = NormalGatewaySettings &
@@ -72,11 +79,12 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
   const settings = normalizeGatewaySettings(checks, args);
   const {
     network,
+    instances = 1,
     placement = network.placement,
     image = imageReference("nginx"),
     user = "101:101",
     publishedPort = settings.port,
-    publishedAdminPort = settings.adminPort,
+    publishedAdminPort = freeOf(settings.adminPort, publishedPort, instances),
     memoryMiB = 256,
     cpus = 2,
     logMiB = 30,
@@ -87,12 +95,26 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
   checks
     .that(memoryMiB >= 64, "memoryMiB", memoryMiB, "must be 64 or more")
     .that(cpus > 0, "cpus", cpus, "must be more than 0")
-    .that(publishedPort !== publishedAdminPort, "publishedAdminPort", publishedAdminPort, "must differ from publishedPort")
+    .that(
+      Number.isInteger(instances) && instances >= 1 && instances <= MOST,
+      "instances",
+      instances,
+      `must be 1 to ${MOST} gateways; each holds connections to every instance of every service`,
+    )
+    .that(
+      Math.abs(publishedPort - publishedAdminPort) >= bounded(instances, 1, MOST),
+      "publishedAdminPort",
+      publishedAdminPort,
+      instances === 1
+        ? "must differ from publishedPort"
+        : `must leave ${instances} ports to each side of publishedPort, one for every gateway`,
+    )
     .done();
 
   return {
     ...settings,
     network,
+    instances: bounded(instances, 1, MOST),
     placement,
     image,
     user,
@@ -104,4 +126,9 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
     allowDataLoss,
     transform,
   };
+}
+
+/** More than one port for each is only in the way of the other where there are several gateways. */
+function freeOf(adminPort: number, publishedPort: number, instances: number): number {
+  return adminPort > publishedPort ? Math.max(adminPort, publishedPort + bounded(instances, 1, MOST)) : adminPort;
 }

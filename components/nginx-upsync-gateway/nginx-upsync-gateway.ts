@@ -1,13 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { GatewayFollower } from "../core/consul-registration";
 import { Endpoint } from "../core/endpoint";
-import { healthCondition } from "../core/gate";
+import { healthCondition, siblingCondition } from "../core/gate";
+import type { Host } from "../core/host";
 import type { ConfigFile } from "../core/live-config";
 import { engineName } from "../core/naming";
-import { RollingSet } from "../core/rolling-set";
+import { RollingNode, RollingSet } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { NginxUpsyncGatewayArgs, NormalNginxUpsyncGatewayArgs, normalizeNginxUpsyncGatewayArgs } from "./args";
 import { gatewayFolder, hasLua } from "./gateway-files";
+import { type GatewayListen, gatewayListen } from "./gateway-listen";
 import { GATEWAY_CONFIG, gatewayCheck, gatewayCommand, gatewayProbe, gatewayReload } from "./nginx-command";
 import { GATEWAY_DATA } from "./nginx-conf";
 import { REDIS_PASSWORD_FILE } from "./redis-args";
@@ -26,16 +28,32 @@ import { REDIS_PASSWORD_FILE } from "./redis-args";
  *   services: { goods: { path: "/goods/" }, order: { path: "/orders/" } },
  * });
  * export const url = gateway.endpoint.url("http");
+ *
+ * @example Two of them behind one address, of which one may die or be replaced.
+ * const gateway = new NginxUpsyncGateway("gateway", { network, consul, services, instances: 2 });
+ * const entry = new HaproxyKeepalivedPair("entry", {
+ *   network,
+ *   haproxy: { listens: { http: { port: 8080, ...gateway.listen } } },
+ *   keepalived: { instances: { entry: { addresses: ["10.89.0.100"] } } },
+ * });
  */
 export class NginxUpsyncGateway extends pulumi.ComponentResource {
-  /** Where clients reach the services, on the host. */
+  /** Where clients reach the services, on the host of the first gateway. */
   public readonly endpoint: Endpoint;
 
-  /** Where others on the service network reach the services. */
+  /** Where others on the service network reach the services, through the first gateway. */
   public readonly internal: Endpoint;
 
-  /** Where the host reaches the admin pages, `/__gateway/upstreams` first. */
+  /** Where the host reaches the admin pages of the first gateway, `/__gateway/upstreams` first. */
   public readonly admin: Endpoint;
+
+  /** The same of every gateway. */
+  public readonly endpoints: readonly Endpoint[];
+  public readonly internals: readonly Endpoint[];
+  public readonly admins: readonly Endpoint[];
+
+  /** What a listen of a `HaproxyKeepalivedPair` takes, beside its port, to lead to whichever gateways are there. */
+  public readonly listen: GatewayListen;
 
   /** Who must have seen an instance's coming and going; for `AppService` and `ConsulUpstream`. Empty for the engine `upsync`, which cannot say. */
   public readonly followers: readonly GatewayFollower[];
@@ -44,77 +62,79 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
     super("dockyard:index:NginxUpsyncGateway", name, {}, opts);
     const gateway = normalizeNginxUpsyncGatewayArgs(name, args);
 
-    const host = gateway.placement.hostFor(0);
-    const [address = ""] = gateway.network.addressesOf(name, 1);
-    this.internal = new Endpoint(address, gateway.port);
-    this.endpoint = new Endpoint(host.address, gateway.publishedPort);
-    this.admin = new Endpoint(host.address, gateway.publishedAdminPort);
-    const nodes = this.createNodes(name, address, gateway);
-    this.followers = gatewayFollowers(name, gateway, nodes);
+    const members = membersOf(name, gateway);
+    this.internals = members.map(({ address }) => new Endpoint(address, gateway.port));
+    this.endpoints = members.map(({ host, publishedPort }) => new Endpoint(host.address, publishedPort));
+    this.admins = members.map(({ host, publishedAdminPort }) => new Endpoint(host.address, publishedAdminPort));
+    [this.internal, this.endpoint, this.admin] = [first(this.internals), first(this.endpoints), first(this.admins)];
+    this.listen = gatewayListen(name, this.internals);
+    const nodes = this.createNodes(name, members, gateway);
+    this.followers = gatewayFollowers(members, gateway, nodes);
 
     this.registerOutputs({ endpoint: String(this.endpoint), internal: String(this.internal), admin: String(this.admin) });
   }
 
-  private createNodes(name: string, address: string, gateway: NormalNginxUpsyncGatewayArgs): RollingSet {
-    const {
+  private createNodes(name: string, members: readonly Member[], gateway: NormalNginxUpsyncGatewayArgs): RollingSet {
+    const nodes = members.map((member) => gatewayNode(name, member, gateway));
+    return new RollingSet(`${name}-nodes`, { component: name, allowDataLoss: gateway.allowDataLoss, nodes }, { parent: this });
+  }
+}
+
+/** One of the gateways. */
+interface Member {
+  readonly name: string;
+  readonly host: Host;
+  readonly address: string;
+  readonly publishedPort: number;
+  readonly publishedAdminPort: number;
+}
+
+function membersOf(name: string, gateway: NormalNginxUpsyncGatewayArgs): readonly Member[] {
+  return gateway.network.addressesOf(name, gateway.instances).map((address, index) => ({
+    name: `${name}-${index + 1}`,
+    host: gateway.placement.hostFor(index),
+    address,
+    publishedPort: gateway.publishedPort + index,
+    publishedAdminPort: gateway.publishedAdminPort + index,
+  }));
+}
+
+function gatewayNode(component: string, { name, host, address, ...published }: Member, gateway: NormalNginxUpsyncGatewayArgs): RollingNode {
+  const { network, image, user, memoryMiB, cpus, logMiB, port, adminPort, shutdownTimeoutSeconds, transform } = gateway;
+  const { files, configuration } = gatewayFolder({ ...gateway, adminClients: [network.hostAddress(host)] });
+  return {
+    name,
+    host,
+    dataPath: GATEWAY_DATA,
+    config: {
+      mountPath: GATEWAY_CONFIG,
+      files: [...Object.entries(files).map(([path, content]) => ({ path, content })), ...secretFiles(component, gateway)],
+      check: (folder) => gatewayCheck(folder, hasLua(gateway)),
+      reload: gatewayReload(),
+    },
+    container: {
       network,
-      placement,
+      address,
       image,
       user,
       memoryMiB,
       cpus,
       logMiB,
-      port,
-      adminPort,
-      publishedPort,
-      publishedAdminPort,
-      shutdownTimeoutSeconds,
       transform,
-    } = gateway;
-    const node = `${name}-1`;
-    const { files, configuration } = gatewayFolder({ ...gateway, adminClients: [network.hostAddress(placement.hostFor(0))] });
-    return new RollingSet(
-      `${name}-nodes`,
-      {
-        component: name,
-        allowDataLoss: gateway.allowDataLoss,
-        nodes: [
-          {
-            name: node,
-            host: placement.hostFor(0),
-            dataPath: GATEWAY_DATA,
-            config: {
-              mountPath: GATEWAY_CONFIG,
-              files: [...Object.entries(files).map(([path, content]) => ({ path, content })), ...secretFiles(name, gateway)],
-              check: (folder) => gatewayCheck(folder, hasLua(gateway)),
-              reload: gatewayReload(),
-            },
-            container: {
-              network,
-              address,
-              image,
-              user,
-              memoryMiB,
-              cpus,
-              logMiB,
-              transform,
-              command: gatewayCommand(),
-              ports: [
-                { internal: port, external: publishedPort },
-                { internal: adminPort, external: publishedAdminPort },
-              ],
-              health: { command: gatewayProbe(adminPort) },
-              // Workers finish the requests that they have.
-              stopSignal: "SIGQUIT",
-              stopGraceSeconds: shutdownTimeoutSeconds,
-            },
-            whole: healthCondition(engineName(node), gatewayProbe(adminPort, configuration)),
-          },
-        ],
-      },
-      { parent: this },
-    );
-  }
+      command: gatewayCommand(),
+      ports: [
+        { internal: port, external: published.publishedPort },
+        { internal: adminPort, external: published.publishedAdminPort },
+      ],
+      health: { command: gatewayProbe(adminPort) },
+      // Workers finish the requests that they have.
+      stopSignal: "SIGQUIT",
+      stopGraceSeconds: shutdownTimeoutSeconds,
+    },
+    whole: healthCondition(engineName(name), gatewayProbe(adminPort, configuration)),
+    // One alone has nobody to leave the requests to.
+    ...(gateway.instances > 1 && { spare: siblingCondition(component, name, gateway.placement, gatewayProbe(adminPort)) }),
+  };
 }
 
 /** Files that others may not read. */
@@ -123,12 +143,22 @@ function secretFiles(name: string, { redis }: NormalNginxUpsyncGatewayArgs): rea
 }
 
 function gatewayFollowers(
-  name: string,
-  { engine, placement, adminPort, services }: NormalNginxUpsyncGatewayArgs,
+  members: readonly Member[],
+  { engine, adminPort, services }: NormalNginxUpsyncGatewayArgs,
   { gates }: RollingSet,
 ): readonly GatewayFollower[] {
   if (engine === "upsync") return [];
-  return [
-    { docker: placement.hostFor(0).docker, container: engineName(`${name}-1`), adminPort, services: Object.keys(services), ready: gates },
-  ];
+  return members.map(({ name, host }) => ({
+    docker: host.docker,
+    container: engineName(name),
+    adminPort,
+    services: Object.keys(services),
+    ready: gates,
+  }));
+}
+
+/** There is always one. */
+function first(endpoints: readonly Endpoint[]): Endpoint {
+  const [endpoint = new Endpoint("", 0)] = endpoints;
+  return endpoint;
 }

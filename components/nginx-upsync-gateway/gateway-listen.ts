@@ -1,0 +1,30 @@
+import type { Endpoint } from "../core/endpoint";
+
+/** What a balancer needs to lead to all gateways: a part of a `HaproxyListen`. */
+export interface GatewayListen {
+  readonly mode: "http";
+  readonly servers: Readonly<Record<string, GatewayServer>>;
+  readonly lines: readonly string[];
+}
+
+export interface GatewayServer {
+  readonly endpoint: Endpoint;
+  readonly intervalMs: number;
+  readonly fall: number;
+  readonly rise: number;
+}
+
+/** All gateways, each looked at often. A request that one took along when it died goes to another, if it may be sent twice. */
+export function gatewayListen(name: string, gateways: readonly Endpoint[]): GatewayListen {
+  const server = (endpoint: Endpoint): GatewayServer => ({ endpoint, intervalMs: 500, fall: 2, rise: 1 });
+  return {
+    mode: "http",
+    servers: Object.fromEntries(gateways.map((endpoint, index) => [`${name}-${index + 1}`, server(endpoint)])),
+    lines: [
+      // To another gateway at the first retry, not at the last.
+      "option redispatch 1",
+      "retry-on conn-failure empty-response",
+      "http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE }",
+    ],
+  };
+}
