@@ -22,5 +22,6 @@ export async function benchStack(settings: Record<string, unknown> = {}) {
     without: withoutAllBut("ops"),
     ...settings,
   });
-  return { stack, gateway: `http://127.0.0.1:${port}`, consul: `http://127.0.0.1:${port + 2}`, firstBroker: `127.0.0.1:${port + 5}` };
+  const url = (offset: number) => `http://127.0.0.1:${port + offset}`;
+  return { stack, gateway: url(0), admin: url(1), consul: url(2), firstBroker: `127.0.0.1:${port + 5}` };
 }

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { cdn } from "./cdn";
-import { changeLatency } from "./change-latency";
+import { changes } from "./changes";
 import { ci } from "./ci";
 import { failover } from "./failover";
 import { filter } from "./filter";
@@ -28,7 +28,7 @@ export interface Figure {
 
 const BENCHES: Record<string, () => Promise<Figure[]>> = {
   preview: previewTime,
-  changes: changeLatency,
+  changes,
   throughput: gatewayThroughput,
   messages,
   failover,
