@@ -17,6 +17,7 @@ const LUA_FILES = [
   "main.lua",
   "memory.lua",
   "redis.lua",
+  "redis_pool.lua",
   "roundrobin.lua",
   "sentinels.lua",
   "status.lua",

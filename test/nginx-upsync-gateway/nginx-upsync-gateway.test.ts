@@ -30,7 +30,10 @@ describe("several gateways", () => {
 
   it("have a node, data and addresses each, and are told of apart to those who wait for them", async () => {
     const redis = { endpoints: [{ host: "10.89.0.31", port: 6379 }], user: "edge", password: pulumi.secret("sesame") };
-    const [one, two] = [new NginxUpsyncGateway("gateway", common), new NginxUpsyncGateway("edge", { ...common, publishedPort: 9080, publishedAdminPort: 9082, instances: 2, redis })];
+    const [one, two] = [
+      new NginxUpsyncGateway("gateway", common),
+      new NginxUpsyncGateway("edge", { ...common, publishedPort: 9080, publishedAdminPort: 9082, instances: 2, redis }),
+    ];
     expect([String(one.endpoint), String(one.internal), String(one.admin)]).toEqual([
       "127.0.0.1:8080",
       "10.89.0.10:8080",

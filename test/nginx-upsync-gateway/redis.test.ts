@@ -3,7 +3,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { luaWith } from "./lua";
 
-const SENTINELS_MODULE = readFileSync(join(__dirname, "../../components/nginx-upsync-gateway/lua/sentinels.lua"), "utf8");
+/** The modules below the one that is tested, as it asks for them. */
+const MODULES = ["sentinels", "redis_pool"]
+  .map((name) => [name, readFileSync(join(__dirname, `../../components/nginx-upsync-gateway/lua/${name}.lua`), "utf8")] as const)
+  .map(([name, text]) => `package.preload["gateway.${name}"] = function() ${text}\nend`)
+  .join("\n");
 
 /**
  * Servers by address, as the library's connections see them: `servers[address]` is the role that the server says it has, or nil where nothing
@@ -24,7 +28,7 @@ const NGINX = `
       return true
     end } },
   }
-  io = { open = function() return { read = function() return "secret" end, close = function() end } end }
+  io = { open = function() return { read = function(_, what) return what == "*l" and "secret" or "secret\\n" end, close = function() end } end }
 
   local function answer(connection, command)
     local address, name = connection.address, command[1]
@@ -87,7 +91,7 @@ const NGINX = `
 
 /** What the Lua code returns as one string, with the module told of these servers. */
 async function run(code: string, { endpoints = ["10.0.0.1"], sentinels = [] as string[] } = {}): Promise<string> {
-  const lua = await luaWith("redis.lua", `${NGINX}\npackage.preload["gateway.sentinels"] = function() ${SENTINELS_MODULE}\nend`);
+  const lua = await luaWith("redis.lua", `${NGINX}\n${MODULES}`);
   const list = (hosts: readonly string[], port: number) => `{ ${hosts.map((host) => `{ host = "${host}", port = ${port} }`).join(", ")} }`;
   return (await lua.doString(`
     for _, server in ipairs(${list(endpoints, 6379)}) do servers[server.host .. ":6379"] = "master" end
