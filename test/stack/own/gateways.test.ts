@@ -299,7 +299,7 @@ describe("the faults of nginx-upsync", () => {
         await kv("PUT", `web/${ENTRIES[1]}`, LIST.replace('"weight":1', `"weight":${1 + (turn % 100)}`), agent);
     };
     const total = async () => (await workersOf(1)).reduce((sum, { residentKiB }) => sum + residentKiB, 0);
-    await change(500);
+    await change(300);
     const before = await total();
     await change(1000);
     expect((await total()) - before).toBeLessThan(1024);
