@@ -156,6 +156,9 @@ const gateway = new NginxUpsyncGateway("gateway", {
     ...(queue && { statistics: { path: "/statistics" } }),
     ...(events && { traffic: { path: "/traffic" } }),
   },
+  // Faster than anybody types a password, slower than who tries them all.
+  limits: { login: { rate: "60r/m", burst: 5, nodelay: true } },
+  guardedPaths: [{ service: "order", path: "/login", match: "exact", limits: ["login"] }],
   ...(cache && {
     redis: {
       endpoints: cache.endpoints,
@@ -329,6 +332,7 @@ if (mesh && git && ci) {
 export const endpoints = {
   gateway: gateway.endpoint.url("http"),
   gatewayStatus: `${gateway.admin.url("http")}/__gateway/upstreams`,
+  gatewayMetrics: `${gateway.admin.url("http")}/metrics`,
   consul: discovery.api[0]?.url("http"),
   ...(queue && { rabbitmq: proxy?.endpoints.rabbitmq?.url("amqp"), rabbitmqManagement: queue.management[0]?.url("http") }),
   ...(mysql && { mysql: proxy?.endpoints.mysql?.url("mysql"), mysqlRead: proxy?.endpoints["mysql-read"]?.url("mysql") }),

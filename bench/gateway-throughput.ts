@@ -2,6 +2,8 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { imageReference } from "../components/core/images";
+import { limitLines, limitZones } from "../components/nginx-upsync-gateway/limit-conf";
+import { type ClientLimitArgs, normalizeLimits } from "../components/nginx-upsync-gateway/limit-args";
 import { docker } from "../test/stack/support/engine";
 import { get, until } from "../test/stack/support/load";
 import type { Figure } from "./bench";
@@ -12,22 +14,30 @@ const ROUNDS = 20;
 const SECONDS = 3;
 const CONNECTIONS = 64;
 const BOUND = 0.95;
+const LIMITED_BOUND = 0.85;
 const INSTANCES = ["10.198.0.201", "10.198.0.202", "10.198.0.203"];
 const PLAIN = "10.198.0.210";
+const LIMITED = "10.198.0.211";
 const GATEWAY = "10.198.0.10";
 
-/** Requests per second through the gateway, beside the same nginx with a plain upstream block, to the same three instances. */
+/** Limits that each request is held to and none exceeds: one client sends as much as a whole office would. */
+const LIMITS: Readonly<Record<string, ClientLimitArgs>> = {
+  requests: { rate: "100000r/s", burst: 100_000, nodelay: true, exempt: ["192.0.2.0/24"] },
+  parallel: { by: { header: "X-Api-Key" }, connections: 10_000 },
+};
+
+/** Requests per second through the gateway, with limits and without, beside the same nginx with a plain upstream block, to the same three instances. */
 export async function gatewayThroughput(): Promise<Figure[]> {
   const { stack, consul } = await benchStack({ goods: { instances: 1 }, order: { instances: 1 } });
   const folder = await mkdtemp(join(tmpdir(), "dockyard-throughput-"));
   const network = stack.container("services");
-  const startNginx = (name: string, address: string, conf: string) =>
+  const startNginx = (name: string, address: string, prefix: string, conf: string) =>
     docker(
       ...["run", "--detach", "--name", stack.container(name), "--label", `dockyard.stack=${stack.label}`],
       // As the component runs the gateway: the limits and the log cost time too.
       ...["--memory", "256m", "--cpus", "2", "--log-opt", "max-size=10m", "--log-opt", "max-file=3"],
       ...["--network", network, "--ip", address, "--volume", `${folder}:/bench:ro`, imageReference("nginx")],
-      ...["nginx", "-e", "stderr", "-c", `/bench/${conf}`, "-g", "daemon off;"],
+      ...["nginx", "-e", "stderr", "-p", `/bench/${prefix}`, "-c", conf, "-g", "daemon off;"],
     );
   try {
     // nginx reads it as a user of its own.
@@ -39,8 +49,11 @@ export async function gatewayThroughput(): Promise<Figure[]> {
     );
     const gatewayConf = await docker("exec", stack.container("gateway-1"), "cat", "/etc/gateway/current/nginx.conf");
     await writeFile(join(folder, "plain.conf"), withPlainUpstream(gatewayConf));
-    for (const [index, address] of INSTANCES.entries()) await startNginx(`instance-${index}`, address, "instance.conf");
-    await startNginx("plain", PLAIN, "plain.conf");
+    await docker("cp", "--follow-link", `${stack.container("gateway-1")}:/etc/gateway/current`, join(folder, "limited"));
+    await writeFile(join(folder, "limited", "limited.conf"), withLimits(gatewayConf));
+    for (const [index, address] of INSTANCES.entries()) await startNginx(`instance-${index}`, address, "", "instance.conf");
+    await startNginx("plain", PLAIN, "", "plain.conf");
+    await startNginx("limited", LIMITED, "limited/", "limited.conf");
     // wrk is a Debian package, installed into a container of the gateway's own image; it runs inside of the bench's own network.
     await docker(
       "run",
@@ -74,31 +87,35 @@ export async function gatewayThroughput(): Promise<Figure[]> {
           `http://${address}:8080/goods/1`,
         ),
       );
-    await until(
-      "the gateway serves the bench's instances",
-      async () => (await docker("exec", stack.container("gateway-1"), "curl", "-s", `http://${GATEWAY}:8080/goods/1`)) === "ok",
-    );
-    await load(GATEWAY, 2);
-    await load(PLAIN, 2);
-    const ratios: number[] = [];
-    const rates: Record<string, number[]> = { [GATEWAY]: [], [PLAIN]: [] };
-    for (let round = 0; round < ROUNDS; round++) {
-      // In turns, and each first as often as the other, so that a slow spell hits both.
-      const order = round % 2 === 0 ? [GATEWAY, PLAIN] : [PLAIN, GATEWAY];
-      for (const address of order) rates[address]?.push(await load(address, SECONDS));
-      ratios.push((rates[GATEWAY]?.[round] ?? NaN) / (rates[PLAIN]?.[round] ?? NaN));
+    const contenders = [PLAIN, GATEWAY, LIMITED];
+    for (const address of contenders) {
+      await until(
+        `${address} serves the bench's instances`,
+        async () => (await docker("exec", stack.container("gateway-1"), "curl", "-s", `http://${address}:8080/goods/1`)) === "ok",
+      );
+      await load(address, 2);
     }
-    const ratio = median(ratios);
-    return [
-      {
-        what: `requests/s through the gateway, ${CONNECTIONS} connections, 3 instances`,
-        measured: `${median(rates[GATEWAY] ?? []).toFixed(0)}, ${ratio.toFixed(2)} ×`,
-        beside: `the same nginx with a plain upstream block and keep-alive: ${median(rates[PLAIN] ?? []).toFixed(0)}`,
-        bound: `≥ ${BOUND} ×`,
-        holds: ratio >= BOUND,
+    const rates = contenders.map((): number[] => []);
+    for (let round = 0; round < ROUNDS; round++) {
+      // In turns, and each first as often as the others, so that a slow spell hits all.
+      for (let turn = 0; turn < contenders.length; turn++) {
+        const index = (round + turn) % contenders.length;
+        rates[index]?.push(await load(contenders[index] ?? "", SECONDS));
+      }
+    }
+    const [plain = [], ...others] = rates;
+    const figure = (what: string, measured: readonly number[], bound: number): Figure => {
+      const ratio = median(measured.map((rate, round) => rate / (plain[round] ?? NaN)));
+      return {
+        what: `requests/s through the gateway${what}, ${CONNECTIONS} connections, 3 instances`,
+        measured: `${median(measured).toFixed(0)}, ${ratio.toFixed(2)} ×`,
+        beside: `the same nginx with a plain upstream block and keep-alive: ${median(plain).toFixed(0)}`,
+        bound: `≥ ${bound} ×`,
+        holds: ratio >= bound,
         runs: `median of ${ROUNDS} rounds of ${SECONDS} s each, in turns`,
-      },
-    ];
+      };
+    };
+    return [figure("", others[0] ?? [], BOUND), figure(" with a limit of requests and one of connections", others[1] ?? [], LIMITED_BOUND)];
   } finally {
     await stack.remove();
     await rm(folder, { recursive: true, force: true });
@@ -107,6 +124,16 @@ export async function gatewayThroughput(): Promise<Figure[]> {
 
 function nginxConf(http: string): string {
   return `worker_processes 2;\npid /tmp/nginx.pid;\nevents { worker_connections 4096; }\nhttp { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;\n${http}\n}\n`;
+}
+
+/** The gateway's own configuration with limits where the load goes. */
+function withLimits(gatewayConf: string): string {
+  const settings = normalizeLimits({ limits: LIMITS }, 1024);
+  const limited = gatewayConf
+    .replace(/^ {4}upstream /m, `${limitZones(settings).join("\n")}\n$&`)
+    .replace(/location \/goods\/ \{/, `$& ${limitLines(settings, Object.keys(LIMITS)).join(" ")}`);
+  if (limited.split("limit_req").length < 4) throw new Error("the gateway's configuration has no place for limits");
+  return limited;
 }
 
 /** The gateway's own configuration with a list of servers that never changes in place of all that is Lua. */

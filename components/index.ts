@@ -57,6 +57,9 @@ export type { GatewayEngine, GatewayServiceArgs, PullArgs } from "./nginx-upsync
 export type { NginxUpsyncGatewayArgs } from "./nginx-upsync-gateway/args";
 export type { GatewayLua, LuaLocation, LuaSource } from "./nginx-upsync-gateway/lua-args";
 export type { GatewayRedis } from "./nginx-upsync-gateway/redis-args";
+export type { ClientLimitArgs, GuardedPathArgs, PathMatch, RequestRate } from "./nginx-upsync-gateway/limit-args";
+export type { ReferrerPolicy, RequestBoundsArgs, SecurityHeadersArgs } from "./nginx-upsync-gateway/request-args";
+export type { TlsArgs, TlsVersion } from "./nginx-upsync-gateway/tls-args";
 export { RabbitmqCluster } from "./rabbitmq-cluster/rabbitmq-cluster";
 export type { RabbitmqClusterArgs } from "./rabbitmq-cluster/args";
 export type { RabbitmqAccess, RabbitmqPermission, RabbitmqPolicy, RabbitmqTag, RabbitmqUser } from "./rabbitmq-cluster/access-args";

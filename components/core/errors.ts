@@ -71,6 +71,11 @@ export function reportFaults(faults: readonly Fault[]): void {
   collected.push(...faults);
 }
 
+/** Whether a program is refused already, though it goes on for the sake of the faults behind. */
+export function isRefused(): boolean {
+  return collected !== undefined && collected.length > 0;
+}
+
 /** What the checks of a whole program have found so far; undefined outside of {@link collectFaults}. */
 let collected: Fault[] | undefined;
 

@@ -29,6 +29,9 @@ export interface HostInventory {
 
   /** What a command prints in a container. @default nothing: no container runs */
   readonly said?: (container: string, command: readonly string[]) => string | undefined;
+
+  /** What an image's software prints when it refuses a script's input. @default nothing: it refuses none */
+  readonly refused?: (image: string, script: string) => string | undefined;
 }
 
 /** Seconds that a container may take to answer a check. */

@@ -3,6 +3,7 @@ import { Provider } from "@pulumi/docker/provider";
 import { stackId } from "./naming";
 import { ConfigError, reportFaults } from "./errors";
 import { HostInventory, askContainer, readInventory } from "./host-inventory";
+import { askImage } from "./image-trial";
 
 export interface HostArgs {
   /** Name in labels, tables and errors. */
@@ -96,6 +97,17 @@ export class Host {
   saidBy(container: string, command: readonly string[]): string | undefined {
     // Who says what the host has does not want its engine asked.
     return this.given ? this.inventory.said?.(container, command) : askContainer(this.docker, container, command);
+  }
+
+  /**
+   * What an image's software prints when it refuses its input; undefined where it takes it, or where the image is not on the engine yet. As
+   * {@link saidBy}, it holds the program up.
+   *
+   * @param script Input of the shell that runs as the software's user in a container which is thrown away, without a network.
+   */
+  refusedBy(image: string, user: string, script: string): string | undefined {
+    if (!this.hasImage(image)) return undefined;
+    return this.given ? this.inventory.refused?.(image, script) : askImage(this.docker, image, user, script);
   }
 
   /**

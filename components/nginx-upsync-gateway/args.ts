@@ -77,6 +77,7 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
   checkShape(name, args, ARGUMENTS);
   const checks = new Checks(name);
   const settings = normalizeGatewaySettings(checks, args);
+  const { tls } = settings;
   const {
     network,
     instances = 1,
@@ -102,12 +103,20 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
       `must be 1 to ${MOST} gateways; each holds connections to every instance of every service`,
     )
     .that(
-      Math.abs(publishedPort - publishedAdminPort) >= bounded(instances, 1, MOST),
+      apart(publishedPort, publishedAdminPort, instances),
       "publishedAdminPort",
       publishedAdminPort,
       instances === 1
         ? "must differ from publishedPort"
         : `must leave ${instances} ports to each side of publishedPort, one for every gateway`,
+    )
+    .that(
+      tls === undefined || [publishedPort, publishedAdminPort].every((port) => apart(port, tls.publishedPort, instances)),
+      "tls.publishedPort",
+      tls?.publishedPort,
+      instances === 1
+        ? "must differ from publishedPort and publishedAdminPort"
+        : `must leave ${instances} ports to each side of publishedPort and publishedAdminPort, one for every gateway`,
     )
     .done();
 
@@ -131,4 +140,9 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
 /** More than one port for each is only in the way of the other where there are several gateways. */
 function freeOf(adminPort: number, publishedPort: number, instances: number): number {
   return adminPort > publishedPort ? Math.max(adminPort, publishedPort + bounded(instances, 1, MOST)) : adminPort;
+}
+
+/** Whether each gateway has a port of its own behind both. */
+function apart(one: number, other: number, instances: number): boolean {
+  return Math.abs(one - other) >= bounded(instances, 1, MOST);
 }

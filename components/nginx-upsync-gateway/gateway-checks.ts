@@ -1,6 +1,9 @@
 import { isIPv4 } from "node:net";
 import type { Checks } from "../core/errors";
 import { checkKvPrefix } from "../core/kv-prefix";
+import { checkLimits } from "./limit-checks";
+import { checkRequests } from "./request-checks";
+import { checkTls } from "./tls-args";
 import type { GatewayEngine, NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
 import { checkLua } from "./lua-args";
 import { checkRedis } from "./redis-args";
@@ -16,6 +19,9 @@ export function checkGatewaySettings(checks: Checks, gateway: NormalGatewaySetti
   checkGateway(checks, gateway);
   checkConsul(checks, gateway);
   checkServices(checks, gateway);
+  checkRequests(checks, gateway);
+  checkLimits(checks, gateway);
+  checkTls(checks, gateway, [gateway.port, gateway.adminPort]);
   checkLuaOnly(checks, gateway);
   checkLua(checks, gateway.lua, Object.fromEntries(Object.entries(gateway.services).map(([service, { path }]) => [service, path])));
   if (gateway.redis) checkRedis(checks, gateway.redis);
@@ -31,7 +37,7 @@ function checkLuaOnly(checks: Checks, { engine, redis, lua }: NormalGatewaySetti
 }
 
 function checkGateway(checks: Checks, gateway: NormalGatewaySettings): void {
-  const { engine, port, adminPort, workers, resolver, shutdownTimeoutSeconds, modules } = gateway;
+  const { engine, port, adminPort, workers, resolver, shutdownTimeoutSeconds, modules, metrics } = gateway;
   checks
     .that(ENGINES.includes(engine), "engine", engine, 'must be "lua" or "upsync"; leave it out for "lua"')
     .that(
@@ -49,7 +55,8 @@ function checkGateway(checks: Checks, gateway: NormalGatewaySettings): void {
       "shutdownTimeoutSeconds",
       shutdownTimeoutSeconds,
       "must be 1 to 3600 seconds; take the longest that a request may last",
-    );
+    )
+    .that(engine === "lua" || !metrics, "metrics", metrics, 'must be left out with the engine "upsync", which has nobody who could count');
   for (const [i, module] of modules.entries()) {
     checks.that(MODULE_PATH.test(module), `modules[${i}]`, module, "must be the path of a .so file in the image");
   }

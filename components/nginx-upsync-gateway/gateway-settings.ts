@@ -4,6 +4,9 @@ import { DEFAULT_KV_PREFIX } from "../core/kv-prefix";
 import { checkGatewaySettings } from "./gateway-checks";
 import { GatewayLua, LUA, NormalGatewayLua, normalizeLua } from "./lua-args";
 import { GatewayRedis, NormalGatewayRedis, REDIS, normalizeRedis } from "./redis-args";
+import { LIMITS, type LimitSettings, type NormalLimitSettings, normalizeLimits } from "./limit-args";
+import { type NormalRequestSettings, REQUESTS, type RequestSettings, normalizeRequests } from "./request-args";
+import { type NormalTlsSettings, TLS, type TlsSettings, normalizeTls } from "./tls-args";
 
 /**
  * How the gateway learns of changes: `lua` holds a blocking query on Consul in every worker of a stock nginx;
@@ -56,6 +59,9 @@ export interface GatewayServiceArgs {
    * @default 60000
    */
   readTimeoutMs?: number;
+
+  /** Names of the gateway's `limits` that its clients are held to. @default none */
+  limits?: readonly string[];
 }
 
 /** How lists are pulled from Consul. */
@@ -72,7 +78,7 @@ export interface PullArgs {
   timeoutSeconds?: number;
 }
 
-export interface GatewaySettings {
+export interface GatewaySettings extends LimitSettings, RequestSettings, TlsSettings {
   /** Services behind the gateway, by name. */
   services: Record<string, GatewayServiceArgs>;
 
@@ -111,6 +117,9 @@ export interface GatewaySettings {
 
   /** Dynamic modules of the image that nginx must load, as paths. @default the Lua module for `lua`, none for `upsync` */
   modules?: readonly string[];
+
+  /** Whether requests are counted and `/metrics` on the admin port tells of them, in Prometheus' text format; `lua` only. @default true for `lua` */
+  metrics?: boolean;
 }
 
 /** Names and types of {@link GatewaySettings}. */
@@ -125,6 +134,7 @@ export const SETTINGS: Shape<GatewaySettings> = {
       maxTries: maybe(number),
       connectTimeoutMs: maybe(number),
       readTimeoutMs: maybe(number),
+      limits: maybe(texts),
     }),
   ),
   consul: shape<GatewaySettings["consul"]>({ servers: listOf(instanceOf("host and a port", "host", "port")) }),
@@ -139,24 +149,36 @@ export const SETTINGS: Shape<GatewaySettings> = {
   lua: maybe(LUA),
   redis: maybe(REDIS),
   modules: maybe(texts),
+  metrics: maybe(flag),
+  ...LIMITS,
+  ...REQUESTS,
+  ...TLS,
 };
 
 export type NormalGatewayService = Readonly<Required<GatewayServiceArgs>>;
 
 export type NormalGatewaySettings = Readonly<
-  Required<Omit<GatewaySettings, "services" | "pull" | "lua" | "redis">> & {
+  Required<Omit<GatewaySettings, "services" | "pull" | "lua" | "redis" | keyof (LimitSettings & RequestSettings & TlsSettings)>> & {
     services: Readonly<Record<string, NormalGatewayService>>;
     pull: Readonly<Required<PullArgs>>;
     lua: NormalGatewayLua;
     redis?: NormalGatewayRedis;
   }
->;
+> &
+  NormalLimitSettings &
+  NormalRequestSettings &
+  NormalTlsSettings;
 
-const LUA_MODULES = ["/usr/lib/nginx/modules/ndk_http_module.so", "/usr/lib/nginx/modules/ngx_http_lua_module.so"];
+/** Modules that the engine `lua` takes, where Debian has them. */
+export const LUA_MODULES: readonly string[] = [
+  "/usr/lib/nginx/modules/ndk_http_module.so",
+  "/usr/lib/nginx/modules/ngx_http_lua_module.so",
+];
 
 /** Fills in the defaults; what is wrong is added to `checks`. */
 export function normalizeGatewaySettings(checks: Checks, args: GatewaySettings): NormalGatewaySettings {
   const engine = args.engine ?? "lua";
+  const requests = normalizeRequests(args);
   const gateway: NormalGatewaySettings = {
     ...args,
     engine,
@@ -171,6 +193,10 @@ export function normalizeGatewaySettings(checks: Checks, args: GatewaySettings):
     lua: normalizeLua(checks, args.lua ?? { locations: {} }),
     redis: args.redis && normalizeRedis(args.redis),
     modules: args.modules ?? (engine === "lua" ? LUA_MODULES : []),
+    metrics: args.metrics ?? engine === "lua",
+    ...requests,
+    ...normalizeLimits(args, requests.requests.maxBodyKiB),
+    ...normalizeTls(args),
   };
 
   checkGatewaySettings(checks, gateway);
@@ -188,5 +214,6 @@ function normalizeService(given: GatewayServiceArgs): NormalGatewayService {
     maxTries: given.maxTries ?? 3,
     connectTimeoutMs: given.connectTimeoutMs ?? 500,
     readTimeoutMs: given.readTimeoutMs ?? 60_000,
+    limits: given.limits ?? [],
   };
 }

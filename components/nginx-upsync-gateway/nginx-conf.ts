@@ -1,7 +1,11 @@
 import type { NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
+import type { NormalGuardedPath } from "./limit-args";
+import { limitLines, limitZones, realAddress, retryAfter } from "./limit-conf";
 import { luaLocations } from "./lua-conf";
-import { block } from "./nginx-block";
+import { block, quoted } from "./nginx-block";
 import type { RedisConf } from "./redis-args";
+import { refusals, refuse, requestBounds, securityHeaderValues, securityHeaders } from "./request-conf";
+import { type TlsConf, hsts, hstsValue, listeners, redirectServer } from "./tls-conf";
 
 /** What the gateway's configuration depends on. */
 export interface GatewayConf extends Pick<
@@ -18,8 +22,15 @@ export interface GatewayConf extends Pick<
   | "shutdownTimeoutSeconds"
   | "modules"
   | "lua"
+  | "limits"
+  | "guardedPaths"
+  | "trustedProxies"
+  | "requests"
+  | "securityHeaders"
+  | "metrics"
 > {
   readonly redis?: RedisConf;
+  readonly tls: TlsConf | undefined;
 
   /** Addresses or networks, other than the container itself, that may read the admin pages: the network's own gateway address. */
   readonly adminClients: readonly string[];
@@ -39,6 +50,8 @@ export function renderNginxConf(conf: GatewayConf): string {
     `worker_shutdown_timeout ${conf.shutdownTimeoutSeconds}s;`,
     "pid /tmp/nginx.pid;",
     "error_log stderr notice;",
+    "# Each request's path is matched.",
+    "pcre_jit on;",
     "",
     block("events", ["worker_connections 4096;"]),
     "",
@@ -50,7 +63,10 @@ export function renderNginxConf(conf: GatewayConf): string {
       ...(conf.engine === "lua" ? [...luaPhases(conf), ""] : []),
       ...proxyDefaults(),
       "",
+      ...guards(conf),
+      "",
       ...services(conf).flatMap(([name, service]) => [upstream(conf, name, service), ""]),
+      ...redirectServer(conf.port, conf.tls),
       publicServer(conf),
       "",
       ...(conf.engine === "lua" ? [unavailableServer(), ""] : []),
@@ -67,7 +83,11 @@ export function renderModules({ modules }: Pick<GatewayConf, "modules">): string
 
 /** The root is read-only, and the paths that nginx was built with lie on it. */
 function temporaryPaths(): string[] {
-  return ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((user) => `${user}_temp_path /tmp/${user};`);
+  return [
+    // Bodies wait on disk: /tmp is memory, which slow clients must not fill.
+    `client_body_temp_path ${GATEWAY_DATA}/client_body;`,
+    ...["proxy", "fastcgi", "uwsgi", "scgi"].map((user) => `${user}_temp_path /tmp/${user};`),
+  ];
 }
 
 function accessLog(): string[] {
@@ -94,7 +114,7 @@ function accessLog(): string[] {
   ];
 }
 
-function luaPhases({ consul, redis, resolver }: GatewayConf): string[] {
+function luaPhases({ consul, redis, resolver, metrics }: GatewayConf): string[] {
   const servers = [...consul.servers, ...(redis ? [...redis.endpoints, ...redis.sentinels] : [])];
   const named = servers.some(({ host }) => !/^[\d.]+$/.test(host));
   return [
@@ -103,6 +123,7 @@ function luaPhases({ consul, redis, resolver }: GatewayConf): string[] {
     "lua_shared_dict gateway_workers 1m;",
     "lua_shared_dict gateway_states 8m;",
     ...(redis ? ["lua_shared_dict gateway_redis 64k;"] : []),
+    ...(metrics ? ["lua_shared_dict gateway_counts 1m;", "lua_shared_dict gateway_failures 1m;"] : []),
     "lua_socket_log_errors off;",
     "# By default every thousandth request hands all free memory back, only to have it faulted in again: 5 % of a worker's time.",
     "lua_malloc_trim 0;",
@@ -130,6 +151,11 @@ function proxyDefaults(): string[] {
     "# Answers that a slow client has not taken yet wait at the instance, not in /tmp, which is memory.",
     "proxy_max_temp_file_size 0;",
   ];
+}
+
+/** What requests must keep to, and what answers must have. */
+function guards(conf: GatewayConf): string[] {
+  return [...requestBounds(conf), ...refusals(), ...limitZones(conf), ...securityHeaderValues(conf), ...hstsValue(conf.tls)];
 }
 
 function upstream(conf: GatewayConf, name: string, service: NormalGatewayService): string {
@@ -162,17 +188,36 @@ function upsync({ consul, kvPrefix, pull }: GatewayConf, name: string, { strongD
 function publicServer(conf: GatewayConf): string {
   const paths = [...Object.values(conf.services), ...Object.values(conf.lua.locations)].map(({ path }) => path);
   return block("server", [
-    `listen ${conf.port};`,
+    ...listeners(conf.port, conf.tls),
+    ...realAddress(conf),
+    ...refuse(),
+    ...retryAfter(conf),
+    ...securityHeaders(conf),
+    ...hsts(conf.tls),
     ...(conf.engine === "lua" ? ["log_by_lua_block { gateway.finish() }"] : []),
     "",
     ...services(conf).flatMap(([name, service]) => [location(conf, name, service), ""]),
+    ...conf.guardedPaths.flatMap((guarded) => [guardedLocation(conf, guarded), ""]),
     ...luaLocations(conf.lua).flatMap((location) => [location, ""]),
     ...(paths.includes("/") ? [] : [block("location /", ["return 404;"])]),
   ]);
 }
 
-function location({ engine }: GatewayConf, name: string, service: NormalGatewayService): string {
+function guardedLocation(conf: GatewayConf, { service, path, match, limits, maxBodyKiB }: NormalGuardedPath): string {
+  const head = { prefix: path, exact: `= ${path}`, regex: `~ ${quoted(path)}` }[match];
+  const answering = conf.services[service];
+  if (answering === undefined) return "";
+  return location(conf, service, { ...answering, path: head, limits: [...answering.limits, ...limits] }, [
+    ...(maxBodyKiB === conf.requests.maxBodyKiB ? [] : [`client_max_body_size ${maxBodyKiB}k;`]),
+  ]);
+}
+
+function location(conf: GatewayConf, name: string, service: NormalGatewayService, more: readonly string[] = []): string {
+  const { engine, metrics } = conf;
   return block(`location ${service.path}`, [
+    ...limitLines(conf, service.limits),
+    ...more,
+    ...(metrics ? [`log_by_lua_block { gateway.finish("${name}") }`] : []),
     `proxy_pass http://${name};`,
     `proxy_connect_timeout ${service.connectTimeoutMs}ms;`,
     `proxy_send_timeout ${service.readTimeoutMs}ms;`,
@@ -194,7 +239,7 @@ function unavailableServer(): string {
   ]);
 }
 
-function adminServer({ engine, adminPort, adminClients }: GatewayConf): string {
+function adminServer({ engine, adminPort, adminClients, metrics }: GatewayConf): string {
   const pages =
     engine === "lua"
       ? ["upstreams", "drained", "serving", "health"].map((page) =>
@@ -208,6 +253,7 @@ function adminServer({ engine, adminPort, adminClients }: GatewayConf): string {
     "deny all;",
     "",
     ...pages,
+    ...(metrics ? [block("location = /metrics", ["content_by_lua_block { gateway.status.metrics() }"])] : []),
     block("location /", ["return 404;"]),
   ]);
 }

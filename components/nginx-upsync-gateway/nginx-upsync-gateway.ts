@@ -8,11 +8,14 @@ import { engineName } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { NginxUpsyncGatewayArgs, NormalNginxUpsyncGatewayArgs, normalizeNginxUpsyncGatewayArgs } from "./args";
+import { checkedPair } from "./certificate";
 import { gatewayFolder, hasLua } from "./gateway-files";
 import { type GatewayListen, gatewayListen } from "./gateway-listen";
 import { GATEWAY_CONFIG, gatewayCheck, gatewayCommand, gatewayProbe, gatewayReload } from "./nginx-command";
 import { GATEWAY_DATA } from "./nginx-conf";
+import { tryOut } from "./nginx-trial";
 import { REDIS_PASSWORD_FILE } from "./redis-args";
+import { CERTIFICATE_FILE, KEY_FILE } from "./tls-conf";
 
 /**
  * An nginx that takes its upstreams' members from Consul, as they come and go, without a reload.
@@ -41,6 +44,9 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
   /** Where clients reach the services, on the host of the first gateway. */
   public readonly endpoint: Endpoint;
 
+  /** Where clients reach the services over TLS, on the host of the first gateway; undefined without `tls`. */
+  public readonly secure: Endpoint | undefined;
+
   /** Where others on the service network reach the services, through the first gateway. */
   public readonly internal: Endpoint;
 
@@ -67,15 +73,24 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
     this.endpoints = members.map(({ host, publishedPort }) => new Endpoint(host.address, publishedPort));
     this.admins = members.map(({ host, publishedAdminPort }) => new Endpoint(host.address, publishedAdminPort));
     [this.internal, this.endpoint, this.admin] = [first(this.internals), first(this.endpoints), first(this.admins)];
+    this.secure = gateway.tls && new Endpoint(this.endpoint.host, gateway.tls.publishedPort);
     this.listen = gatewayListen(name, this.internals);
     const nodes = this.createNodes(name, members, gateway);
     this.followers = gatewayFollowers(members, gateway, nodes);
 
-    this.registerOutputs({ endpoint: String(this.endpoint), internal: String(this.internal), admin: String(this.admin) });
+    this.registerOutputs({
+      endpoint: String(this.endpoint),
+      ...(this.secure && { secure: String(this.secure) }),
+      internal: String(this.internal),
+      admin: String(this.admin),
+    });
   }
 
   private createNodes(name: string, members: readonly Member[], gateway: NormalNginxUpsyncGatewayArgs): RollingSet {
-    const nodes = members.map((member) => gatewayNode(name, member, gateway));
+    const { placement } = gateway;
+    const secrets = secretFiles(name, gateway);
+    tryOut(name, placement.hostFor(0), gateway, () => gatewayFolder({ ...confOf(gateway, placement.hostFor(0)), tls: undefined }).files);
+    const nodes = members.map((member, index) => gatewayNode(name, member, index, gateway, secrets));
     return new RollingSet(`${name}-nodes`, { component: name, allowDataLoss: gateway.allowDataLoss, nodes }, { parent: this });
   }
 }
@@ -99,16 +114,22 @@ function membersOf(name: string, gateway: NormalNginxUpsyncGatewayArgs): readonl
   }));
 }
 
-function gatewayNode(component: string, { name, host, address, ...published }: Member, gateway: NormalNginxUpsyncGatewayArgs): RollingNode {
-  const { network, image, user, memoryMiB, cpus, logMiB, port, adminPort, shutdownTimeoutSeconds, transform } = gateway;
-  const { files, configuration } = gatewayFolder({ ...gateway, adminClients: [network.hostAddress(host)] });
+function gatewayNode(
+  component: string,
+  { name, host, address, ...published }: Member,
+  index: number,
+  gateway: NormalNginxUpsyncGatewayArgs,
+  secrets: readonly ConfigFile[],
+): RollingNode {
+  const { network, image, user, memoryMiB, cpus, logMiB, port, adminPort, tls, shutdownTimeoutSeconds, transform } = gateway;
+  const { files, configuration } = gatewayFolder(confOf(gateway, host));
   return {
     name,
     host,
     dataPath: GATEWAY_DATA,
     config: {
       mountPath: GATEWAY_CONFIG,
-      files: [...Object.entries(files).map(([path, content]) => ({ path, content })), ...secretFiles(component, gateway)],
+      files: [...Object.entries(files).map(([path, content]) => ({ path, content })), ...secrets],
       check: (folder) => gatewayCheck(folder, hasLua(gateway)),
       reload: gatewayReload(),
     },
@@ -124,6 +145,7 @@ function gatewayNode(component: string, { name, host, address, ...published }: M
       command: gatewayCommand(),
       ports: [
         { internal: port, external: published.publishedPort },
+        ...(tls ? [{ internal: tls.port, external: tls.publishedPort + index }] : []),
         { internal: adminPort, external: published.publishedAdminPort },
       ],
       health: { command: gatewayProbe(adminPort) },
@@ -137,9 +159,22 @@ function gatewayNode(component: string, { name, host, address, ...published }: M
   };
 }
 
-/** Files that others may not read. */
-function secretFiles(name: string, { redis }: NormalNginxUpsyncGatewayArgs): readonly ConfigFile[] {
-  return redis ? [{ path: REDIS_PASSWORD_FILE, content: secretOnly(`${name}.redis.password`, redis.password), mode: "0400" }] : [];
+function confOf(gateway: NormalNginxUpsyncGatewayArgs, host: Host) {
+  return { ...gateway, adminClients: [gateway.network.hostAddress(host)] };
+}
+
+/** Files that come from secrets, or belong to one. */
+function secretFiles(name: string, { redis, tls }: NormalNginxUpsyncGatewayArgs): readonly ConfigFile[] {
+  const pair = tls && checkedPair(name, tls);
+  return [
+    ...(redis ? [{ path: REDIS_PASSWORD_FILE, content: secretOnly(`${name}.redis.password`, redis.password), mode: "0400" }] : []),
+    ...(pair
+      ? [
+          { path: CERTIFICATE_FILE, content: pair.certificate },
+          { path: KEY_FILE, content: pair.key, mode: "0400" },
+        ]
+      : []),
+  ];
 }
 
 function gatewayFollowers(

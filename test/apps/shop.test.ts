@@ -72,6 +72,13 @@ describe("order", { timeout: 20_000 }, () => {
     expect(await getJson(httpPort, "/orders/1")).toMatchObject({ status: 200 });
   });
 
+  it("takes a login by name, and none without", async () => {
+    const { httpPort } = await startService("order", { consulUrls: [] });
+    expect(await postJson(httpPort, "/login", { user: "ada" })).toMatchObject({ status: 200, body: { user: "ada", instance: "order-1" } });
+    for (const body of [{}, { user: " " }, { user: "x".repeat(101) }, { user: 7 }])
+      expect(await postJson(httpPort, "/login", body)).toMatchObject({ status: 400, body: { error: "bad_request" } });
+  });
+
   it("lists its orders and is healthy without goods and without Consul", async () => {
     const { httpPort } = await startService("order", { consulUrls: [`http://${HOST}:${await freePort()}`] });
     expect((await getJson(httpPort, "/orders")).body.orders).toHaveLength(4);

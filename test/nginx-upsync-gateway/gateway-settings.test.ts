@@ -43,6 +43,7 @@ describe("a gateway's arguments", () => {
           maxTries: 3,
           connectTimeoutMs: 500,
           readTimeoutMs: 60_000,
+          limits: [],
         },
       },
       kvPrefix: "upstreams",
@@ -54,6 +55,27 @@ describe("a gateway's arguments", () => {
       shutdownTimeoutSeconds: 30,
       lua: { locations: {}, modules: {} },
       modules: ["/usr/lib/nginx/modules/ndk_http_module.so", "/usr/lib/nginx/modules/ngx_http_lua_module.so"],
+      metrics: true,
+      limits: {},
+      guardedPaths: [],
+      trustedProxies: [],
+      requests: {
+        maxBodyKiB: 1024,
+        maxHeaderKiB: 8,
+        headerTimeoutSeconds: 15,
+        bodyTimeoutSeconds: 15,
+        sendTimeoutSeconds: 30,
+        keepaliveSeconds: 75,
+        keepaliveRequests: 1000,
+      },
+      securityHeaders: {
+        contentTypeOptions: "nosniff",
+        frameOptions: "DENY",
+        referrerPolicy: "strict-origin-when-cross-origin",
+        contentSecurityPolicy: null,
+        permissionsPolicy: null,
+      },
+      tls: undefined,
     });
   });
 

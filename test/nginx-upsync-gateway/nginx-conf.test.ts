@@ -54,9 +54,8 @@ describe("the gateway's nginx.conf", () => {
   });
 
   it("answers 404 where no service is, and nowhere else", () => {
-    const notFound =
-      "    server {\n        listen 8080;\n        log_by_lua_block { gateway.finish() }\n\n        location / {\n            proxy_pass http://goods;";
-    expect(renderNginxConf(conf({ consul, services: { goods: { path: "/" } } }))).toContain(notFound);
+    const served = '        location / {\n            log_by_lua_block { gateway.finish("goods") }\n            proxy_pass http://goods;';
+    expect(renderNginxConf(conf({ consul, services: { goods: { path: "/" } } }))).toContain(served);
     expect(renderNginxConf(conf({ consul, services: { goods: { path: "/goods/" } } }))).toContain(
       "        location / {\n            return 404;\n        }\n",
     );
@@ -96,6 +95,7 @@ describe("the configuration folder", () => {
       timeoutSeconds: 360,
       dump: "/var/lib/gateway/upstreams.json",
       unavailable: "unix:/tmp/unavailable.sock",
+      metrics: true,
       services: {
         goods: { fallback: "10.20.0.99:8080", strongDependency: true, allowEmpty: false, maxTries: 3 },
         order: { fallback: "127.0.0.1:11111", strongDependency: false, allowEmpty: true, maxTries: 2 },

@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { NginxUpsyncGatewayArgs, normalizeNginxUpsyncGatewayArgs } from "../../components/nginx-upsync-gateway/args";
+import { Host } from "../../components/core/host";
+import { imageReference } from "../../components/core/images";
 import { NginxUpsyncGateway } from "../../components/nginx-upsync-gateway/nginx-upsync-gateway";
 import { emptyNetwork, recordResources, settled } from "../mocks";
 
@@ -8,6 +10,27 @@ const registered = recordResources();
 const network = emptyNetwork({ gateway: "10.89.0.10", edge: "10.89.0.20", refused: "10.89.0.30" });
 const common = { network, consul: { servers: [{ host: "10.89.0.21", port: 8500 }] }, services: { goods: { path: "/goods/" } } };
 const args = (change: Partial<NginxUpsyncGatewayArgs>) => normalizeNginxUpsyncGatewayArgs("refused", { ...common, ...change });
+
+describe("Lua of the user's own", () => {
+  it("is loaded in preview, in a container that is thrown away, where the image is there", () => {
+    const scripts: string[] = [];
+    const refused = (_: string, script: string) => {
+      scripts.push(script);
+      return "[error] 7#7: init_by_lua error: the Lua of hello cannot be used: hello.lua:1: unexpected symbol";
+    };
+    const images = [imageReference("nginx")];
+    const host = new Host({ name: "local", inventory: { networks: [], ports: [], images, refused } });
+    const tried = { ...common, network: emptyNetwork({ tried: "10.89.0.10", plain: "10.89.0.11" }, "10.89.0.0/24", host) };
+    const lua = { locations: { hello: { path: "/hello", code: "return )" } } };
+    expect(() => new NginxUpsyncGateway("tried", { ...tried, lua })).toThrow(
+      /tried: must be what nginx takes, .*hello\.lua:1: unexpected symbol/,
+    );
+    expect(scripts[0]).toContain("lua/site/locations/hello.lua");
+    expect(scripts[0]).toContain("-c check.conf");
+    new NginxUpsyncGateway("plain", { ...tried, publishedPort: 7080, publishedAdminPort: 7081 });
+    expect(scripts).toHaveLength(1);
+  });
+});
 
 describe("several gateways", () => {
   it("are published one behind the other, the admin pages behind them", () => {

@@ -70,7 +70,7 @@ describe("the stack, once it is up", () => {
 
   it("has only outputs that are URLs which answer", async () => {
     const { endpoints } = await stack.outputs<{ endpoints: Record<string, string> }>();
-    expect(Object.keys(endpoints).sort()).toEqual(["cdn", "consul", "gateway", "gatewayStatus"]);
+    expect(Object.keys(endpoints).sort()).toEqual(["cdn", "consul", "gateway", "gatewayMetrics", "gatewayStatus"]);
     for (const url of Object.values(endpoints)) expect((await get(url)).status).toBeLessThan(500);
   });
 

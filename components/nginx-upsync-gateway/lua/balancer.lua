@@ -2,6 +2,7 @@
 
 local base = require "resty.core.base"
 local ffi = require "ffi"
+local metrics = require "gateway.metrics"
 local ngx_balancer = require "ngx.balancer"
 local upstreams = require "gateway.upstreams"
 
@@ -54,6 +55,9 @@ local function end_try(peer)
 end
 
 local function count_failure(peer)
+  if settings.metrics then
+    metrics.failed(peer.group.service.name, peer.address)
+  end
   if peer.group:failed(peer) then
     ngx.log(ngx.WARN, "gateway: ", peer.address, " of ", peer.group.service.name, " failed ", peer.max_fails,
       " times; left out for ", peer.fail_timeout, " s")

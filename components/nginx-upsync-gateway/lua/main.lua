@@ -6,12 +6,13 @@ local follower = require "gateway.follower"
 local json = require "gateway.json"
 local locations = require "gateway.locations"
 local memory = require "gateway.memory"
+local metrics = require "gateway.metrics"
 local redis = require "gateway.redis"
 local status = require "gateway.status"
 local upstreams = require "gateway.upstreams"
 local workers = require "gateway.workers"
 
-local _M = { balance = balancer.balance, finish = balancer.finish, locations = locations, status = status }
+local _M = { balance = balancer.balance, locations = locations, status = status }
 
 -- How often the counts of the admin pages are brought up to date, in seconds.
 local TICK = 0.5
@@ -49,11 +50,13 @@ end
 local function tick(premature)
   if premature then
     upstreams.leave()
+    metrics.leave()
     return
   end
   upstreams.publish_counts()
   follower.check_age(memory.last_confirmed_at())
   dump.keep_current()
+  metrics.flush()
 end
 
 --- In each worker, before its first connection.
@@ -63,8 +66,28 @@ function _M.init_worker()
   assert(follower.start(settings))
 end
 
+-- What answered: a limit where one refused the request, else what the location says, else the service.
+local function tier(status)
+  local var = ngx.var
+  if (status == 429 or status == 503) and (var.limit_req_status == "REJECTED" or var.limit_conn_status == "REJECTED") then
+    return "limit"
+  end
+  local given = var.gateway_tier
+  return given and given ~= "" and given or "service"
+end
+
+--- The log phase of each request. @param service  name of the one whose location it is, nil where it is none's
+function _M.finish(service)
+  balancer.finish()
+  if settings.metrics then
+    local status = ngx.status
+    metrics.count(service, service and tier(status) or "none", status)
+  end
+end
+
 --- In each worker that ends by itself.
 function _M.exit_worker()
+  metrics.leave()
   workers.remove(ngx.worker.pid())
 end
 

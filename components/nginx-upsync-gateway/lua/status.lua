@@ -3,6 +3,7 @@
 local entries = require "gateway.entries"
 local json = require "gateway.json"
 local memory = require "gateway.memory"
+local metrics = require "gateway.metrics"
 local upstreams = require "gateway.upstreams"
 local workers = require "gateway.workers"
 
@@ -105,14 +106,29 @@ local function merge(name, found)
   return service
 end
 
---- GET /__gateway/upstreams
-function _M.upstreams()
+local function read_services(found)
   upstreams.publish_counts()
-  local found = workers.alive()
   local services = {}
   for name in pairs(settings.services) do
     services[name] = merge(name, found)
   end
+  return services
+end
+
+--- GET /metrics
+function _M.metrics()
+  metrics.flush()
+  local var = ngx.var
+  local connections = { reading = var.connections_reading, waiting = var.connections_waiting, writing = var.connections_writing }
+  local age_seconds = age(memory.last_confirmed_at())
+  ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
+  ngx.print(metrics.render(read_services(workers.alive()), age_seconds ~= json.null and age_seconds or nil, connections))
+end
+
+--- GET /__gateway/upstreams
+function _M.upstreams()
+  local found = workers.alive()
+  local services = read_services(found)
   answer(200, { configuration = settings.configuration, workers = found, services = services })
 end
 

@@ -212,7 +212,7 @@ describe("several gateways behind one address", () => {
   it("keep what they run when a file is no Lua", async () => {
     const before = await pidsOf(1);
     const broken = { ...settings, greeting: "return function( = 1" };
-    expect(await stack.refusedUp({ gateway: broken })).toMatch(/the old one stays: .*greeting\.lua:1: .* expected near/s);
+    expect(await stack.refusal({ gateway: broken })).toMatch(/gateway: must be what nginx takes, .*greeting\.lua:1: .* expected near/);
     expect(await pidsOf(1)).toEqual(before);
     expect((await get(`${ENTRY}/greeting`)).body).toBe("welcome two");
     await stack.configure({ gateway: settings });

@@ -8,10 +8,12 @@ import { allOrders, type OrderLine } from "./orders";
 
 const MOST_LINES = 100;
 const MOST_PIECES = 1_000_000;
+const LONGEST_USER = 100;
 
 /**
  * `GET /orders`, which needs nobody else, `GET /orders/:id` and `POST /orders`, which ask for the goods, and `GET /orders/events`: how many
- * events wait, and what the brokers answered to those that were published.
+ * events wait, and what the brokers answered to those that were published. `POST /login` takes who orders by a name alone: the shop keeps no
+ * users, but has the path at which a gateway stops who tries passwords.
  */
 export function orderRoutes(instance: string, desk: OrderDesk, publisher: EventPublisher | undefined): HttpRoutes {
   return (app) => {
@@ -33,6 +35,8 @@ export function orderRoutes(instance: string, desk: OrderDesk, publisher: EventP
       return order;
     });
 
+    app.post("/login", async ({ body }) => ({ instance, user: readUser(body) }));
+
     app.post("/orders/", async ({ body }, reply) => {
       const order = await desk.take(readLines(body)).catch((error: unknown) => {
         throw asHttpError(error);
@@ -40,6 +44,14 @@ export function orderRoutes(instance: string, desk: OrderDesk, publisher: EventP
       return reply.status(201).send(order);
     });
   };
+}
+
+/** @throws {HttpError} 400 when the body names nobody. */
+function readUser(body: unknown): string {
+  const user: unknown = isRecord(body) ? body.user : undefined;
+  if (typeof user !== "string" || user.trim() === "" || user.length > LONGEST_USER)
+    throw new HttpError(400, "bad_request", `a login has a user of 1 to ${LONGEST_USER} characters, like {"user":"ada"}`);
+  return user;
 }
 
 /** @throws {HttpError} 400 when the body names no lines. */

@@ -1,0 +1,131 @@
+import { isIPv4, isIPv6 } from "node:net";
+import type { Checks } from "../core/errors";
+import type { NormalGatewaySettings } from "./gateway-settings";
+import type { NormalClientLimit, NormalGuardedPath } from "./limit-args";
+import { requestsPerSecond } from "./limit-conf";
+
+// Names of variables and zones are made of it.
+const LIMIT_NAME = /^[a-z][a-z0-9_]{0,31}$/;
+const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
+const RATE = /^[1-9]\d*r\/[sm]$/;
+const PLAIN_PATH = /^\/[A-Za-z0-9._~/-]*$/;
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** What is wrong with the limits and where they hold is added to `checks`. */
+export function checkLimits(checks: Checks, gateway: NormalGatewaySettings): void {
+  const used = new Set([...Object.values(gateway.services), ...gateway.guardedPaths].flatMap(({ limits }) => limits));
+  for (const [name, limit] of Object.entries(gateway.limits)) {
+    checkLimit(checks, name, limit);
+    checks.that(used.has(name), `limits.${name}`, name, "must be named by a service or a guarded path; else it limits nothing");
+  }
+  for (const [service, { limits }] of Object.entries(gateway.services)) checkNames(checks, `services.${service}.limits`, limits, gateway);
+  checkGuardedPaths(checks, gateway);
+  checkNetworks(checks, "trustedProxies", gateway.trustedProxies);
+}
+
+function checkLimit(checks: Checks, name: string, limit: NormalClientLimit): void {
+  const at = `limits.${name}`;
+  const { by, rate, burst, connections, exempt, zoneMiB } = limit;
+  checks
+    .that(LIMIT_NAME.test(name), at, name, 'must be 1 to 32 of a-z, 0-9 and "_", a letter first: it names what nginx counts in')
+    .that(rate !== undefined || connections !== undefined, at, limit, "must have a rate, connections or both; else it limits nothing")
+    .that(
+      by === "address" || HEADER_NAME.test(by.header),
+      `${at}.by`,
+      by,
+      'must be "address" or the name of a header in letters, digits and "-"',
+    );
+  checks
+    .that(
+      rate === undefined || (RATE.test(rate) && requestsPerSecond(rate) <= 100_000),
+      `${at}.rate`,
+      rate,
+      "must be a whole number of requests above 0 in a second or a minute, as 10r/s or 60r/m",
+    )
+    .that(isWhole(burst, 0, 100_000), `${at}.burst`, burst, "must be 0 to 100000 requests")
+    .that(rate !== undefined || burst === 0, `${at}.burst`, burst, "must be left out where there is no rate to exceed")
+    .that(rate !== undefined || !limit.nodelay, `${at}.nodelay`, limit.nodelay, "must be left out where there is no burst that could wait")
+    .that(
+      connections === undefined || isWhole(connections, 1, 65_535),
+      `${at}.connections`,
+      connections,
+      "must be 1 to 65535 requests at once",
+    )
+    .that(isWhole(zoneMiB, 1, 256), `${at}.zoneMiB`, zoneMiB, "must be 1 to 256 MiB; one holds about 16,000 clients");
+  checkNetworks(checks, `${at}.exempt`, exempt);
+}
+
+function checkNetworks(checks: Checks, at: string, networks: readonly string[]): void {
+  for (const [i, network] of networks.entries()) {
+    checks
+      .that(isNetwork(network), `${at}[${i}]`, network, "must be an address or a network, as 10.0.0.7 or 10.0.0.0/8")
+      .that(networks.indexOf(network) === i, `${at}[${i}]`, network, "is there twice; keep one of them");
+  }
+}
+
+/** Whether every name is that of a limit, none is there twice, and all refuse alike: nginx has one status for each location. */
+function checkNames(checks: Checks, at: string, names: readonly string[], { limits }: NormalGatewaySettings): void {
+  for (const [i, name] of names.entries()) {
+    const known = Object.keys(limits);
+    checks
+      .that(
+        known.includes(name),
+        `${at}[${i}]`,
+        name,
+        `must be the name of a limit; there ${known.length > 0 ? `are ${known.join(", ")}` : "is none"}`,
+      )
+      .that(names.indexOf(name) === i, `${at}[${i}]`, name, "is there twice; keep one of them");
+  }
+  const statuses = new Set(names.flatMap((name) => limits[name]?.status ?? []));
+  checks.that(statuses.size <= 1, at, names, "must all refuse with the same status");
+}
+
+function checkGuardedPaths(checks: Checks, gateway: NormalGatewaySettings): void {
+  const { guardedPaths, services } = gateway;
+  const seen = new Map(
+    Object.entries(services).map(([service, { path }]) => [`prefix ${path}`, `the path of ${service}, which takes limits itself`]),
+  );
+  for (const [i, guarded] of guardedPaths.entries()) {
+    const at = `guardedPaths[${i}]`;
+    checkGuardedPath(checks, at, guarded, services);
+    const key = `${guarded.match} ${guarded.path}`;
+    const other = seen.get(key);
+    checks.that(other === undefined, `${at}.path`, guarded.path, `must differ from ${other}`);
+    seen.set(key, `that of guardedPaths[${i}]`);
+    const inherited = services[guarded.service]?.limits ?? [];
+    const twice = guarded.limits.filter((name) => inherited.includes(name));
+    checks.that(twice.length === 0, `${at}.limits`, twice, `must leave out what ${guarded.service} has anyway`);
+    checkNames(checks, `${at}.limits`, [...guarded.limits, ...inherited.filter((name) => !guarded.limits.includes(name))], gateway);
+  }
+}
+
+function checkGuardedPath(
+  checks: Checks,
+  at: string,
+  { service, path, match, maxBodyKiB }: NormalGuardedPath,
+  services: NormalGatewaySettings["services"],
+): void {
+  checks
+    .that(Object.hasOwn(services, service), `${at}.service`, service, `must be one of the gateway's: ${Object.keys(services).join(", ")}`)
+    .that(
+      match === "regex" ? path !== "" && path.length <= 1024 && !CONTROL.test(path) : PLAIN_PATH.test(path),
+      `${at}.path`,
+      path,
+      match === "regex"
+        ? "must be a regular expression of 1 to 1024 characters in one line"
+        : 'must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/"',
+    )
+    .that(isWhole(maxBodyKiB, 1, 1_048_576), `${at}.maxBodyKiB`, maxBodyKiB, "must be 1 to 1048576 KiB");
+}
+
+function isNetwork(text: string): boolean {
+  const [address = "", prefix, ...rest] = text.split("/");
+  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  if (bits < 0 || rest.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
+}
+
+function isWhole(value: number, low: number, high: number): boolean {
+  return Number.isInteger(value) && value >= low && value <= high;
+}

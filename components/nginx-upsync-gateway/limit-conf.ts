@@ -1,0 +1,72 @@
+import type { NormalClientLimit, NormalLimitSettings } from "./limit-args";
+import { block } from "./nginx-block";
+
+/** Requests in a second of a rate such as `60r/m`. */
+export function requestsPerSecond(rate: string): number {
+  return Number.parseFloat(rate) / (rate.endsWith("m") ? 60 : 1);
+}
+
+/** What counts the clients, for the http block. */
+export function limitZones({ limits }: NormalLimitSettings): string[] {
+  const entries = Object.entries(limits).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (entries.length === 0) return [];
+  return [
+    ...entries.flatMap(([name, limit]) => zonesOf(name, limit)),
+    block("map $limit_req_status$limit_conn_status $gateway_retry_after", ["~REJECTED $gateway_wait;", 'default "";']),
+  ];
+}
+
+function zonesOf(name: string, { by, rate, connections, exempt, zoneMiB }: NormalClientLimit): string[] {
+  const header = by === "address" ? undefined : `$http_${by.header.toLowerCase().replaceAll("-", "_")}`;
+  const client = header === undefined ? "$binary_remote_addr" : `$limit_${name}_client`;
+  const key = exempt.length === 0 ? client : `$limit_${name}_key`;
+  return [
+    ...(header === undefined ? [] : [block(`map ${header} ${client}`, ['"" $binary_remote_addr;', `default ${header};`])]),
+    ...(exempt.length === 0
+      ? []
+      : [
+          block(`geo $limit_${name}_exempt`, ["default 0;", ...exempt.map((network) => `${network} 1;`)]),
+          // An empty key is not counted.
+          block(`map $limit_${name}_exempt ${key}`, [`0 ${client};`, 'default "";']),
+        ]),
+    ...(rate === undefined ? [] : [`limit_req_zone ${key} zone=requests_${name}:${zoneMiB}m rate=${rate};`]),
+    ...(connections === undefined ? [] : [`limit_conn_zone ${key} zone=connections_${name}:${zoneMiB}m;`]),
+  ];
+}
+
+/** Where they hold, for a location. */
+export function limitLines({ limits }: NormalLimitSettings, names: readonly string[]): string[] {
+  const named = names.flatMap((name) => {
+    const limit = limits[name];
+    return limit === undefined ? [] : [{ name, ...limit }];
+  });
+  const [first] = named;
+  if (first === undefined) return [];
+  return [
+    ...named.flatMap(({ name, rate, burst, nodelay, connections }) => [
+      ...(rate === undefined
+        ? []
+        : [`limit_req zone=requests_${name}${burst > 0 ? ` burst=${burst}` : ""}${burst > 0 && nodelay ? " nodelay" : ""};`]),
+      ...(connections === undefined ? [] : [`limit_conn connections_${name} ${connections};`]),
+    ]),
+    ...(named.some(({ rate }) => rate !== undefined) ? [`limit_req_status ${first.status};`] : []),
+    ...(named.some(({ connections }) => connections !== undefined) ? [`limit_conn_status ${first.status};`] : []),
+    `set $gateway_wait ${Math.max(...named.map(waitSeconds))};`,
+  ];
+}
+
+/** Seconds after which a client that was refused has room for one more request. */
+function waitSeconds({ rate }: NormalClientLimit): number {
+  return rate === undefined ? 1 : Math.ceil(1 / requestsPerSecond(rate));
+}
+
+/** The header of what a limit refused, for a server. */
+export function retryAfter({ limits }: NormalLimitSettings): string[] {
+  return Object.keys(limits).length === 0 ? [] : ["add_header Retry-After $gateway_retry_after always;"];
+}
+
+/** Whom to believe about the client's address, for the public server: the admin pages are opened by the connection's own. */
+export function realAddress({ trustedProxies }: NormalLimitSettings): string[] {
+  if (trustedProxies.length === 0) return [];
+  return [...trustedProxies.map((proxy) => `set_real_ip_from ${proxy};`), "real_ip_header X-Forwarded-For;", "real_ip_recursive on;"];
+}

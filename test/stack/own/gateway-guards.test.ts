@@ -1,0 +1,406 @@
+import { createServer } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
+import { request } from "node:https";
+import { connect } from "node:tls";
+import { X509Certificate } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { selfSigned } from "../support/certificates";
+import { docker, eventsDuring } from "../support/engine";
+import { get, until } from "../support/load";
+import { type Sample, parseExposition, valueOf } from "../support/prometheus";
+import { sendRaw } from "../support/raw";
+import { TestStack, freePorts } from "../support/test-stack";
+
+/** What the host is on the gateway's network: there the service listens, and from there requests come. */
+const HOST = "10.150.0.1";
+
+const GATEWAY = {
+  services: { shop: { path: "/" } },
+  limits: {
+    login: { rate: "60r/m", burst: 2, nodelay: true, exempt: ["192.0.2.0/24"] },
+    keys: { by: { header: "X-Api-Key" }, rate: "6r/m", status: 503 },
+    parallel: { connections: 2 },
+  },
+  guardedPaths: [
+    { service: "shop", path: "/login", limits: ["login"] },
+    { service: "shop", path: "/api/", limits: ["keys"] },
+    { service: "shop", path: String.raw`^/reports/\d+$`, match: "regex", limits: ["parallel"] },
+    { service: "shop", path: "/upload", match: "exact", maxBodyKiB: 64 },
+  ],
+  trustedProxies: [HOST],
+  requests: { maxBodyKiB: 32, maxHeaderKiB: 4, headerTimeoutSeconds: 2, bodyTimeoutSeconds: 2 },
+};
+
+let stack: TestStack;
+let port: number;
+const first = selfSigned({ name: "first" });
+const renewed = selfSigned({ name: "renewed" });
+
+/** What the service was asked for, and how many requests it has now. */
+const seen: { url: string; method: string; headers: Record<string, unknown>; bytes: number }[] = [];
+let busy = 0;
+/** Lets the requests for /slow go on. */
+let release: () => void = () => undefined;
+let released = new Promise<void>((resolve) => (release = resolve));
+
+const service = createServer((incoming, outgoing) => {
+  busy++;
+  outgoing.on("close", () => busy--);
+  let bytes = 0;
+  incoming.on("data", (chunk: Buffer) => (bytes += chunk.length));
+  incoming.on("end", () => {
+    const { url = "", method = "", headers } = incoming;
+    seen.push({ url, method, headers, bytes });
+    if (url === "/own-headers") outgoing.setHeader("X-Frame-Options", "SAMEORIGIN");
+    const answer = () => outgoing.end(JSON.stringify({ url, method, client: headers["x-real-ip"], bytes }));
+    if (/^\/(slow|reports)/.test(url)) void released.then(answer);
+    else answer();
+  });
+});
+
+beforeAll(async () => {
+  port = await freePorts(5);
+  stack = await TestStack.create("test-guards", { port, gateway: GATEWAY, ...first }, "test/stack/programs/gateway-guards/program.cjs");
+  await stack.up();
+  await new Promise<void>((resolve) => service.listen(port + 4, HOST, resolve));
+  await until("the gateway reaches the service", async () => (await ask("/ready")).status === 200);
+});
+
+afterAll(async () => {
+  service.closeAllConnections();
+  service.close();
+  await stack.remove();
+});
+
+interface Asked {
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string;
+  readonly timeoutMs?: number;
+}
+
+/** One request over TLS; the body is what the service answered. */
+function ask(path: string, { method = "GET", headers, body, timeoutMs: timeout = 10_000 }: Asked = {}) {
+  return new Promise<{ status: number; headers: Record<string, unknown>; body: string }>((resolve, reject) => {
+    const outgoing = request(
+      { host: "127.0.0.1", port: port + 2, path, method, headers, agent: false, rejectUnauthorized: false, timeout },
+      (incoming) => {
+        let text = "";
+        incoming.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: text }));
+        incoming.on("error", reject);
+      },
+    );
+    outgoing.on("timeout", () => outgoing.destroy(new Error("no answer")));
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}
+
+/** Requests at once, as one client behind the proxy that this machine is. */
+function burst(count: number, path: string, client: string, headers: Record<string, string> = {}) {
+  const one = () => ask(path, { method: "POST", headers: { "X-Forwarded-For": client, ...headers } });
+  return Promise.all(Array.from({ length: count }, one));
+}
+
+function statuses(answers: readonly { status: number }[]): Record<number, number> {
+  const counts: Record<number, number> = {};
+  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+async function metrics(): Promise<Sample[]> {
+  const page = await get(`http://127.0.0.1:${port + 1}/metrics`);
+  expect(page.headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
+  return parseExposition(page.body);
+}
+
+/** Name in the certificate that is served now. */
+function servedName(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port: port + 2, host: "127.0.0.1", rejectUnauthorized: false }, () => {
+      resolve(new X509Certificate(socket.getPeerCertificate(true).raw).subject);
+      socket.destroy();
+    });
+    socket.on("error", reject);
+  });
+}
+
+describe("limits", () => {
+  it("let a client log in at its rate and tell it when to come back, each client by its own address", async () => {
+    const refused = await burst(8, "/login", "203.0.113.1");
+    expect(statuses(refused)).toEqual({ 200: 3, 429: 5 });
+    expect(new Set(refused.filter(({ status }) => status === 429).map(({ headers }) => headers["retry-after"]))).toEqual(new Set(["1"]));
+    expect(statuses(await burst(3, "/login", "203.0.113.2"))).toEqual({ 200: 3 });
+    // Who is exempt, and where no limit is.
+    expect(statuses(await burst(8, "/login", "192.0.2.9"))).toEqual({ 200: 8 });
+    const free = await burst(8, "/goods", "203.0.113.1");
+    expect(statuses(free)).toEqual({ 200: 8 });
+    expect(free[0]?.headers["retry-after"]).toBeUndefined();
+    expect(JSON.parse(free[0]?.body ?? "")).toMatchObject({ client: "203.0.113.1" });
+    // What the client itself says of its address counts for nothing before the proxy's own word.
+    expect(statuses(await burst(3, "/login", "192.0.2.9, 203.0.113.1"))).not.toHaveProperty("200", 3);
+  });
+
+  it("tell clients apart by a header, by their address without one, and cap what is under way", async () => {
+    expect(statuses(await burst(3, "/api/x", "203.0.113.3", { "X-Api-Key": "a" }))).toEqual({ 200: 1, 503: 2 });
+    const [other] = await burst(1, "/api/x", "203.0.113.3", { "X-Api-Key": "b" });
+    expect(other?.status).toBe(200);
+    const without = await burst(2, "/api/x", "203.0.113.3");
+    expect(statuses(without)).toEqual({ 200: 1, 503: 1 });
+    expect(without.find(({ status }) => status === 503)?.headers["retry-after"]).toBe("10");
+
+    const held = [ask("/reports/1"), ask("/reports/2")];
+    await until("both are under way", () => Promise.resolve(busy === 2));
+    expect((await ask("/reports/3")).status).toBe(429);
+    release();
+    expect(statuses(await Promise.all(held))).toEqual({ 200: 2 });
+    expect((await ask("/reports/3")).status).toBe(200);
+  });
+});
+
+describe("towards clients the gateway", () => {
+  it("speaks HTTP/2, only versions of TLS that are safe, and sends plain HTTP on", async () => {
+    const session = connectHttp2(`https://127.0.0.1:${port + 2}`, { rejectUnauthorized: false });
+    const status = await new Promise((resolve, reject) => {
+      session.on("error", reject);
+      session
+        .request({ ":path": "/h2" })
+        .on("response", (headers) => resolve(headers[":status"]))
+        .on("error", reject);
+    });
+    expect([session.alpnProtocol, status]).toEqual(["h2", 200]);
+    session.destroy();
+
+    const handshake = (maxVersion: "TLSv1.1" | "TLSv1.2") =>
+      new Promise((resolve) => {
+        const options = { minVersion: "TLSv1" as const, maxVersion, ciphers: "DEFAULT@SECLEVEL=0", rejectUnauthorized: false };
+        const socket = connect({ port: port + 2, host: "127.0.0.1", ...options }, () => {
+          resolve(socket.getProtocol());
+          socket.destroy();
+        });
+        socket.on("error", () => resolve("refused"));
+      });
+    expect([await handshake("TLSv1.1"), await handshake("TLSv1.2")]).toEqual(["refused", "TLSv1.2"]);
+
+    const plain = await get(`http://127.0.0.1:${port}/goods/1?a=b`, { method: "POST" });
+    expect([plain.status, plain.headers.location]).toEqual([308, `https://127.0.0.1:${port + 2}/goods/1?a=b`]);
+  });
+
+  it("adds the headers that a service does not set itself", async () => {
+    const wanted = { "x-content-type-options": "nosniff", "referrer-policy": "strict-origin-when-cross-origin" };
+    const { headers } = await ask("/goods/1");
+    expect(headers).toMatchObject({ ...wanted, "x-frame-options": "DENY", "strict-transport-security": "max-age=3600" });
+    expect((await ask("/own-headers")).headers).toMatchObject({ ...wanted, "x-frame-options": "SAMEORIGIN" });
+    expect((await ask("/goods/../1%0d")).headers).toMatchObject(wanted);
+  });
+});
+
+const END = "Host: shop\r\nConnection: close\r\n";
+const INNER = "GET /smuggled HTTP/1.1\r\nHost: shop\r\n\r\n";
+const CHUNKS = `0\r\n\r\n${INNER}`;
+const post = (headers: string, body: string, version = "1.1") => `POST /goods HTTP/${version}\r\n${END}${headers}\r\n\r\n${body}`;
+const getRaw = (target: string, headers = "") => `GET ${target} HTTP/1.1\r\n${END}${headers}\r\n`;
+
+/** Requests of which each has to be refused with the status at its side. */
+const HOSTILE: Record<string, readonly [request: string, status: number]> = {
+  "a length beside chunks": [post(`Content-Length: 6\r\nTransfer-Encoding: chunked`, CHUNKS), 400],
+  "two lengths": [post("Content-Length: 0\r\nContent-Length: 39", INNER), 400],
+  "a length with a sign": [post("Content-Length: +39", INNER), 400],
+  "an unknown encoding": [post("Transfer-Encoding: xchunked", CHUNKS), 501],
+  "an encoding behind a control character": [post("Transfer-Encoding: \x0bchunked", CHUNKS), 501],
+  "a list of encodings": [post("Transfer-Encoding: chunked, identity", CHUNKS), 501],
+  "two encodings": [post("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", CHUNKS), 400],
+  "a space before the colon": [post("Transfer-Encoding : chunked", CHUNKS), 400],
+  "a folded header": [post("Transfer-Encoding:\r\n chunked", CHUNKS), 400],
+  "chunks in HTTP/1.0": [post("Transfer-Encoding: chunked", CHUNKS, "1.0"), 400],
+  "a chunk's size that overflows": [post("Transfer-Encoding: chunked", `fffffffffffffffff\r\n${INNER}`), 400],
+  "no host": [`GET /smuggled HTTP/1.1\r\nConnection: close\r\n\r\n`, 400],
+  "a path above the root": [getRaw("/../smuggled"), 400],
+  "a step up": [getRaw("/goods/../smuggled"), 400],
+  "a step up in codes": [getRaw("/goods/%2e%2E/smuggled"), 400],
+  "a step up with a coded slash": [getRaw("/goods/..%2fsmuggled"), 400],
+  "a step up with a backslash": [getRaw("/goods/..\\smuggled"), 400],
+  "a step up with a parameter": [getRaw("/goods/..;a=b/smuggled"), 400],
+  "a coded end of a line in an argument": [getRaw("/smuggled?next=a%0d%0aSet-Cookie:%20a=b"), 400],
+  "a coded end of a line in the path": [getRaw("/smuggled%0A"), 400],
+  "a coded NUL": [getRaw("/smuggled%00.png"), 400],
+  "a carriage return in an argument": [getRaw("/smuggled?a=b\rc"), 400],
+  "a header that is too large": [getRaw("/smuggled", `X-Large: ${"x".repeat(5000)}\r\n`), 400],
+  "headers that are too large together": [getRaw("/smuggled", `X-Large: ${"x".repeat(3900)}\r\n`.repeat(5)), 400],
+  "a target that is too large": [getRaw(`/smuggled?${"x".repeat(5000)}`), 414],
+  "a body that is too large": [post("Content-Length: 40000", "x".repeat(40_000)), 413],
+  "chunks that are too large": [post("Transfer-Encoding: chunked", `9c40\r\n${"x".repeat(40_000)}\r\n0\r\n\r\n`), 413],
+  TRACE: [`TRACE /smuggled HTTP/1.1\r\n${END}\r\n`, 405],
+};
+
+describe("requests that try to hurt", () => {
+  it("are refused before the service sees them", async () => {
+    seen.length = 0;
+    const answers = await Promise.all(Object.values(HOSTILE).map(([bytes]) => sendRaw(port + 2, [bytes])));
+    const names = Object.keys(HOSTILE);
+    expect(Object.fromEntries(answers.map(({ status }, i) => [names[i], status]))).toEqual(
+      Object.fromEntries(Object.entries(HOSTILE).map(([name, [, status]]) => [name, status])),
+    );
+    // One answer each: what was hidden behind got none.
+    expect(answers.filter(({ text }) => text.split("HTTP/1.1 ").length !== 2)).toEqual([]);
+    // HTTP/0.9, whose answer has no head to tell a status.
+    expect((await sendRaw(port + 2, ["GET /smuggled\r\n"])).text).toContain("400 Bad Request");
+    expect(seen).toEqual([]);
+  });
+
+  it("do not keep honest ones out", async () => {
+    seen.length = 0;
+    const honest = [
+      post("Transfer-Encoding: chunked", "5\r\nhello\r\n0\r\n\r\n"),
+      post("Content-Length: 30000", "x".repeat(30_000)),
+      `POST /upload HTTP/1.1\r\n${END}Content-Length: 60000\r\n\r\n${"x".repeat(60_000)}`,
+      getRaw("/goods/a..b/.../.well-known?next=/../x%20y"),
+      getRaw("/goods/1", `X-Large: ${"x".repeat(3900)}\r\n`),
+    ];
+    const answers = await Promise.all(honest.map((bytes) => sendRaw(port + 2, [bytes])));
+    expect(answers.map(({ status }) => status)).toEqual(honest.map(() => 200));
+    expect(seen.map(({ bytes }) => bytes).sort((a, b) => a - b)).toEqual([0, 0, 5, 30_000, 60_000]);
+  });
+
+  it("time out where they are slow, while others are served", async () => {
+    const head = getRaw("/goods/slow-client");
+    const [drips, halves] = [[...head], [head.slice(0, 20), head.slice(20)]];
+    const slow = Promise.all(Array.from({ length: 50 }, () => sendRaw(port + 2, drips, 150)));
+    const body = sendRaw(port + 2, [post("Content-Length: 100", "only this")]);
+    // One that takes half the time is answered.
+    const patient = sendRaw(port + 2, halves, 500);
+    expect(statuses(await Promise.all(Array.from({ length: 20 }, () => ask("/goods/1"))))).toEqual({ 200: 20 });
+    expect((await patient).status).toBe(200);
+    const answers = await slow;
+    expect(answers.filter(({ status }) => status === 200)).toEqual([]);
+    expect(Math.max(...answers.map(({ closedAfterMs }) => closedAfterMs))).toBeLessThan(drips.length * 150);
+    const { status, closedAfterMs } = await body;
+    expect([status, closedAfterMs < 5000]).toEqual([0, true]);
+  });
+
+  it("leave the workers' memory as it was", async () => {
+    const hurt = async (rounds: number) => {
+      for (let round = 0; round < rounds; round++) await Promise.all(Object.values(HOSTILE).map(([bytes]) => sendRaw(port + 2, [bytes])));
+    };
+    await hurt(3);
+    const before = await memoryKiB();
+    await hurt(12);
+    expect((await memoryKiB()) - before).toBeLessThan(1024);
+    // What is held shows.
+    const held = Array.from({ length: 200 }, () => sendRaw(port + 2, ["GET /goods"]));
+    await until("it shows", async () => (await memoryKiB()) - before > 1024, 5000);
+    await Promise.all(held);
+  });
+});
+
+/** Memory of nginx's processes that is theirs alone, in KiB. */
+async function memoryKiB(): Promise<number> {
+  const script = 'for f in /proc/[0-9]*/status; do grep -qs "^Name:.nginx" "$f" && grep RssAnon "$f"; done; true';
+  const lines = await docker("exec", stack.container("gateway-1"), "sh", "-c", script);
+  return [...lines.matchAll(/(\d+) kB/g)].reduce((sum, [, kib]) => sum + Number(kib), 0);
+}
+
+describe("the page for Prometheus", () => {
+  it("counts what was answered, by whom, and shows what the gateway balances over", async () => {
+    const before = await metrics();
+    await Promise.all(Array.from({ length: 40 }, () => ask("/goods/1")));
+    const refused = statuses(await burst(6, "/login", "203.0.113.7"))[429] ?? 0;
+    const [ok, limited] = [
+      { upstream: "shop", tier: "service", status: "200" },
+      { upstream: "shop", tier: "limit", status: "429" },
+    ];
+    const delta = async (labels: Record<string, string>) =>
+      valueOf(await metrics(), "gateway_requests_total", labels) - valueOf(before, "gateway_requests_total", labels);
+    await until("all are counted", async () => (await delta(ok)) === 40 + 6 - refused);
+    expect([refused, await delta(limited)]).toEqual([3, 3]);
+    const peer = { upstream: "shop", peer: `${HOST}:${port + 4}` };
+    const page = await metrics();
+    expect(page.filter(({ name }) => name.startsWith("gateway_peer_")).map(({ name, labels }) => ({ name, labels }))).toEqual([
+      { name: "gateway_peer_up", labels: peer },
+      { name: "gateway_peer_in_flight", labels: peer },
+      { name: "gateway_peer_failures_total", labels: peer },
+    ]);
+    expect([valueOf(page, "gateway_peer_up", peer), valueOf(page, "gateway_peers", { upstream: "shop", state: "up" })]).toEqual([1, 1]);
+    expect(valueOf(page, "gateway_list_age_seconds")).toBeLessThan(30);
+    // The tries from before the service listened.
+    expect(valueOf(page, "gateway_requests_total", { upstream: "none", status: "400" })).toBeGreaterThan(0);
+  });
+});
+
+/** Has three clients ask over a new connection each time, as fast as answers come, while `work` runs; tells what went wrong. */
+async function asking(work: () => Promise<unknown>): Promise<{ sent: number; failures: string[] }> {
+  const failures: string[] = [];
+  let [sent, ended] = [0, false];
+  const one = async () => {
+    while (!ended) {
+      sent++;
+      const { status } = await ask("/goods/1").catch((error: unknown) => ({ status: String(error) }));
+      if (status !== 200) failures.push(String(status));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };
+  const clients = [one(), one(), one()];
+  try {
+    await work();
+  } finally {
+    ended = true;
+    await Promise.all(clients);
+  }
+  return { sent, failures };
+}
+
+describe("a change", () => {
+  it("of the certificate drops no connection and no count", async () => {
+    const answered = async () => valueOf(await metrics(), "gateway_requests_total", { upstream: "shop", status: "200" });
+    const before = await answered();
+    released = new Promise((resolve) => (release = resolve));
+    const held = ask("/slow", { timeoutMs: 60_000 });
+    await until("it is under way", () => Promise.resolve(busy > 0));
+    const { sent, failures } = await asking(async () => {
+      await stack.up({ ...renewed });
+      await until("the new certificate is served", async () => (await servedName()) === "CN=renewed");
+    });
+    expect(failures).toEqual([]);
+    expect(sent).toBeGreaterThan(100);
+    release();
+    expect((await held).status).toBe(200);
+    await until("each is counted", async () => (await answered()) === before + sent + 1);
+    const state = await stack.storedState();
+    const secret = (renewed.key.split("\n")[1] ?? "none").slice(0, 40);
+    expect(state).not.toContain(secret);
+    expect(await docker("inspect", stack.container("gateway-1"))).not.toContain(secret);
+  });
+
+  it("that preview can tell is wrong touches nothing", async () => {
+    const guardedPaths = [{ service: "shop", path: "^/reports/(", match: "regex" }];
+    const events = await eventsDuring(stack.label, async () => {
+      const limits = {};
+      expect(await stack.refusal({ gateway: { ...GATEWAY, limits, guardedPaths } })).toMatch(
+        /gateway: must be what nginx takes, which says: .*pcre2_compile\(\) failed: missing closing parenthesis in "\^\/reports\/\("/,
+      );
+      await stack.configure({ gateway: GATEWAY });
+      const expired = selfSigned({ name: "old", from: new Date("2020-01-01"), to: new Date("2021-01-01") });
+      const said = await stack.refusal({ certificate: expired.certificate, key: first.key });
+      expect(said).toContain("gateway.tls.certificate: must not have expired, as that of CN=old has; renew it");
+      expect(said).toContain("gateway.tls.key: must be that of the first certificate; renew both together");
+      expect(said).not.toContain("at pairFaults");
+    });
+    expect(events).toEqual([]);
+  });
+
+  it("that only nginx can tell is wrong leaves the old configuration in use", async () => {
+    const { failures } = await asking(async () => {
+      const said = await stack.refusedUp({ ...selfSigned({ name: "weak", rsaBits: 1024 }) });
+      expect(said).toContain("the configuration was refused and the old one stays");
+      expect(said).toContain("key too small");
+    });
+    expect(failures).toEqual([]);
+    expect(await servedName()).toBe("CN=renewed");
+    // What a dropped connection would have looked like.
+    const restarted = await asking(() => docker("restart", "--time", "0", stack.container("gateway-1")));
+    expect(restarted.failures.length).toBeGreaterThan(0);
+    await until("the gateway is back", async () => (await ask("/goods/1")).status === 200);
+    expect(await servedName()).toBe("CN=renewed");
+  });
+});
