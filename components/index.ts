@@ -56,6 +56,16 @@ export type { GatewayListen, GatewayServer } from "./nginx-upsync-gateway/gatewa
 export type { GatewayEngine, GatewayServiceArgs, PullArgs } from "./nginx-upsync-gateway/gateway-settings";
 export type { NginxUpsyncGatewayArgs } from "./nginx-upsync-gateway/args";
 export type { GatewayLua, LuaLocation, LuaSource } from "./nginx-upsync-gateway/lua-args";
+export type {
+  CircuitArgs,
+  EmptyAnswer,
+  FillArgs,
+  GatewayTiersArgs,
+  SwitchStore,
+  SwitchesArgs,
+  TierDelays,
+  TierFilter,
+} from "./nginx-upsync-gateway/tier-args";
 export type { GatewayRedis } from "./nginx-upsync-gateway/redis-args";
 export type { ClientLimitArgs, GuardedPathArgs, PathMatch, RequestRate } from "./nginx-upsync-gateway/limit-args";
 export type { ReferrerPolicy, RequestBoundsArgs, SecurityHeadersArgs } from "./nginx-upsync-gateway/request-args";

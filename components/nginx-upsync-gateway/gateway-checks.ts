@@ -7,6 +7,7 @@ import { checkTls } from "./tls-args";
 import type { GatewayEngine, NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
 import { checkLua } from "./lua-args";
 import { checkRedis } from "./redis-args";
+import { checkTierSettings } from "./tier-checks";
 
 const ENGINES: readonly string[] = ["lua", "upsync"] satisfies GatewayEngine[];
 const SERVICE_NAME = /^[a-z][a-z0-9_-]{0,62}$/;
@@ -22,6 +23,7 @@ export function checkGatewaySettings(checks: Checks, gateway: NormalGatewaySetti
   checkRequests(checks, gateway);
   checkLimits(checks, gateway);
   checkTls(checks, gateway, [gateway.port, gateway.adminPort]);
+  checkTierSettings(checks, gateway, gateway);
   checkLuaOnly(checks, gateway);
   checkLua(checks, gateway.lua, Object.fromEntries(Object.entries(gateway.services).map(([service, { path }]) => [service, path])));
   if (gateway.redis) checkRedis(checks, gateway.redis);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { GATEWAY_DATA, type GatewayConf, UNAVAILABLE_SOCKET, renderModules, renderNginxConf } from "./nginx-conf";
 import { luaFiles, luaSettings } from "./lua-conf";
+import { TIER_LUA_FILES, renderTierSettings } from "./tier-conf";
 import { redisSettings } from "./redis-args";
 
 const LUA_FILES = [
@@ -24,6 +25,7 @@ const LUA_FILES = [
   "status.lua",
   "upstreams.lua",
   "workers.lua",
+  ...TIER_LUA_FILES,
 ] as const;
 
 /** The configuration folder. */
@@ -71,6 +73,7 @@ function renderSettings(conf: GatewayConf, configuration: string): string {
     services: Object.fromEntries(services) as Record<string, unknown>,
     ...(hasLua(conf) && { lua: luaSettings(conf.lua) }),
     ...(conf.redis && { redis: redisSettings(conf.redis) }),
+    ...renderTierSettings(conf),
   };
   return `${JSON.stringify(settings, null, 2)}\n`;
 }

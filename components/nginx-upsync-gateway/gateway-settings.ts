@@ -7,6 +7,7 @@ import { GatewayRedis, NormalGatewayRedis, REDIS, normalizeRedis } from "./redis
 import { LIMITS, type LimitSettings, type NormalLimitSettings, normalizeLimits } from "./limit-args";
 import { type NormalRequestSettings, REQUESTS, type RequestSettings, normalizeRequests } from "./request-args";
 import { type NormalTlsSettings, TLS, type TlsSettings, normalizeTls } from "./tls-args";
+import { type NormalTierSettings, TIER_SETTINGS, type TierSettings, normalizeTierSettings } from "./tier-args";
 
 /**
  * How the gateway learns of changes: `lua` holds a blocking query on Consul in every worker of a stock nginx;
@@ -78,7 +79,7 @@ export interface PullArgs {
   timeoutSeconds?: number;
 }
 
-export interface GatewaySettings extends LimitSettings, RequestSettings, TlsSettings {
+export interface GatewaySettings extends LimitSettings, RequestSettings, TierSettings, TlsSettings {
   /** Services behind the gateway, by name. */
   services: Record<string, GatewayServiceArgs>;
 
@@ -124,6 +125,7 @@ export interface GatewaySettings extends LimitSettings, RequestSettings, TlsSett
 
 /** Names and types of {@link GatewaySettings}. */
 export const SETTINGS: Shape<GatewaySettings> = {
+  ...TIER_SETTINGS,
   services: named(
     shape<GatewayServiceArgs>({
       path: text,
@@ -158,7 +160,9 @@ export const SETTINGS: Shape<GatewaySettings> = {
 export type NormalGatewayService = Readonly<Required<GatewayServiceArgs>>;
 
 export type NormalGatewaySettings = Readonly<
-  Required<Omit<GatewaySettings, "services" | "pull" | "lua" | "redis" | keyof (LimitSettings & RequestSettings & TlsSettings)>> & {
+  Required<
+    Omit<GatewaySettings, "services" | "pull" | "lua" | "redis" | keyof (LimitSettings & RequestSettings & TierSettings & TlsSettings)>
+  > & {
     services: Readonly<Record<string, NormalGatewayService>>;
     pull: Readonly<Required<PullArgs>>;
     lua: NormalGatewayLua;
@@ -167,6 +171,7 @@ export type NormalGatewaySettings = Readonly<
 > &
   NormalLimitSettings &
   NormalRequestSettings &
+  NormalTierSettings &
   NormalTlsSettings;
 
 /** Modules that the engine `lua` takes, where Debian has them. */
@@ -181,6 +186,7 @@ export function normalizeGatewaySettings(checks: Checks, args: GatewaySettings):
   const requests = normalizeRequests(args);
   const gateway: NormalGatewaySettings = {
     ...args,
+    ...normalizeTierSettings(args, args.redis !== undefined),
     engine,
     services: Object.fromEntries(Object.entries(args.services).map(([service, given]) => [service, normalizeService(given)])),
     kvPrefix: args.kvPrefix ?? DEFAULT_KV_PREFIX,

@@ -6,6 +6,7 @@ import { block, quoted } from "./nginx-block";
 import type { RedisConf } from "./redis-args";
 import { refusals, refuse, requestBounds, securityHeaderValues, securityHeaders } from "./request-conf";
 import { type TlsConf, hsts, hstsValue, listeners, redirectServer } from "./tls-conf";
+import { tierLogField, tierLocation, tierPages, tierVariable, tierZones } from "./tier-conf";
 
 /** What the gateway's configuration depends on. */
 export interface GatewayConf extends Pick<
@@ -28,6 +29,9 @@ export interface GatewayConf extends Pick<
   | "requests"
   | "securityHeaders"
   | "metrics"
+  | "tiers"
+  | "switches"
+  | "answerFiles"
 > {
   readonly redis?: RedisConf;
   readonly tls: TlsConf | undefined;
@@ -58,7 +62,7 @@ export function renderNginxConf(conf: GatewayConf): string {
     block("http", [
       ...temporaryPaths(),
       "",
-      ...accessLog(),
+      ...accessLog(conf),
       "",
       ...(conf.engine === "lua" ? [...luaPhases(conf), ""] : []),
       ...proxyDefaults(),
@@ -90,7 +94,7 @@ function temporaryPaths(): string[] {
   ];
 }
 
-function accessLog(): string[] {
+function accessLog(conf: GatewayConf): string[] {
   const fields = [
     '"time":"$time_iso8601"',
     '"requestId":"$request_id"',
@@ -104,6 +108,7 @@ function accessLog(): string[] {
     '"upstreamAddr":"$upstream_addr"',
     '"upstreamStatus":"$upstream_status"',
     '"upstreamTime":"$upstream_response_time"',
+    ...tierLogField(conf),
   ];
   return [
     "# 000 and 009 are no numbers in JSON.",
@@ -114,7 +119,8 @@ function accessLog(): string[] {
   ];
 }
 
-function luaPhases({ consul, redis, resolver, metrics }: GatewayConf): string[] {
+function luaPhases(conf: GatewayConf): string[] {
+  const { consul, redis, resolver, metrics } = conf;
   const servers = [...consul.servers, ...(redis ? [...redis.endpoints, ...redis.sentinels] : [])];
   const named = servers.some(({ host }) => !/^[\d.]+$/.test(host));
   return [
@@ -124,6 +130,7 @@ function luaPhases({ consul, redis, resolver, metrics }: GatewayConf): string[] 
     "lua_shared_dict gateway_states 8m;",
     ...(redis ? ["lua_shared_dict gateway_redis 64k;"] : []),
     ...(metrics ? ["lua_shared_dict gateway_counts 1m;", "lua_shared_dict gateway_failures 1m;"] : []),
+    ...tierZones(conf),
     "lua_socket_log_errors off;",
     "# By default every thousandth request hands all free memory back, only to have it faulted in again: 5 % of a worker's time.",
     "lua_malloc_trim 0;",
@@ -195,6 +202,7 @@ function publicServer(conf: GatewayConf): string {
     ...securityHeaders(conf),
     ...hsts(conf.tls),
     ...(conf.engine === "lua" ? ["log_by_lua_block { gateway.finish() }"] : []),
+    ...tierVariable(conf),
     "",
     ...services(conf).flatMap(([name, service]) => [location(conf, name, service), ""]),
     ...conf.guardedPaths.flatMap((guarded) => [guardedLocation(conf, guarded), ""]),
@@ -218,6 +226,7 @@ function location(conf: GatewayConf, name: string, service: NormalGatewayService
     ...limitLines(conf, service.limits),
     ...more,
     ...(metrics ? [`log_by_lua_block { gateway.finish("${name}") }`] : []),
+    ...tierLocation(conf, name),
     `proxy_pass http://${name};`,
     `proxy_connect_timeout ${service.connectTimeoutMs}ms;`,
     `proxy_send_timeout ${service.readTimeoutMs}ms;`,
@@ -239,10 +248,11 @@ function unavailableServer(): string {
   ]);
 }
 
-function adminServer({ engine, adminPort, adminClients, metrics }: GatewayConf): string {
+function adminServer(conf: GatewayConf): string {
+  const { engine, adminPort, adminClients, metrics } = conf;
   const pages =
     engine === "lua"
-      ? ["upstreams", "drained", "serving", "health"].map((page) =>
+      ? ["upstreams", "drained", "serving", "health", ...tierPages(conf)].map((page) =>
           block(`location = /__gateway/${page}`, [`content_by_lua_block { gateway.status.${page}() }`]),
         )
       : [block("location = /upstream_show", ["upstream_show;"]), block("location = /__gateway/health", ["return 200;"])];

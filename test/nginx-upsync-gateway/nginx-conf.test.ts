@@ -120,7 +120,7 @@ describe("the configuration folder", () => {
   it("holds every module that another one asks for", () => {
     const files = gatewayFolder(conf(SHOP)).files;
     const asked = Object.values(files).flatMap((text) =>
-      [...text.matchAll(/require "gateway\.(\w+)"/g)].map(([, module]) => `lua/gateway/${module}.lua`),
+      [...text.matchAll(/require "gateway\.([\w.]+)"/g)].map(([, module]) => `lua/gateway/${module?.replace(".", "/")}.lua`),
     );
     const held = Object.keys(files).filter((path) => path.startsWith("lua/"));
     expect([...new Set(asked)].sort()).toEqual(held.sort());

@@ -9,10 +9,11 @@ local memory = require "gateway.memory"
 local metrics = require "gateway.metrics"
 local redis = require "gateway.redis"
 local status = require "gateway.status"
+local tiers = require "gateway.tiers.tiers"
 local upstreams = require "gateway.upstreams"
 local workers = require "gateway.workers"
 
-local _M = { balance = balancer.balance, locations = locations, status = status }
+local _M = { balance = balancer.balance, locations = locations, status = status, tiers = tiers }
 
 -- How often the counts of the admin pages are brought up to date, in seconds.
 local TICK = 0.5
@@ -40,6 +41,7 @@ function _M.init()
   locations.load(settings.lua)
   generation = memory.next_generation()
   dump.load()
+  tiers.init(settings.tiers)
 end
 
 --- Loads what the user wrote, in an nginx that does nothing else, and raises an error where it cannot be used.
@@ -64,6 +66,7 @@ function _M.init_worker()
   upstreams.start(settings, generation)
   assert(ngx.timer.every(TICK, tick))
   assert(follower.start(settings))
+  tiers.init_worker()
 end
 
 -- What answered: a limit where one refused the request, else what the location says, else the service.
@@ -79,6 +82,7 @@ end
 --- The log phase of each request. @param service  name of the one whose location it is, nil where it is none's
 function _M.finish(service)
   balancer.finish()
+  tiers.finish()
   if settings.metrics then
     local status = ngx.status
     metrics.count(service, service and tier(status) or "none", status)

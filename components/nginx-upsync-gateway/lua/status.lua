@@ -4,6 +4,7 @@ local entries = require "gateway.entries"
 local json = require "gateway.json"
 local memory = require "gateway.memory"
 local metrics = require "gateway.metrics"
+local tiers = require "gateway.tiers.tiers"
 local upstreams = require "gateway.upstreams"
 local workers = require "gateway.workers"
 
@@ -188,6 +189,11 @@ function _M.serving()
     counts.serving = counts.complete and counts.listed == counts.workers
     answer(counts.serving and 200 or 409, counts)
   end
+end
+
+--- GET /__gateway/tiers
+function _M.tiers()
+  answer(200, { locations = tiers.state() })
 end
 
 local function needs_consul()

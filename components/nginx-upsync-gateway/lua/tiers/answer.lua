@@ -1,0 +1,69 @@
+-- An answer of a service as Redis and the files keep it: one line of JSON about it, then its body. Pure: the JSON
+-- library comes from outside.
+
+local _M = {}
+
+-- Of its headers those that are about the content.
+local KEPT = { "content-type", "content-language", "content-disposition", "etag", "last-modified" }
+
+--- The headers that are kept, out of those of a response.
+function _M.kept(headers)
+  local kept = {}
+  for _, name in ipairs(KEPT) do
+    if type(headers[name]) == "string" then
+      kept[name] = headers[name]
+    end
+  end
+  return kept
+end
+
+local function has(list, words)
+  list = type(list) == "table" and table.concat(list, ",") or list
+  if not list then
+    return false
+  end
+  list = string.lower(list)
+  for _, word in ipairs(words) do
+    if string.find(list, word, 1, true) then
+      return true
+    end
+  end
+  return false
+end
+
+local function is_varied(vary)
+  vary = type(vary) == "table" and table.concat(vary, ",") or vary
+  return vary ~= nil and string.lower(vary) ~= "accept-encoding"
+end
+
+--- Whether an answer is for everybody, and so may be given to others.
+-- @param request  headers of the request
+-- @param headers  headers of the response
+function _M.is_public(request, headers)
+  return not request.authorization
+    and not request.cookie
+    and not headers["set-cookie"]
+    and not headers["content-encoding"]
+    and not has(headers["cache-control"], { "private", "no-store" })
+    and not is_varied(headers.vary)
+end
+
+--- @param answer  { service, uri, stored, headers, body }
+function _M.encode(answer, encode_json)
+  local about = { service = answer.service, uri = answer.uri, stored = answer.stored, length = #answer.body }
+  -- A service that names no type has no header to keep, and an empty object would be written as a list.
+  about.headers = next(answer.headers) and answer.headers or nil
+  return encode_json(about) .. "\n" .. answer.body
+end
+
+--- The answer in a text, or nil when it is torn or of something else.
+function _M.decode(text, service, uri, decode_json)
+  local at = string.find(text, "\n", 1, true)
+  local about = at and decode_json(string.sub(text, 1, at - 1))
+  if type(about) ~= "table" or about.service ~= service or about.uri ~= uri or about.length ~= #text - at then
+    return nil
+  end
+  return { service = service, uri = uri, stored = about.stored, headers = about.headers or {}, body = string.sub(text, at + 1) }
+end
+
+return _M

@@ -1,0 +1,30 @@
+-- Answers in Redis, where all gateways find them.
+
+local answer = require "gateway.tiers.answer"
+local json = require "gateway.json"
+local redis = require "gateway.redis"
+
+local _M = {}
+
+local function key(service, uri)
+  return "gateway:answer:" .. service .. ":" .. uri
+end
+
+--- The answer kept for a request; nil when there is none, or Redis is away.
+function _M.get(service, uri)
+  if not redis.is_configured() then
+    return nil
+  end
+  local text = redis.call("GET", key(service, uri))
+  return text and answer.decode(text, service, uri, json.decode)
+end
+
+--- @param seconds  for how long Redis keeps it
+function _M.put(kept, seconds)
+  if not redis.is_configured() then
+    return true
+  end
+  return redis.call("SET", key(kept.service, kept.uri), answer.encode(kept, json.encode), "EX", seconds)
+end
+
+return _M

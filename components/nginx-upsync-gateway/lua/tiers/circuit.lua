@@ -1,0 +1,109 @@
+-- Opens when a service fails or is slow too often, and closes by probing. The zone is shared by the workers, so
+-- that all of them see the same circuit; it and the clock come from outside.
+
+local _M = {}
+_M.__index = _M
+
+-- Requests are counted by the second.
+local SLOT = 1
+
+--- @param settings  { windowSeconds, minimumRequests, errorRate, slowSeconds, slowRate, openSeconds, probes, probeSeconds }
+function _M.new(name, settings, zone, now)
+  return setmetatable({ name = name, settings = settings, zone = zone, now = now }, _M)
+end
+
+local function key(self, what)
+  return what .. " " .. self.name
+end
+
+local function slot_key(self, slot, what)
+  return "count " .. self.name .. " " .. slot .. " " .. what
+end
+
+--- Whether the service may have a request, and whether that is a probe. While the circuit is open only probes get
+-- through, one at a time.
+function _M:admits()
+  local probe_at = self.zone:get(key(self, "open"))
+  if not probe_at then
+    return true, false
+  end
+  if self.now() < probe_at then
+    return false, false
+  end
+  -- A probe whose worker dies must not be the last.
+  local ok = self.zone:add(key(self, "probe"), true, self.settings.probeSeconds)
+  return ok and true or false, ok and true or false
+end
+
+local function counts(self)
+  local total, failed, slow = 0, 0, 0
+  local last = math.floor(self.now() / SLOT)
+  -- What was counted before the circuit closed last says nothing about the service that it closed for.
+  local since = self.zone:get(key(self, "closed")) or 0
+  for slot = math.max(last - self.settings.windowSeconds + 1, since), last do
+    total = total + (self.zone:get(slot_key(self, slot, "total")) or 0)
+    failed = failed + (self.zone:get(slot_key(self, slot, "failed")) or 0)
+    slow = slow + (self.zone:get(slot_key(self, slot, "slow")) or 0)
+  end
+  return total, failed, slow
+end
+
+local function count(self, what)
+  local slot = math.floor(self.now() / SLOT)
+  self.zone:incr(slot_key(self, slot, what), 1, 0, self.settings.windowSeconds + 2)
+end
+
+local function close(self)
+  self.zone:set(key(self, "closed"), math.floor(self.now() / SLOT) + 1)
+  self.zone:delete(key(self, "open"))
+  self.zone:delete(key(self, "passed"))
+end
+
+-- @return "closed" when this was the probe that closed the circuit
+local function probed(self, bad)
+  local closed
+  if bad then
+    self.zone:set(key(self, "open"), self.now() + self.settings.openSeconds)
+    self.zone:delete(key(self, "passed"))
+  elseif self.zone:incr(key(self, "passed"), 1, 0) >= self.settings.probes then
+    close(self)
+    closed = "closed"
+  end
+  self.zone:delete(key(self, "probe"))
+  return closed
+end
+
+--- Ends a probe that says nothing: it did not reach the service, or its client went away.
+function _M:abandon_probe()
+  self.zone:delete(key(self, "probe"))
+end
+
+--- Tells how a request of the service went.
+-- @return "opened" or "closed" when that changed the circuit
+function _M:record(is_probe, failed, seconds)
+  local slow = seconds >= self.settings.slowSeconds
+  if is_probe then
+    return probed(self, failed or slow)
+  end
+  count(self, "total")
+  if not failed and not slow then
+    return nil
+  end
+  count(self, failed and "failed" or "slow")
+  local total, all_failed, all_slow = counts(self)
+  if total < self.settings.minimumRequests then
+    return nil
+  end
+  if all_failed / total >= self.settings.errorRate or all_slow / total >= self.settings.slowRate then
+    local ok = self.zone:add(key(self, "open"), self.now() + self.settings.openSeconds)
+    return ok and "opened" or nil
+  end
+end
+
+--- "closed", "open", or "probing" when the next request is a probe or one is on its way.
+function _M:state()
+  local probe_at = self.zone:get(key(self, "open"))
+  return not probe_at and "closed" or self.now() < probe_at and "open" or "probing"
+end
+
+return _M

@@ -1,0 +1,94 @@
+-- Answers in files on the gateway's data volume. There is a fixed number of files, and an answer has two that it may
+-- be in, so nothing has to be counted or cleared away: what is written takes the place of the older of the two.
+
+local ffi = require "ffi"
+local answer = require "gateway.tiers.answer"
+local json = require "gateway.json"
+
+local _M = {}
+
+ffi.cdef("int mkdir(const char *path, unsigned int mode);")
+local FOLDER_MODE = 448 -- 0700
+
+local settings
+
+--- In the master. @param files_settings  { folder, files, maxBytes }
+function _M.use_settings(files_settings)
+  settings = files_settings
+  ffi.C.mkdir(settings.folder, FOLDER_MODE)
+end
+
+local function paths(service, uri)
+  local name = service .. " " .. uri
+  local first = ngx.crc32_long(name) % settings.files
+  local second = ngx.crc32_long(name .. " 2") % settings.files
+  return settings.folder .. "/" .. first, settings.folder .. "/" .. second
+end
+
+local function read(path)
+  local file = io.open(path, "r")
+  if not file then
+    return nil
+  end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local function read_about(path)
+  local file = io.open(path, "r")
+  if not file then
+    return nil
+  end
+  local line = file:read("*l")
+  file:close()
+  return line and json.decode(line)
+end
+
+--- The answer kept for a request, or nil.
+function _M.get(service, uri)
+  for _, path in ipairs({ paths(service, uri) }) do
+    local text = read(path)
+    local found = text and answer.decode(text, service, uri, json.decode)
+    if found then
+      return found
+    end
+  end
+end
+
+-- The file that has the answer already, else the one that is free or older.
+local function place_of(service, uri)
+  local oldest, oldest_stored
+  for _, path in ipairs({ paths(service, uri) }) do
+    local about = read_about(path)
+    if about and about.service == service and about.uri == uri then
+      return path
+    end
+    local stored = about and about.stored or 0
+    if not oldest or stored < oldest_stored then
+      oldest, oldest_stored = path, stored
+    end
+  end
+  return oldest
+end
+
+--- Keeps an answer. A rename replaces the file in one step: a reader sees the old one or the new one.
+-- @return true, or nil and the reason
+function _M.put(kept)
+  local path = place_of(kept.service, kept.uri)
+  local draft = settings.folder .. "/draft." .. ngx.worker.pid()
+  local file, err = io.open(draft, "w")
+  if not file then
+    return nil, err
+  end
+  local ok
+  ok, err = file:write(answer.encode(kept, json.encode))
+  local closed, close_err = file:close()
+  if not ok or not closed then
+    os.remove(draft)
+    return nil, err or close_err
+  end
+  return os.rename(draft, path)
+end
+
+return _M

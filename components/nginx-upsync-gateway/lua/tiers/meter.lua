@@ -1,0 +1,207 @@
+-- Buckets in shared memory, for all workers, or in Redis, for all gateways.
+
+local ffi = require "ffi"
+local bucket = require "gateway.tiers.bucket"
+local redis = require "gateway.redis"
+
+local _M = {}
+
+local zone = ngx.shared.gateway_tiers
+
+-- Nobody pauses while holding the lock, so others spin; only when the holder's process is not running they sleep.
+local SPINS = 200
+local NAP = 0.001
+-- A worker that dies with the lock in its hand blocks the others for so long, in seconds.
+local LOCK_LIFE = 0.5
+
+-- By how much timers are late without anything being wrong, in ms.
+local LATE = 5
+
+-- A state as it lies in memory.
+local record = ffi.new("double[3]")
+local RECORD = ffi.typeof("const double*")
+local SIZE = ffi.sizeof(record)
+
+-- Text of the bucket's module, and what Redis runs, made when it is first needed.
+local source
+local scripts = {}
+
+local function read(key)
+  local bytes = zone:get(key)
+  if not bytes then
+    return nil
+  end
+  local values = ffi.cast(RECORD, bytes)
+  return { excess = values[0], last = values[1], free = values[2] }
+end
+
+local function write(key, state, life)
+  record[0], record[1], record[2] = state.excess, state.last, state.free
+  zone:set(key, ffi.string(record, SIZE), life)
+end
+
+-- nginx' workers are processes: between one's reading and writing another would read the same.
+local function lock(key)
+  local name = "lock " .. key
+  local deadline
+  while true do
+    for _ = 1, SPINS do
+      local ok, err = zone:add(name, true, LOCK_LIFE)
+      if ok or err ~= "exists" then
+        return name
+      end
+    end
+    deadline = deadline or ngx.now() + 2 * LOCK_LIFE
+    if ngx.now() > deadline then
+      return name
+    end
+    ngx.sleep(NAP)
+  end
+end
+
+-- A bucket that has run empty is as good as none.
+local function life_of(settings)
+  return settings.capacity / settings.rate + 1
+end
+
+local function take_here(key, settings)
+  local name = lock(key)
+  local now = ngx.now() * 1000
+  local before = read(key)
+  local gate = zone:get("gate " .. key)
+  if before and gate then
+    before.free = math.max(before.free, gate)
+  end
+  local tier, state, wait, delay = bucket.take(before, now, settings)
+  write(key, state, life_of(settings))
+  zone:delete(name)
+  return { tier = tier, wait = wait, delay = delay, due = now + wait * 1000 }
+end
+
+local function give_back_here(key, place, settings)
+  local name = lock(key)
+  local state = read(key)
+  if state then
+    write(key, bucket.give_back(state, place.due, settings), life_of(settings))
+  end
+  zone:delete(name)
+end
+
+local HEAD = [[
+local bucket = (function() %s
+end)()
+local settings = {}
+for i, name in ipairs({ "rate", "capacity", "service", "cache", "static" }) do settings[name] = tonumber(ARGV[i]) end
+local function keep(state)
+  local life = math.ceil(settings.capacity / settings.rate * 1000) + 1000
+  redis.call("SET", KEYS[1], string.format("%%.3f %%.3f %%.3f", state.excess, state.last, state.free), "PX", life)
+end
+local excess, last, free = string.match(redis.call("GET", KEYS[1]) or "", "^(%%S+) (%%S+) (%%S+)$")
+local state = excess and { excess = tonumber(excess), last = tonumber(last), free = tonumber(free) } or nil
+]]
+local TAKE = [[
+local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local tier, after, wait, delay = bucket.take(state, now, settings)
+keep(after)
+return { tier, string.format("%.6f", wait), string.format("%.6f", delay), string.format("%.3f", now + wait * 1000) }
+]]
+local GIVE_BACK = [[
+if state then keep(bucket.give_back(state, tonumber(ARGV[6]), settings)) end
+return 1
+]]
+
+local function hex(bytes)
+  return (string.gsub(bytes, ".", function(byte)
+    return string.format("%02x", string.byte(byte))
+  end))
+end
+
+local function run(rest, key, settings, ...)
+  local script = scripts[rest]
+  if not script then
+    -- The text of the bucket's own module, so that both count alike.
+    local text = string.format(HEAD, source) .. rest
+    script = { text = text, digest = hex(ngx.sha1_bin(text)) }
+    scripts[rest] = script
+  end
+  local arguments = { 1, key, settings.rate, settings.capacity, settings.service, settings.cache, settings.static, ... }
+  local reply, err = redis.call("EVALSHA", script.digest, unpack(arguments))
+  if not reply and err and string.find(err, "NOSCRIPT", 1, true) then
+    reply, err = redis.call("EVAL", script.text, unpack(arguments))
+  end
+  return reply, err
+end
+
+-- How far this worker's clock is ahead of Redis' in ms: of what was seen, the least has the answer's way in it least.
+local offset
+local offset_until = 0
+local OFFSET_LIFE = 60000
+
+-- When it is a time of Redis' clock by this worker's, however long the answer was on its way.
+local function here(due, redis_now)
+  local now = ngx.now() * 1000
+  local seen = now - redis_now
+  if not offset or seen < offset or now > offset_until then
+    offset, offset_until = seen, now + OFFSET_LIFE
+  end
+  return due + offset
+end
+
+local function take_together(key, settings)
+  local reply, err = run(TAKE, key, settings)
+  if not reply then
+    -- A Redis that is asked too much is not away: a bucket of the gateway's own would let more through, not less.
+    local is_flooded = err and string.find(err, "too many waiting", 1, true)
+    return is_flooded and { tier = "rejected", wait = 0, delay = settings.static + 1 } or nil
+  end
+  local wait, due = tonumber(reply[2]), tonumber(reply[4])
+  wait = math.max(here(due, due - wait * 1000) / 1000 - ngx.now(), 0)
+  return { tier = reply[1], wait = wait, delay = tonumber(reply[3]), due = due, together = true }
+end
+
+--- In the master. Reads the module that Redis is to run.
+function _M.load()
+  local path = ngx.config.prefix() .. "lua/gateway/tiers/bucket.lua"
+  local file = assert(io.open(path, "r"))
+  source = file:read("*a")
+  file:close()
+end
+
+--- Counts a request in: among all gateways where they share the bucket and Redis answers, else in this one.
+-- @return { tier, wait, delay }
+function _M.take(key, settings)
+  return settings.together and take_together("gateway:bucket:" .. key, settings) or take_here("bucket " .. key, settings)
+end
+
+--- How long it takes a bucket in shared memory to run empty, in seconds.
+function _M.delay(key, settings)
+  local state = read("bucket " .. key)
+  local excess = state and state.excess - settings.rate * (ngx.now() * 1000 - state.last) or 0
+  return math.max(excess, 0) / settings.rate / 1000
+end
+
+--- Says for how much longer a request waits that has waited for its time. Where a worker was busy several wake up
+-- at once, and the service is not to get them at once.
+function _M.release(key, settings)
+  key = "bucket " .. key
+  local name = lock(key)
+  local now, gate = ngx.now() * 1000, "gate " .. key
+  local due = math.max(zone:get(gate) or 0, now - LATE)
+  local following = due + 1000 / settings.rate
+  zone:set(gate, following, math.max(following - now, 0) / 1000 + 1)
+  zone:delete(name)
+  return math.max(due - now, 0) / 1000
+end
+
+--- Takes a request out again that the service did not get after all.
+-- @param place  what take gave it
+function _M.give_back(key, place, settings)
+  if place.together then
+    run(GIVE_BACK, "gateway:bucket:" .. key, settings, place.due)
+  else
+    give_back_here("bucket " .. key, place, settings)
+  end
+end
+
+return _M

@@ -1,0 +1,146 @@
+-- What an operator has said of each location: which source it is to be answered from. One worker reads it from
+-- Redis and from Consul a few times a second, and all workers find it in shared memory.
+
+local consul = require "gateway.consul"
+local json = require "gateway.json"
+local quiet = require "gateway.tiers.quiet"
+local redis = require "gateway.redis"
+
+local _M = {}
+
+local zone = ngx.shared.gateway_tiers
+
+local WORDS = { auto = true, service = true, cache = true, static = true, empty = true }
+-- How often the stores are read, in seconds: a word is obeyed within one.
+local INTERVAL = 0.25
+local CONSUL_TIMEOUT_MS = 500
+
+local settings
+-- Place in the list of Consul's servers of the one that answered last.
+local current = 1
+local is_reading = { redis = false, consul = false }
+
+-- What a store said last stays while it is away, and when another worker comes to read it.
+local function note(store, words)
+  for _, name in ipairs(settings.names) do
+    local key = "word " .. store .. " " .. name
+    if words[name] then
+      zone:set(key, words[name])
+    else
+      zone:delete(key)
+    end
+  end
+end
+
+-- Redis goes first; Consul's word is for what Redis says nothing of.
+local function apply()
+  for _, name in ipairs(settings.names) do
+    local mode = zone:get("word redis " .. name) or zone:get("word consul " .. name) or "auto"
+    local before = zone:get("mode " .. name) or "auto"
+    if mode ~= before then
+      zone:set("mode " .. name, mode)
+      ngx.log(ngx.NOTICE, "gateway: ", name, " is switched from ", before, " to ", mode)
+    end
+  end
+end
+
+local function word(name, value, store)
+  if value == nil or WORDS[value] then
+    return value
+  end
+  quiet.warn("word " .. name, "the switch of ", name, " in ", store, " must be auto, service, cache, static or empty")
+end
+
+local stores = {}
+
+function stores.redis()
+  local command = { "MGET" }
+  for i, name in ipairs(settings.names) do
+    command[i + 1] = settings.redisPrefix .. name
+  end
+  local values, err = redis.call(unpack(command))
+  if not values then
+    return nil, err
+  end
+  local words = {}
+  for i, name in ipairs(settings.names) do
+    words[name] = word(name, values[i] ~= redis.null and values[i] or nil, "Redis")
+  end
+  return words
+end
+
+local function read_consul(server)
+  local found, err = consul.get(server, "/v1/kv/" .. settings.consulPrefix .. "/?recurse", CONSUL_TIMEOUT_MS, ngx.worker.exiting)
+  if not found then
+    return nil, err
+  end
+  -- Consul's way to say that nothing is under the prefix.
+  local keys = found.status == 404 and {} or found.status == 200 and json.decode(found.body)
+  if type(keys) ~= "table" then
+    return nil, "status " .. found.status
+  end
+  local words = {}
+  for _, entry in ipairs(keys) do
+    local name = string.sub(entry.Key, #settings.consulPrefix + 2)
+    local value = type(entry.Value) == "string" and ngx.decode_base64(entry.Value) or nil
+    words[name] = word(name, value, "Consul")
+  end
+  return words
+end
+
+function stores.consul()
+  local words, err = read_consul(settings.consul[current])
+  if not words then
+    current = current % #settings.consul + 1
+  end
+  return words, err
+end
+
+local function read(premature, store)
+  if premature or is_reading[store] then
+    return
+  end
+  is_reading[store] = true
+  local ran, words, err = pcall(stores[store])
+  is_reading[store] = false
+  if ran and words then
+    note(store, words)
+    apply()
+  elseif store == "consul" or not ran then
+    -- That Redis is away is said where it is called.
+    quiet.warn("switches " .. store, "the switches stay as they are, for ", store, " cannot be read: ", ran and err or words)
+  end
+end
+
+--- @param switch_settings  { stores, names, redisPrefix, consulPrefix, consul }
+function _M.use_settings(switch_settings)
+  settings = switch_settings
+end
+
+--- In each worker; one of them reads.
+function _M.start()
+  if ngx.worker.id() ~= 0 then
+    return
+  end
+  -- What a store has said that is no longer read is forgotten.
+  local read_from = {}
+  for _, store in ipairs(settings.stores) do
+    read_from[store] = true
+  end
+  for store in pairs(stores) do
+    if not read_from[store] then
+      note(store, {})
+    end
+  end
+  for _, store in ipairs(settings.stores) do
+    assert(ngx.timer.at(0, read, store))
+    assert(ngx.timer.every(INTERVAL, read, store))
+  end
+end
+
+--- What a location is switched to.
+function _M.mode(name)
+  return zone:get("mode " .. name) or "auto"
+end
+
+return _M

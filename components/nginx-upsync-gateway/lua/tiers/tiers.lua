@@ -1,0 +1,230 @@
+-- Which tier answers a request: the service, Redis, a file, or nobody. Phase by phase, as nginx.conf calls it.
+
+local cache = require "gateway.tiers.cache"
+local circuits = require "gateway.tiers.circuit"
+local files = require "gateway.tiers.files"
+local fill = require "gateway.tiers.fill"
+local filter = require "gateway.tiers.filter"
+local meter = require "gateway.tiers.meter"
+local switches = require "gateway.tiers.switches"
+
+local _M = {}
+
+-- By location: its settings.
+local locations
+local circuit_of = {}
+
+-- What a lower tier may answer: a question that changes nothing and whose answer is the same for everybody.
+local function is_readable()
+  local method = ngx.req.get_method()
+  return (method == "GET" or method == "HEAD") and not ngx.var.http_authorization
+end
+
+local function answer_with(context, tier, status)
+  context.tier = tier
+  ngx.var.gateway_tier = tier
+  ngx.status = status
+  ngx.header["X-Gateway-Tier"] = tier
+end
+
+local function serve(context, tier, found)
+  answer_with(context, tier, 200)
+  for name, value in pairs(found.headers) do
+    ngx.header[name] = value
+  end
+  ngx.header["Age"] = math.max(math.floor(ngx.now() - found.stored), 0)
+  ngx.header["Content-Length"] = #found.body
+  ngx.print(found.body)
+  return ngx.exit(200)
+end
+
+local function serve_empty(context, empty)
+  answer_with(context, "empty", empty.status)
+  ngx.header["Cache-Control"] = "no-store"
+  if empty.body ~= "" then
+    ngx.header["Content-Type"] = empty.type
+    ngx.header["Content-Length"] = #empty.body
+    ngx.print(empty.body)
+  end
+  return ngx.exit(empty.status == 204 and 204 or 200)
+end
+
+local function refuse(context, tier, status, reason, seconds)
+  answer_with(context, tier, status)
+  ngx.header["Content-Type"] = "application/json"
+  ngx.header["Cache-Control"] = "no-store"
+  if seconds then
+    ngx.header["Retry-After"] = math.max(math.ceil(seconds), 1)
+  end
+  ngx.print('{"error":"' .. reason .. '"}')
+  return ngx.exit(200)
+end
+
+-- Answers from what was kept: from Redis or only from the files, and with nothing where there is neither.
+local function serve_kept(name, context, from)
+  local location = locations[name]
+  if not context.is_readable then
+    return refuse(context, "rejected", 503, "the service takes no requests now", location.circuit.openSeconds)
+  end
+  local uri = ngx.var.request_uri
+  local found = from == "cache" and cache.get(name, uri)
+  if found then
+    return serve(context, "cache", found)
+  end
+  found = from ~= "empty" and files.get(name, uri)
+  if found then
+    return serve(context, "static", found)
+  end
+  return serve_empty(context, location.empty)
+end
+
+local function to_service(context, tier, is_probe)
+  context.tier = tier
+  context.is_probe = is_probe
+  context.sent = ngx.now()
+  ngx.var.gateway_tier = tier
+  -- What is kept must suit those who take no compression.
+  if context.is_readable then
+    ngx.req.clear_header("Accept-Encoding")
+  end
+end
+
+-- Whether the filter knows that there is nothing to ask the service for.
+local function is_absent(location, context)
+  return location.filter ~= nil and context.is_readable and filter.is_absent(location.filter, ngx.var.uri)
+end
+
+local function metered(name, context)
+  local location = locations[name]
+  local key = location.key == "client" and name .. " " .. ngx.var.remote_addr or name
+  local place = meter.take(key, location.bucket)
+  if place.tier == "rejected" then
+    return refuse(context, "rejected", 503, "too many requests", place.delay - location.bucket.static)
+  elseif place.tier ~= "service" and not context.is_readable then
+    return refuse(context, "rejected", 503, "too many requests", place.delay - location.bucket.service)
+  elseif place.tier ~= "service" then
+    return serve_kept(name, context, place.tier)
+  end
+  if is_absent(location, context) then
+    meter.give_back(key, place, location.bucket)
+    return refuse(context, "filter", 404, "there is no such thing")
+  end
+  if place.wait > 0 then
+    ngx.sleep(place.wait)
+    ngx.sleep(meter.release(key, location.bucket))
+  end
+  return to_service(context, "service", false)
+end
+
+--- The access phase.
+function _M.access(name)
+  local context = ngx.ctx
+  context.location = name
+  context.is_readable = is_readable()
+  local mode = switches.mode(name)
+  if mode == "service" then
+    return metered(name, context)
+  elseif mode ~= "auto" then
+    return serve_kept(name, context, mode)
+  end
+
+  local admitted, is_probe = circuit_of[name]:admits()
+  if not admitted then
+    return serve_kept(name, context, "cache")
+  elseif is_probe then
+    return to_service(context, "service", true)
+  end
+  return metered(name, context)
+end
+
+--- The header filter.
+function _M.header(name)
+  local context = ngx.ctx
+  -- Only what is on its way to the service has been sent.
+  if context.sent then
+    ngx.header["X-Gateway-Tier"] = context.tier
+    context.answered = ngx.now()
+    fill.begin(name, context, locations[name].fill)
+  end
+end
+
+--- The body filter.
+function _M.body(name)
+  local context = ngx.ctx
+  if context.chunks then
+    fill.collect(context, locations[name].fill)
+  end
+end
+
+local function record(name, context)
+  local circuit = circuit_of[name]
+  local seconds = (context.answered or ngx.now()) - context.sent
+  -- A client that went away says nothing about the service, unless it has waited too long for it.
+  if ngx.status == 499 and seconds < locations[name].circuit.slowSeconds then
+    if context.is_probe then
+      circuit:abandon_probe()
+    end
+    return
+  end
+  local change = circuit:record(context.is_probe, ngx.status >= 500, seconds)
+  if change then
+    ngx.log(ngx.WARN, "gateway: the circuit of ", name, " has ", change)
+  end
+end
+
+--- The log phase.
+function _M.finish()
+  local context = locations and ngx.ctx
+  if context and context.sent then
+    record(context.location, context)
+    if context.chunks then
+      fill.finish(context, locations[context.location].fill)
+    end
+  end
+end
+
+--- In the master. @param settings  { switches, files, locations }, or nil where no location has tiers
+function _M.init(settings)
+  if not settings then
+    return
+  end
+  locations = settings.locations
+  files.use_settings(settings.files)
+  switches.use_settings(settings.switches)
+  meter.load()
+  for name, location in pairs(locations) do
+    circuit_of[name] = circuits.new(name, location.circuit, ngx.shared.gateway_tiers, ngx.now)
+  end
+end
+
+--- In each worker.
+function _M.init_worker()
+  if not locations then
+    return
+  end
+  local fills, filtered = {}, false
+  for name, location in pairs(locations) do
+    fills[name] = location.fill
+    filtered = filtered or location.filter ~= nil
+  end
+  switches.start()
+  fill.start(fills)
+  if filtered then
+    filter.start()
+  end
+end
+
+--- What the admin page shows of each location.
+function _M.state()
+  local states = {}
+  for name, location in pairs(locations or {}) do
+    states[name] = { switch = switches.mode(name), circuit = circuit_of[name]:state() }
+    -- Buckets of clients, and those in Redis, are too many to show, or others' to tell.
+    if location.key == "location" and not location.bucket.together then
+      states[name].delay = meter.delay(name, location.bucket)
+    end
+  end
+  return states
+end
+
+return _M

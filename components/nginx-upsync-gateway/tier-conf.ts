@@ -1,0 +1,97 @@
+import type { GatewayConf } from "./nginx-conf";
+import type { NormalTiers } from "./tier-args";
+
+/** Lua modules of the tiers, below the gateway's own. */
+export const TIER_LUA_FILES = [
+  "tiers/answer.lua",
+  "tiers/bucket.lua",
+  "tiers/cache.lua",
+  "tiers/circuit.lua",
+  "tiers/files.lua",
+  "tiers/fill.lua",
+  "tiers/filter.lua",
+  "tiers/meter.lua",
+  "tiers/quiet.lua",
+  "tiers/switches.lua",
+  "tiers/tiers.lua",
+] as const;
+
+/** Folder of the kept answers, on the gateway's data volume. */
+const ANSWERS = "/var/lib/gateway/answers";
+
+type Tiered = Pick<GatewayConf, "tiers">;
+
+/** Memory of the workers together: buckets, switches and circuits; and answers on their way to the tiers below. */
+export function tierZones(conf: Tiered): string[] {
+  return hasTiers(conf) ? ["lua_shared_dict gateway_tiers 8m;", "lua_shared_dict gateway_fills 16m;"] : [];
+}
+
+/** The tier that answered, in the access log, and when: less the time that it took, that is when it came, to the millisecond. */
+export function tierLogField(conf: Tiered): string[] {
+  return hasTiers(conf) ? ['"ended":$msec', '"tier":"$gateway_tier"'] : [];
+}
+
+export function tierVariable(conf: Tiered): string[] {
+  return hasTiers(conf) ? ['set $gateway_tier "";'] : [];
+}
+
+export function tierLocation({ tiers }: Tiered, name: string): string[] {
+  if (!Object.hasOwn(tiers, name)) return [];
+  return [
+    `access_by_lua_block { gateway.tiers.access("${name}") }`,
+    `header_filter_by_lua_block { gateway.tiers.header("${name}") }`,
+    `body_filter_by_lua_block { gateway.tiers.body("${name}") }`,
+  ];
+}
+
+export function tierPages(conf: Tiered): string[] {
+  return hasTiers(conf) ? ["tiers"] : [];
+}
+
+/** What the Lua modules are told of the tiers. */
+export function renderTierSettings({
+  tiers,
+  switches,
+  answerFiles,
+  services,
+  consul,
+}: Pick<GatewayConf, "tiers" | "switches" | "answerFiles" | "services" | "consul">): Record<string, unknown> {
+  if (!hasTiers({ tiers })) return {};
+  const locations = Object.entries(services)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([name, { readTimeoutMs }]) => {
+      const settings = tiers[name];
+      return settings ? [[name, locationSettings(settings, readTimeoutMs)] as const] : [];
+    });
+  return {
+    tiers: {
+      switches: { ...switches, names: locations.map(([name]) => name), consul: consul.servers.map(({ host, port }) => ({ host, port })) },
+      files: { folder: ANSWERS, files: answerFiles },
+      locations: Object.fromEntries(locations) as Record<string, unknown>,
+    },
+  };
+}
+
+function locationSettings({ rate, capacity, key, together, delays, circuit, fill, filter, empty }: NormalTiers, readTimeoutMs: number) {
+  const { slowMs, ...counted } = circuit;
+  return {
+    key,
+    bucket: { rate, capacity, together, ...delays },
+    // A probe whose end nobody told is given up when the service would have been.
+    circuit: { ...counted, slowSeconds: slowMs / 1000, probeSeconds: readTimeoutMs / 1000 + 1 },
+    fill: { maxBytes: fill.maxKiB * 1024, refreshSeconds: fill.refreshSeconds, cacheSeconds: fill.cacheSeconds },
+    ...(filter && {
+      filter: {
+        name: filter.name,
+        pattern: filter.pattern,
+        filledKey: filter.filledKey,
+        command: filter.bloom === "module" ? ["BF.EXISTS"] : ["FCALL_RO", "bf_exists", "1"],
+      },
+    }),
+    empty,
+  };
+}
+
+function hasTiers({ tiers }: Tiered): boolean {
+  return Object.keys(tiers).length > 0;
+}

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import { tierModule } from "./nginx";
+
+/** A location that keeps answers of up to 10 bytes; `answer(...)` is one of the service's, `kept()` what Redis and the files have been given. */
+const HELPERS = `
+  request, response, method, uri = {}, {}, "GET", "/goods/1"
+  ngx.status = 200
+  ngx.var = setmetatable({}, { __index = function(_, name) return name == "request_uri" and uri or nil end })
+  ngx.req = { get_headers = function() return request end, get_method = function() return method end }
+  ngx.resp = { get_headers = function() return response end }
+  ngx.sleep = function() end
+  local queue, zone = {}, ngx.shared.gateway_fills
+  function zone:llen() return #queue end
+  function zone:lpush(_, text) table.insert(queue, 1, text) return #queue end
+  function zone:rpop() return table.remove(queue) end
+  settings = { maxBytes = 10, refreshSeconds = 5, cacheSeconds = 60 }
+  function answer(chunks, is_cut)
+    local context = {}
+    M.begin("goods", context, settings)
+    for i, chunk in ipairs(chunks) do
+      ngx.arg = { chunk, i == #chunks and not is_cut }
+      if context.chunks then M.collect(context, settings) end
+    end
+    if context.chunks then M.finish(context, settings) end
+  end
+  M.start({ goods = settings })
+  function kept() tick() return table.concat(written, " ") end
+`;
+
+const STORES = `
+  written = {}
+  package.preload["gateway.tiers.cache"] = function()
+    return { put = function(kept, seconds) table.insert(written, "redis:" .. kept.uri .. ":" .. kept.body .. ":" .. seconds) return true end }
+  end
+  package.preload["gateway.tiers.files"] = function()
+    return { put = function(kept) table.insert(written, "file:" .. kept.uri .. ":" .. kept.body) return true end }
+  end
+`;
+
+async function run(script: string): Promise<string> {
+  return (await (await tierModule("fill", HELPERS, ["answer", "quiet"], STORES)).doString(script)) as string;
+}
+
+describe("filling", () => {
+  it("gives an answer to Redis and to the files, after the request", async () => {
+    expect(await run('answer({ "ab", "", "cd", "" }) local before = #written return before .. " " .. kept()')).toBe(
+      "0 redis:/goods/1:abcd:60 file:/goods/1:abcd",
+    );
+  });
+
+  it("keeps the same answer once in a while, and others meanwhile", async () => {
+    expect(await run('answer({ "a" }) answer({ "b" }) uri = "/goods/2" answer({ "c" }) kept() return #written')).toBe(4);
+    expect(await run('answer({ "a" }) time = time + 5 answer({ "b" }) kept() return #written')).toBe(4);
+  });
+
+  it.each([
+    ["one that is too long by its header", 'response["content-length"] = "11" answer({ "a" })'],
+    ["one that turns out too long", 'answer({ "123456", "78901" })'],
+    ["one that was cut off", 'answer({ "ab", "cd" }, true)'],
+    ["one that is shorter than it said", 'response["content-length"] = "5" answer({ "abc" })'],
+    ["a failure", 'ngx.status = 500 answer({ "a" })'],
+    ["what a POST was told", 'method = "POST" answer({ "a" })'],
+    ["one for a login", 'request.authorization = "x" answer({ "a" })'],
+    ["a private one", 'response["cache-control"] = "private" answer({ "a" })'],
+    ["one of a path without end", 'uri = "/" .. string.rep("a", 1024) answer({ "a" })'],
+  ])("leaves out %s", async (_, script) => {
+    expect(await run(`${script} return kept()`)).toBe("");
+  });
+
+  it("drops what comes while too many wait", async () => {
+    expect(await run('for i = 1, 1200 do uri = "/goods/" .. i answer({ "a" }) end kept() return #written')).toBe(2000);
+  });
+});

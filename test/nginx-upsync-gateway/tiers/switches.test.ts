@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import { tierModule } from "./nginx";
+
+/** Switches of two locations; `redis_says` and `consul_says` are what the stores have, nil where one is away. */
+const HELPERS = `
+  redis_says, consul_says = {}, {}
+  function redis.call(...)
+    local command = { ... }
+    if not redis_says then return nil, "Redis is away" end
+    local values = {}
+    for i = 2, #command do values[i - 1] = redis_says[command[i]] or redis.null end
+    return values
+  end
+  function consul.get(server, path)
+    asked = server.host .. path
+    if not consul_says then return nil, "refused" end
+    if not next(consul_says) then return { status = 404, body = "" } end
+    return { status = 200, body = consul_says[1] }
+  end
+  M.use_settings({
+    stores = { "redis", "consul" }, names = { "goods", "order" }, redisPrefix = "sw:", consulPrefix = "switches",
+    consul = { { host = "a", port = 1 }, { host = "b", port = 2 } },
+  })
+  M.start()
+  function modes() tick() return M.mode("goods") .. " " .. M.mode("order") end
+`;
+
+/** What Consul answers for words by location. */
+function inConsul(words: Record<string, string>): string {
+  const entries = Object.entries(words).map(([name, word]) => ({ Key: `switches/${name}`, Value: Buffer.from(word).toString("base64") }));
+  return `consul_says = { [==[${JSON.stringify(entries)}]==] }`;
+}
+
+async function run(script: string): Promise<string> {
+  return (await (await tierModule("switches", HELPERS, ["quiet"])).doString(script)) as string;
+}
+
+describe("switches", () => {
+  it("are auto where nobody has said anything", async () => {
+    expect(await run("return modes()")).toBe("auto auto");
+  });
+
+  it("are what Redis says, else what Consul says", async () => {
+    expect(await run(`redis_says["sw:goods"] = "static" ${inConsul({ goods: "cache", order: "empty" })} return modes()`)).toBe(
+      "static empty",
+    );
+  });
+
+  it("are auto again when their word is gone", async () => {
+    expect(await run(`redis_says["sw:goods"] = "static" modes() redis_says = {} return modes()`)).toBe("auto auto");
+    expect(await run(`${inConsul({ order: "static" })} modes() consul_says = {} return modes()`)).toBe("auto auto");
+  });
+
+  it("stay as they were while their store is away, and Consul can still be written to while Redis is", async () => {
+    expect(await run(`redis_says["sw:goods"] = "cache" modes() redis_says = nil ${inConsul({ order: "static" })} return modes()`)).toBe(
+      "cache static",
+    );
+    expect(await run(`${inConsul({ order: "static" })} modes() consul_says = nil return modes()`)).toBe("auto static");
+  });
+
+  it("go to the next of Consul's servers when one does not answer, and say so once a minute", async () => {
+    expect(await run(`consul_says = nil tick() tick() local first = asked tick() return first .. " " .. asked .. " " .. #logged`)).toBe(
+      "b/v1/kv/switches/?recurse a/v1/kv/switches/?recurse 1",
+    );
+    expect(await run("consul_says = nil tick() time = time + 61 tick() return tostring(#logged)")).toBe("2");
+  });
+
+  it("take no word that they do not know, and say so", async () => {
+    expect(await run(`redis_says["sw:goods"] = "off" return modes() .. " " .. logged[1]`)).toBe(
+      "auto auto gateway: the switch of goods in Redis must be auto, service, cache, static or empty",
+    );
+  });
+
+  it("forget what a store has said that is not read any more", async () => {
+    expect(
+      await run(`redis_says["sw:goods"] = "static" modes() timers = {}
+        M.use_settings({ stores = { "consul" }, names = { "goods", "order" }, redisPrefix = "sw:", consulPrefix = "switches", consul = { { host = "a", port = 1 } } })
+        M.start() return modes()`),
+    ).toBe("auto auto");
+  });
+});
