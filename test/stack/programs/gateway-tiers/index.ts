@@ -1,0 +1,44 @@
+/** Two gateways with tiers in front of what the test runs, as the stack's configuration says. */
+import * as pulumi from "@pulumi/pulumi";
+import {
+  ConsulCluster,
+  Host,
+  NginxUpsyncGateway,
+  NginxUpsyncGatewayArgs,
+  Placement,
+  RedisCache,
+  ServiceNetwork,
+} from "../../../../components";
+
+const config = new pulumi.Config("dockyard");
+const port = config.requireNumber("port");
+
+const network = new ServiceNetwork("services", {
+  placement: new Placement([new Host({ name: "local" })]),
+  subnet: "10.153.0.0/24",
+  addresses: { discovery: "10.153.0.11", cache: "10.153.0.31", gateway: "10.153.0.21", second: "10.153.0.22" },
+});
+const discovery = new ConsulCluster("discovery", { network, servers: 1, apiPort: port });
+const cache = new RedisCache("cache", {
+  network,
+  port: null,
+  persistence: "none",
+  memoryMiB: 96,
+  users: [
+    {
+      name: "gateway",
+      keys: ["gateway:*", "%R~goods:*"],
+      commands: ["+@read", "+@write", "-@dangerous", "+@connection", "+eval", "+evalsha", "+fcall_ro", "+time", "+info", "+role"],
+    },
+  ],
+  filters: [{ name: "goods:known", errorRate: 0.001, capacity: 1000 }],
+});
+const settings: NginxUpsyncGatewayArgs = {
+  network,
+  consul: { servers: discovery.client.endpoints },
+  services: { goods: { path: "/goods/" }, shared: { path: "/shared/" } },
+  redis: { endpoints: cache.endpoints, user: "gateway", password: cache.password("gateway") },
+  tiers: config.requireObject<NonNullable<NginxUpsyncGatewayArgs["tiers"]>>("tiers"),
+};
+new NginxUpsyncGateway("gateway", { ...settings, publishedPort: port + 1, publishedAdminPort: port + 2 });
+new NginxUpsyncGateway("second", { ...settings, publishedPort: port + 3, publishedAdminPort: port + 4 });
