@@ -14,6 +14,7 @@ import { promotions } from "./promotions";
 import { rolls } from "./rolls";
 import { streams } from "./streams";
 import { sync } from "./sync";
+import { tiers } from "./tiers";
 
 /** One figure, with what it is held against in the same run. */
 export interface Figure {
@@ -30,6 +31,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   preview: previewTime,
   changes,
   throughput: gatewayThroughput,
+  tiers,
   messages,
   failover,
   promotions,
