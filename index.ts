@@ -93,7 +93,7 @@ const cache = config.without.has("redis")
       ...config.redis,
       users: [
         { name: "goods", keys: ["goods:*"] },
-        { name: "gateway", keys: ["gateway:*"] },
+        { name: "gateway", keys: ["gateway:*", "%R~goods:known*", "%R~goods:filled"] },
       ],
       filters: [{ name: "goods:known", errorRate: 0.001, capacity: 200_000 }],
       allowDataLoss: config.allowDataLoss,
@@ -147,6 +147,9 @@ if (logged) {
   );
 }
 
+/** The filter of goods, which the service fills where they are in a database. */
+const knownGoods = mysql && cache && { filter: { name: "goods:known", pattern: "^/goods/([0-9]+)$", filledKey: "goods:filled" } };
+
 const gateway = new NginxUpsyncGateway("gateway", {
   network,
   consul: { servers: discovery.client.endpoints },
@@ -169,6 +172,7 @@ const gateway = new NginxUpsyncGateway("gateway", {
     },
     lua: { locations: { hello: { path: "/hello", file: join(dirname(__filename), "apps", "gateway", "hello.lua") } } },
   }),
+  ...(config.tiers.rate !== undefined && { tiers: { goods: { ...config.tiers, ...knownGoods } } }),
   ...config.gateway,
   // Ten minutes of a thousand requests a second wait there while those who read them cannot write.
   ...((logged ?? events) && { logMiB: gatewayMiB }),

@@ -16,6 +16,8 @@ export interface StackConfig {
   readonly virtualAddresses: Readonly<Record<"proxy", string>>;
   readonly consul: Section<"consul">;
   readonly gateway: Section<"gateway">;
+  /** The bucket of goods; without a rate there are no tiers. */
+  readonly tiers: Section<"tiers">;
   readonly goods: Section<"goods">;
   readonly order: Section<"order">;
   readonly statistics: Section<"statistics">;
@@ -43,6 +45,7 @@ const SETTINGS = {
   network: { subnet: "10.89.0.0/24" },
   consul: { servers: 3, apiPort: 8500, logLevel: "info", environment: SHOP.environment },
   gateway: { publishedPort: 8080, publishedAdminPort: 8081, workers: 2 },
+  tiers: { rate: 50, capacity: 1000 },
   goods: SHOP,
   order: SHOP,
   statistics: { environment: SHOP.environment },
@@ -122,6 +125,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     ...readNetwork(section("network"), faults),
     consul: section("consul"),
     gateway: section("gateway"),
+    tiers: section("tiers"),
     goods: section("goods"),
     order: section("order"),
     statistics: section("statistics"),
