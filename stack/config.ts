@@ -57,7 +57,7 @@ const SETTINGS = {
   kafka: { brokers: 3, controllers: 0, port: 9092, memoryMiB: 640 },
   logs: { processor: "filebeat" as LogProcessor, retentionDays: 30, gatewayMiB: 512, memoryMiB: 256, kibanaPort: 5601 },
   ops: { nodes: 3 },
-  cdn: { accelerators: 1, port: 3128, cacheMiB: 256, memoryMiB: 128 },
+  cdn: { accelerators: 1, port: 3128, cacheMiB: 256, memoryMiB: 128, logMiB: 128 },
   ci: { port: 8010, pollSeconds: 60, memoryMiB: 256 },
 };
 

@@ -101,7 +101,10 @@ export interface ServiceContainerArgs {
   /** CPUs that it may use. @default 1 */
   cpus?: number;
 
-  /** What the engine keeps of the container's log, in MiB: as much as a reader that was away finds. @default 30 */
+  /**
+   * What the engine keeps of the container's log, in MiB, for a reader that was away: where it is given, no line is left out and no file is
+   * compressed, whatever the host's daemon.json says. @default 30, otherwise as that says
+   */
   logMiB?: number;
 
   /** @default none */
@@ -123,6 +126,9 @@ export const DEFAULT_TMPFS = { "/tmp": "rw,noexec,nosuid,nodev,size=64m" } as co
 
 /** What the engine keeps of a log, in MiB, and in how many files at least. */
 const [LOG_MIB, LOG_FILES] = [30, 3];
+
+/** For whom every line counts: the engine waits until it is written, and leaves it as it is. */
+const LOG_READ = { compress: "false", mode: "blocking" } as const;
 
 /** What the engine gives `/dev/shm`, in MiB. */
 const SHM_MIB = 64;
@@ -243,7 +249,7 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     // The provider reads it back with a decimal point, and a difference in writing alone would replace the container.
     cpus: decimal(args.cpus ?? 1),
     logDriver: "json-file",
-    logOpts: renderLogOpts(args.logMiB ?? LOG_MIB),
+    logOpts: { ...renderLogOpts(args.logMiB ?? LOG_MIB), ...(args.logMiB !== undefined && LOG_READ) },
     restart: "unless-stopped",
     init: false,
     healthcheck: renderHealthCheck(args.health),

@@ -34,7 +34,7 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   /** CPUs that the gateway may use. @default 2 */
   cpus?: number;
 
-  /** What the engine keeps of the access log, in MiB: as much as a reader that was away finds. @default 30 */
+  /** What the engine keeps of the access log, in MiB, for a reader that was away. @default 30, and none of the options that a reader needs */
   logMiB?: number;
 
   /** Data volumes that may be deleted, by their name on the engine. @default none */
@@ -63,7 +63,7 @@ const ARGUMENTS = shape<NginxUpsyncGatewayArgs>({
 /** The most that there is a use for on a handful of hosts. */
 const MOST = 8;
 
-type Optional = "transform";
+type Optional = "transform" | "logMiB";
 export type NormalNginxUpsyncGatewayArgs = NormalGatewaySettings &
   Required<Omit<NginxUpsyncGatewayArgs, keyof GatewaySettings | Optional>> &
   Pick<NginxUpsyncGatewayArgs, Optional>;
@@ -88,7 +88,7 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
     publishedAdminPort = freeOf(settings.adminPort, publishedPort, instances),
     memoryMiB = 256,
     cpus = 2,
-    logMiB = 30,
+    logMiB,
     allowDataLoss = [],
     transform,
   } = args;

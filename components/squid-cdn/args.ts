@@ -83,6 +83,9 @@ export interface SquidCdnArgs {
   /** `uid:gid` that the image's software runs as. @default "10013:10013" */
   user?: string;
 
+  /** What the engine keeps of each accelerator's log, in MiB, for a reader that was away. @default 30, and none of the options that a reader needs */
+  logMiB?: number;
+
   /** Data volumes that may be deleted, by their name on the engine. @default none */
   allowDataLoss?: readonly string[];
 
@@ -108,12 +111,13 @@ const ARGUMENTS = shape<SquidCdnArgs>({
   port: maybe(numberOrNull),
   image: maybe(text),
   user: maybe(text),
+  logMiB: maybe(number),
   allowDataLoss: maybe(texts),
   transform: maybe(callback),
 });
 
-export type NormalSquidCdnArgs = Required<Omit<SquidCdnArgs, "transform" | "expiry" | "originHost">> &
-  Pick<SquidCdnArgs, "transform"> & {
+export type NormalSquidCdnArgs = Required<Omit<SquidCdnArgs, "transform" | "logMiB" | "expiry" | "originHost">> &
+  Pick<SquidCdnArgs, "transform" | "logMiB"> & {
     readonly originHost: string | null;
     readonly expiry: readonly Required<SquidExpiryRule>[];
     /** What is left of the memory for files. */

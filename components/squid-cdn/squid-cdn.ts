@@ -64,7 +64,7 @@ function createAccelerators(
 }
 
 function accelerator(name: string, address: string, index: number, cdn: NormalSquidCdnArgs): RollingNode {
-  const { network, placement, image, user, memoryMiB, cpus, transform, port, domains } = cdn;
+  const { network, placement, image, user, memoryMiB, cpus, logMiB, transform, port, domains } = cdn;
   const node = `${name}-${index + 1}`;
   return {
     name: node,
@@ -87,6 +87,7 @@ function accelerator(name: string, address: string, index: number, cdn: NormalSq
       user,
       memoryMiB,
       cpus,
+      logMiB,
       transform,
       command: startCommand(),
       startConfiguration: digestOfText(startScripts()),

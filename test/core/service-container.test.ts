@@ -68,7 +68,7 @@ describe("a service container", () => {
     const { inputs } = registered.find(({ name }) => name === "thing-10") ?? { inputs: {} };
     expect(inputs).toMatchObject({
       volumes: [{ hostPath: "/var/lib/docker/containers", containerPath: "/logs", readOnly: true }],
-      logOpts: { "max-size": "64m", "max-file": "8" },
+      logOpts: { "max-size": "64m", "max-file": "8", compress: "false", mode: "blocking" },
       shmSize: 256,
     });
     expect(() => createServiceContainer("thing-12", { ...args, shmMiB: 0.5 }, {})).toThrow(

@@ -180,7 +180,7 @@ describe("a variant in the cache", () => {
 });
 
 describe("a CDN", () => {
-  const cdn = new SquidCdn("cdn", { ...given, accelerators: 2, port: 13_128 });
+  const cdn = new SquidCdn("cdn", { ...given, accelerators: 2, port: 13_128, logMiB: 128 });
 
   it("gives its accelerators' addresses, and publishes them on loopback", async () => {
     expect(cdn.endpoints.map(String)).toEqual(["10.89.0.231:3128", "10.89.0.232:3128"]);
@@ -190,6 +190,7 @@ describe("a CDN", () => {
       hostname: "cdn-2",
       user: "10013:10013",
       memory: 128,
+      logOpts: { "max-size": "42m", "max-file": "3", compress: "false", mode: "blocking" },
       command: ["sh", "/etc/squid/node/current/start"],
       ports: [{ internal: 3128, external: 13_129 }],
       volumes: [
