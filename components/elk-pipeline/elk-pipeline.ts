@@ -13,7 +13,8 @@ import { logstashNode } from "./logstash-node";
  * Redis or Kafka takes it. Every line arrives at least once, whichever part is killed, as long as its file is there; those of containers
  * are in the index once, since a line that is read again has the id that it had.
  *
- * Inputs change while Filebeat runs. What is written while the output is away waits in the files: the `logMiB` of a container says how much.
+ * Inputs change while Filebeat runs. What is written while the output is away waits in the files, also those of containers that are removed meanwhile:
+ * the `logMiB` of a container says how much. Two pipelines may share an Elasticsearch, and indices of one name then share their template.
  *
  * @example
  * const logs = new ElkPipeline("logs", {

@@ -21,15 +21,16 @@ export interface ContainerRule {
  * What every input has.
  *
  * A file is found within a second, and stays open until it is read to its end, also when it is renamed or removed: so a rotation loses nothing
- * that Filebeat has seen.
+ * that Filebeat has seen. With `close_removed` it would be closed before its next part is read, wherever that ends; so one that is removed is closed
+ * when it has been at its end for a while.
  */
 const READING = {
   scan_frequency: "1s",
-  backoff: "100ms",
+  backoff: "50ms",
   max_backoff: "1s",
-  close_inactive: "5m",
+  close_inactive: "1m",
   close_renamed: false,
-  close_removed: true,
+  close_removed: false,
   clean_removed: true,
 } as const;
 
@@ -66,6 +67,8 @@ export function renderContainerRule(input: NormalContainerInput, own: string, pr
     input: {
       type: "container",
       ...common(input),
+      // The engine makes such ones of what it rotates away where the host's daemon.json says so: no lines for anybody.
+      exclude_files: ["\\.gz$"],
       stream,
       processors: [IDENTITY, ...(accessLog ? accessProcessors(index, processor) : [dataset(index)]), DROP_OWN],
     },

@@ -7,7 +7,7 @@ import type { RollingNode } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { NormalElkPipelineArgs } from "./args";
 import { VOLUMES_PATH, renderContainerRule, renderFileInput } from "./filebeat-inputs";
-import { hostsOf, renderFilebeatYml, renderOutputYml, renderTemplateJson } from "./filebeat-yml";
+import { hostsOf, renderFilebeatYml, renderOutputYml, renderTemplates } from "./filebeat-yml";
 import { INDEX_PREFIX } from "./index-args";
 import type { NormalContainerInput, NormalFileInput } from "./input-args";
 import {
@@ -33,9 +33,14 @@ export function indexPrefixes({ inputs }: Pick<NormalElkPipelineArgs, "inputs">)
   return [...new Set(all)].sort();
 }
 
-/** Elasticsearch's names are in lower case, and several stacks may share one. */
-export function templateName(name: string): string {
-  return engineName(name).toLowerCase();
+/** First part of the names of the indices for what fits no other; Elasticsearch's names are in lower case, and several stacks may share one. */
+function rejectedPrefix(name: string): string {
+  return `${engineName(name).toLowerCase()}-rejected`;
+}
+
+/** First parts of the names of all indices that have a template, and an end. Logstash keeps what does not fit on its own disk. */
+function keptPrefixes(name: string, pipeline: NormalElkPipelineArgs): string[] {
+  return [...indexPrefixes(pipeline), ...(pipeline.processor === "filebeat" ? [rejectedPrefix(name)] : [])];
 }
 
 /** The Filebeat of one host. @param logstash Where events go first; undefined where Filebeat is the processor. */
@@ -113,25 +118,23 @@ function configFiles(
   pipeline: NormalElkPipelineArgs,
   logstash: Endpoint | undefined,
 ): ConfigFile[] {
-  const { memoryMiB, elasticsearch, indices, processor } = pipeline;
+  const { memoryMiB, elasticsearch, indices } = pipeline;
   const output = nextStop(pipeline, logstash);
-  // Logstash puts the template where it is the one that writes.
-  const templated = elasticsearch !== undefined && processor === "filebeat";
   const password = passwordOf(output);
-  const render = (text?: string) => renderOutputYml(output, { memoryMiB, rejected: `${templateName(name)}-rejected`, password: text });
+  const render = (text?: string) => renderOutputYml(output, { memoryMiB, rejected: rejectedPrefix(name), password: text });
   return [
     {
       path: FILEBEAT_FILES.settings,
-      content: renderFilebeatYml({ host: host.name, memoryMiB, template: templated ? templateName(name) : undefined }),
+      content: renderFilebeatYml({ host: host.name, memoryMiB }),
     },
     {
       path: FILEBEAT_FILES.output,
       content: password === undefined ? render() : secretOnly(`${name}.output.password`, password).apply(render),
       mode: "0400",
     },
-    ...(templated ? [{ path: FILEBEAT_FILES.template, content: renderTemplateJson(indexPrefixes(pipeline), indices) }] : []),
+    ...(elasticsearch ? [{ path: FILEBEAT_FILES.templates, content: renderTemplates(keptPrefixes(name, pipeline), indices) }] : []),
     { path: FILEBEAT_FILES.keeper, content: keeperSettings(name, index, host, pipeline, output) },
-    ...retentionPassword(name, index, pipeline),
+    ...keeperPassword(name, pipeline),
   ];
 }
 
@@ -141,14 +144,9 @@ function nextStop({ output }: NormalElkPipelineArgs, logstash: Endpoint | undefi
   return output.type === "elasticsearch" ? { ...output, endpoints: [new Endpoint("127.0.0.1", RELAY_PORT)] } : output;
 }
 
-/** One Filebeat's keeper deletes what is old, for all. */
-function keepsIndices(index: number, { retentionDays }: NormalElkPipelineArgs): boolean {
-  return index === 0 && retentionDays !== null;
-}
-
-function retentionPassword(name: string, index: number, pipeline: NormalElkPipelineArgs): ConfigFile[] {
-  const password = pipeline.elasticsearch?.password;
-  if (password === undefined || !keepsIndices(index, pipeline)) return [];
+function keeperPassword(name: string, { elasticsearch }: NormalElkPipelineArgs): ConfigFile[] {
+  const password = elasticsearch?.password;
+  if (password === undefined) return [];
   return [{ path: FILEBEAT_FILES.password, content: secretOnly(`${name}.output.password`, password), mode: "0400" }];
 }
 
@@ -159,10 +157,9 @@ function keeperSettings(name: string, index: number, host: Host, pipeline: Norma
   return renderKeeperSettings({
     inputs: fileInputs(pipeline, host).map(renderFileInput),
     containers: rules.length === 0 ? undefined : { stack: stackId(), rules },
-    retention:
-      elasticsearch === undefined || retentionDays === null || !keepsIndices(index, pipeline)
-        ? undefined
-        : { urls: hostsOf(elasticsearch), user: elasticsearch.user, indices: indexPrefixes(pipeline), days: retentionDays },
+    elasticsearch: elasticsearch && { urls: hostsOf(elasticsearch), user: elasticsearch.user },
+    // One Filebeat's keeper deletes what is old, for all.
+    retention: retentionDays === null || index > 0 ? undefined : { indices: keptPrefixes(name, pipeline), days: retentionDays },
     // Logstash and Kibana come by the first one's.
     relay: elasticsearch && {
       listen: `${shared && index === 0 ? "0.0.0.0" : "127.0.0.1"}:${RELAY_PORT}`,

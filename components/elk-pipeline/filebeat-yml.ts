@@ -7,8 +7,6 @@ export interface FilebeatSettings {
   /** Name of the host in every event. */
   readonly host: string;
   readonly memoryMiB: number;
-  /** Name of the template that Filebeat puts before its first event; undefined where the output has none. */
-  readonly template: string | undefined;
 }
 
 /** Events that wait in memory for what is before them; where they go at once there are a thousand in a request. */
@@ -17,7 +15,7 @@ function queueEvents(memoryMiB: number): number {
 }
 
 /** `filebeat.yml`, which Filebeat reads when it starts. */
-export function renderFilebeatYml({ host, memoryMiB, template }: FilebeatSettings): string {
+export function renderFilebeatYml({ host, memoryMiB }: FilebeatSettings): string {
   const events = queueEvents(memoryMiB);
   return json({
     name: host,
@@ -27,26 +25,24 @@ export function renderFilebeatYml({ host, memoryMiB, template }: FilebeatSetting
       registry: { flush: "0s" },
       shutdown_timeout: "5s",
     },
-    queue: { mem: { events, flush: { min_events: events / 4, timeout: "200ms" } } },
+    queue: { mem: { events, flush: { min_events: events / 4, timeout: "100ms" } } },
     // Whoever gates and probes asks it here.
     http: { enabled: true, host: "127.0.0.1", port: 5066 },
     logging: { level: "warning", json: true, to_stderr: true, metrics: { enabled: false } },
     setup: {
       // A server without X-Pack has none.
       ilm: { enabled: false },
-      template:
-        template === undefined
-          ? { enabled: false }
-          : {
-              enabled: true,
-              overwrite: true,
-              type: "index",
-              name: template,
-              pattern: `${template}-*`,
-              json: { enabled: true, name: template, path: "${path.config}/template.json" },
-            },
+      // It knows of one template alone, and writes on where that is refused: its keeper puts them.
+      template: { enabled: false },
     },
   });
+}
+
+export interface OutputSettings {
+  readonly memoryMiB: number;
+  /** First part of the names of the indices for what does not fit. */
+  readonly rejected: string;
+  readonly password?: string;
 }
 
 /**
@@ -54,7 +50,7 @@ export function renderFilebeatYml({ host, memoryMiB, template }: FilebeatSetting
  *
  * An event stays in the queue until the output has it for good, however often it must be tried.
  */
-export function renderOutputYml(output: NormalLogOutput, settings: { memoryMiB: number; rejected: string; password?: string }): string {
+export function renderOutputYml(output: NormalLogOutput, settings: OutputSettings): string {
   const hosts = hostsOf(output);
   const bulk = { bulk_max_size: queueEvents(settings.memoryMiB) / 4 };
   const { password } = settings;
@@ -69,8 +65,8 @@ export function renderOutputYml(output: NormalLogOutput, settings: { memoryMiB: 
             allow_older_versions: true,
             ...bulk,
             backoff: { init: "1s", max: "5s" },
-            // An event that does not fit its index is kept beside it.
-            non_indexable_policy: { dead_letter_index: { index: settings.rejected } },
+            // An event that does not fit its index is kept beside it, in one of the day: Elasticsearch puts in the date, which Filebeat does not.
+            non_indexable_policy: { dead_letter_index: { index: `<${settings.rejected}-{now/d}>` } },
           },
         },
       });
@@ -116,14 +112,23 @@ export function hostsOf({ type, endpoints }: NormalLogOutput): string[] {
   return endpoints.map((endpoint) => (type === "elasticsearch" ? endpoint.url("http") : String(endpoint)));
 }
 
-/** The template of all indices that the pipeline fills. */
-export function renderTemplateJson(
-  prefixes: readonly string[],
-  { shards, replicas, refreshSeconds, properties }: NormalLogIndices,
-): string {
-  return json({
-    index_patterns: prefixes.map((prefix) => `${prefix}-*`),
-    priority: 100,
+/** Beyond what Elasticsearch and Beats bring themselves. */
+const PRIORITY = 500;
+
+/**
+ * `templates.json`: a template for each first part of the indices' names, by the template's name.
+ *
+ * Two pipelines that fill indices of one name share its template. Elasticsearch refuses two templates of one priority that could both be for an
+ * index: of `app-*` and `app-log-*` the longer one counts.
+ */
+export function renderTemplates(prefixes: readonly string[], indices: NormalLogIndices): string {
+  return json(Object.fromEntries(prefixes.map((prefix) => [`dockyard-${prefix}`, template(prefix, indices)])));
+}
+
+function template(prefix: string, { shards, replicas, refreshSeconds, properties }: NormalLogIndices): Section {
+  return {
+    index_patterns: [`${prefix}-*`],
+    priority: PRIORITY + prefix.length,
     template: {
       settings: {
         number_of_shards: shards,
@@ -137,7 +142,7 @@ export function renderTemplateJson(
         properties: { ...PROPERTIES, ...properties },
       },
     },
-  });
+  };
 }
 
 const KEYWORD = { type: "keyword", ignore_above: 1024 };

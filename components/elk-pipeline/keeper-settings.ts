@@ -16,7 +16,7 @@ export const CONTAINERS_PATH = "/var/lib/docker/containers";
 export const FILEBEAT_FILES = {
   settings: "filebeat.yml",
   output: "output.yml",
-  template: "template.json",
+  templates: "templates.json",
   keeper: "keeper.json",
   password: "elasticsearch-password",
 } as const;
@@ -25,12 +25,9 @@ export const FILEBEAT_FILES = {
 export interface KeeperSettings {
   readonly inputs: readonly Section[];
   readonly containers?: { readonly stack: string; readonly rules: readonly ContainerRule[] };
-  readonly retention?: {
-    readonly urls: readonly string[];
-    readonly user?: string;
-    readonly indices: readonly string[];
-    readonly days: number;
-  };
+  /** Servers of Elasticsearch whose indices are kept. */
+  readonly elasticsearch?: { readonly urls: readonly string[]; readonly user?: string };
+  readonly retention?: { readonly indices: readonly string[]; readonly days: number };
   /** Servers of Elasticsearch, as `host:port`, and where the keeper listens for who writes to them. */
   readonly relay?: { readonly listen: string; readonly targets: readonly string[] };
   /** Addresses of the output, and what Filebeat calls their list. */
@@ -38,10 +35,11 @@ export interface KeeperSettings {
   readonly hostsPath: string;
 }
 
-export function renderKeeperSettings({ inputs, containers, retention, relay, hosts, hostsPath }: KeeperSettings): string {
+export function renderKeeperSettings({ inputs, containers, elasticsearch, retention, relay, hosts, hostsPath }: KeeperSettings): string {
   const settings = {
     inputs,
     ...(containers && { containers: { stack: containers.stack, root: CONTAINERS_PATH, rules: containers.rules } }),
+    ...(elasticsearch && { elasticsearch }),
     ...(retention && { retention }),
     ...(relay && { relay }),
     hosts,
@@ -54,12 +52,12 @@ export function keeperCommand(): string[] {
   return ["filebeat-keeper", "run"];
 }
 
-/** Asks Filebeat whether it runs; an output that is away is none of its faults. */
+/** Asks Filebeat whether it runs; an output that is away is none of its faults, and is told all the same. */
 export function keeperProbe(): string[] {
   return ["filebeat-keeper", "probe"];
 }
 
-/** Asks whether Filebeat runs what is configured, all of its inputs, and reaches its output. */
+/** Asks whether Filebeat runs what is configured, all of its inputs, and whether its output takes what it has. */
 export function keeperWhole(): string[] {
   return ["filebeat-keeper", "whole"];
 }

@@ -1,4 +1,3 @@
-import { digestOfText } from "../core/digest";
 import { healthCondition } from "../core/gate";
 import { engineName } from "../core/naming";
 import type { RollingNode } from "../core/rolling-set";
@@ -14,6 +13,8 @@ import {
   kibanaCommand,
   kibanaEnvironment,
   kibanaProbe,
+  kibanaReload,
+  kibanaWhole,
   renderKibanaYml,
 } from "./kibana-yml";
 import type { ElasticsearchOutput } from "./output-args";
@@ -41,6 +42,7 @@ export function kibanaNode(
         },
       ],
       check: kibanaCheck,
+      reload: kibanaReload(),
     },
     container: {
       network,
@@ -51,11 +53,10 @@ export function kibanaNode(
       cpus: kibana.cpus,
       command: kibanaCommand(),
       environment: kibanaEnvironment(kibana),
-      startConfiguration: digestOfText([render()]),
       ports: [{ internal: KIBANA_PORT, external: kibana.publishedPort }],
       health: { command: kibanaProbe(kibana), intervalSeconds: 15, timeoutSeconds: 6, startPeriodSeconds: 180 },
     },
-    whole: healthCondition(engineName(node), kibanaProbe(kibana)),
+    whole: healthCondition(engineName(node), kibanaWhole(kibana)),
     gateTimeoutSeconds: 300,
   };
 }

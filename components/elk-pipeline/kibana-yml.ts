@@ -1,4 +1,5 @@
 import type { Endpoint } from "../core/endpoint";
+import { shellCommand } from "../core/shell";
 import type { NormalKibanaArgs } from "./kibana-args";
 
 export const KIBANA_PORT = 5601;
@@ -44,6 +45,23 @@ export function kibanaEnvironment({ memoryMiB }: NormalKibanaArgs): Record<strin
 /** Kibana has no check of its own: what it reads is there. */
 export function kibanaCheck(folder: string): string[] {
   return ["test", "-s", `${folder}/${KIBANA_FILE}`];
+}
+
+/** Kibana reads its file when it starts: it ends, and the engine starts it anew. */
+export function kibanaReload(): string[] {
+  return ["/bin/sh", "-c", "kill -TERM 1"];
+}
+
+/** Asks whether Kibana answers, and has started since its file was last changed. */
+export function kibanaWhole(kibana: NormalKibanaArgs): string[] {
+  const lines = [
+    // Behind the name in brackets, which may hold anything, the moment of the start is the twentieth word, in hundredths of a second since the host's.
+    "set -- $(sed 's/.*) //' /proc/1/stat)",
+    "started=$(($(sed -n 's/^btime //p' /proc/stat) + ${20} / 100))",
+    `[ $((started + 2)) -ge "$(stat -c %Y ${KIBANA_CONFIG}/current)" ] || { echo "it runs with what it read before"; exit 1; }`,
+    `exec ${shellCommand(kibanaProbe(kibana))}`,
+  ];
+  return ["/bin/sh", "-c", lines.join("\n")];
 }
 
 /** Asks Kibana whether it answers with a page, and not that it is not ready. */

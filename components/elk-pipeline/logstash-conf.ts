@@ -12,7 +12,6 @@ export const LOGSTASH_FILES = {
   settings: "logstash.yml",
   pipelines: "pipelines.yml",
   logging: "log4j2.properties",
-  template: "template.json",
 } as const;
 
 export function pipelineFile(name: string): string {
@@ -55,24 +54,20 @@ export interface MainPipeline {
   readonly elasticsearch: readonly Endpoint[];
   readonly user?: string;
   readonly password?: string;
-  /** Name of the indices' template. */
-  readonly template: string;
   /** Filters behind the component's own. */
   readonly filter: string;
 }
 
 /** The component's own pipeline: from Filebeat to the index of the line's day. */
-export function renderMainPipeline({ elasticsearch, user, password, template, filter }: MainPipeline): string {
+export function renderMainPipeline({ elasticsearch, user, password, filter }: MainPipeline): string {
   const target = [
     `hosts => [${elasticsearch.map((endpoint) => word(endpoint.url("http"))).join(", ")}]`,
     ...(user === undefined || password === undefined ? [] : [`user => ${word(user)}`, `password => ${word(password)}`]),
     'index => "%{[event][dataset]}-%{+YYYY.MM.dd}"',
     "ilm_enabled => false",
     "data_stream => false",
-    `template => ${word(`${CURRENT}/${LOGSTASH_FILES.template}`)}`,
-    `template_name => ${word(template)}`,
-    'template_api => "composable"',
-    "template_overwrite => true",
+    // The keeper of Filebeat, which is on the way to Elasticsearch, puts the templates.
+    "manage_template => false",
   ];
   return [
     block("input", [block("beats", [`port => ${BEATS_PORT}`])]),
@@ -144,6 +139,38 @@ export function logstashProbe(): string[] {
     "/dev/null",
     `http://127.0.0.1:${API_PORT}/_node/pipelines/${MAIN_PIPELINE}`,
   ];
+}
+
+/** Logstash looks for changed pipelines by itself, and at once when it is asked to. */
+export function logstashReload(): string[] {
+  return ["/bin/sh", "-c", "kill -HUP 1"];
+}
+
+/** Seconds in which Logstash has looked for changed pipelines, as it does every three, and started them. */
+const RELOAD_SECONDS = 20;
+
+/**
+ * Asks Logstash whether its own pipeline runs, and each one as it was last changed: what cannot be started is left as it was, and the statistics
+ * alone tell.
+ */
+export function logstashWhole(): string[] {
+  const get = (path: string) => `curl --silent --fail --max-time 5 http://127.0.0.1:${API_PORT}${path}`;
+  const lines = [
+    `${get(`/_node/pipelines/${MAIN_PIPELINE}`)} > /dev/null || { echo "its pipeline does not run"; exit 1; }`,
+    `age=$(($(date +%s) - $(stat -c %Y ${CURRENT})))`,
+    `[ "$age" -ge ${RELOAD_SECONDS} ] || { echo "pipelines changed $age s ago"; exit 1; }`,
+    `stats=$(${get("/_node/stats/pipelines")}) || exit 1`,
+    // What comes behind the word is of one pipeline, up to the next one's.
+    `printf '%s' "$stats" | tr -d '\\n' | sed 's/"reloads"/\\n&/g' | grep '^"reloads"' > /tmp/reloads`,
+    `at() { printf '%s' "$reloads" | sed -n "s/.*\\"last_$1_timestamp\\" *: *\\"\\([^\\"]*\\)\\".*/\\1/p"; }`,
+    "while read -r reloads; do",
+    "  failure=$(at failure); success=$(at success)",
+    `  if [ -n "$failure" ] && [ "$(printf '%s\\n' "$success" "$failure" | sort | tail -n 1)" = "$failure" ]; then`,
+    `    echo "a pipeline could not be started anew: $reloads" | head -c 600; exit 1`,
+    "  fi",
+    "done < /tmp/reloads",
+  ];
+  return ["/bin/sh", "-c", lines.join("\n")];
 }
 
 function json(value: unknown): string {

@@ -6,8 +6,6 @@ import { engineName } from "../core/naming";
 import type { RollingNode } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { NormalElkPipelineArgs } from "./args";
-import { indexPrefixes, templateName } from "./filebeat-nodes";
-import { renderTemplateJson } from "./filebeat-yml";
 import { MAIN_PIPELINE } from "./logstash-args";
 import {
   LOGSTASH_CONFIG,
@@ -17,6 +15,8 @@ import {
   logstashCommand,
   logstashEnvironment,
   logstashProbe,
+  logstashReload,
+  logstashWhole,
   pipelineFile,
   renderLogstashLogging,
   renderLogstashYml,
@@ -45,11 +45,10 @@ export function logstashNode(
         { path: LOGSTASH_FILES.settings, content: settings },
         { path: LOGSTASH_FILES.pipelines, content: renderPipelinesYml(logstash) },
         { path: LOGSTASH_FILES.logging, content: renderLogstashLogging() },
-        { path: LOGSTASH_FILES.template, content: renderTemplateJson(indexPrefixes(pipeline), pipeline.indices) },
         ...pipelineFiles(name, pipeline, elasticsearch),
       ],
-      // Logstash itself looks for changed pipelines every three seconds.
       check: logstashCheck,
+      reload: logstashReload(),
     },
     container: {
       network,
@@ -67,7 +66,7 @@ export function logstashNode(
       // What is in flight is written to the queue on disk.
       stopGraceSeconds: 60,
     },
-    whole: healthCondition(engineName(node), logstashProbe()),
+    whole: healthCondition(engineName(node), logstashWhole()),
     gateTimeoutSeconds: 300,
   };
 }
@@ -77,8 +76,7 @@ function pipelineFiles(
   { logstash: { filter, pipelines } }: NormalElkPipelineArgs,
   { endpoints, user, password }: ElasticsearchOutput,
 ): ConfigFile[] {
-  const render = (text?: string) =>
-    renderMainPipeline({ elasticsearch: endpoints, user, password: text, template: templateName(name), filter });
+  const render = (text?: string) => renderMainPipeline({ elasticsearch: endpoints, user, password: text, filter });
   const content: pulumi.Input<string> = password === undefined ? render() : secretOnly(`${name}.output.password`, password).apply(render);
   return [
     { path: pipelineFile(MAIN_PIPELINE), content, mode: "0400" },

@@ -9,7 +9,7 @@ export interface ElasticsearchOutput {
   readonly type: "elasticsearch";
   readonly endpoints: readonly Endpoint[];
 
-  /** @default no login */
+  /** User that may put index templates, and make, write and delete the indices. @default no login */
   readonly user?: string;
 
   /** Password of the user, a secret. @default none */

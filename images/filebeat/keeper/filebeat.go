@@ -22,14 +22,21 @@ const statsURL = "http://127.0.0.1:5066/stats"
 
 // stats is what Filebeat tells, as far as it is used.
 type stats struct {
-	Filebeat struct {
-		Harvester struct {
-			Files map[string]struct {
-				Name string `json:"name"`
-			} `json:"files"`
-		} `json:"harvester"`
-	} `json:"filebeat"`
 	Libbeat struct {
+		Output struct {
+			Events struct {
+				Acked uint64 `json:"acked"`
+			} `json:"events"`
+		} `json:"output"`
+		Pipeline struct {
+			Events struct {
+				Active    uint64 `json:"active"`
+				Published uint64 `json:"published"`
+			} `json:"events"`
+			Queue struct {
+				Acked uint64 `json:"acked"`
+			} `json:"queue"`
+		} `json:"pipeline"`
 		Config struct {
 			Module struct {
 				Running int `json:"running"`
@@ -110,19 +117,27 @@ func (c *child) fault() error {
 	return errors.New("Filebeat has ended")
 }
 
-// faults are what Filebeat last said of inputs that it cannot run.
+// faults are what Filebeat last said of inputs that it cannot run, and of an output that does not take what it has.
 type faults struct {
-	lock sync.Mutex
-	last string
+	lock   sync.Mutex
+	input  fault
+	output fault
+}
+
+type fault struct {
+	said string
 	at   time.Time
 }
+
+// Of the loggers of Filebeat those that speak of its output; the requests themselves are told by a logger of their own.
+var outputLoggers = []string{"publisher_pipeline_output", "elasticsearch", "esclientleg", "kafka", "redis", "logstash"}
 
 func (f *faults) pass(from io.Reader, to io.Writer) {
 	lines := bufio.NewReader(from)
 	for {
 		line, err := lines.ReadString('\n')
 		if line != "" {
-			f.note(line)
+			f.note(line, time.Now())
 			_, _ = io.WriteString(to, line)
 		}
 		if err != nil {
@@ -131,28 +146,46 @@ func (f *faults) pass(from io.Reader, to io.Writer) {
 	}
 }
 
-func (f *faults) note(line string) {
+func (f *faults) note(line string, now time.Time) {
 	var told struct {
+		Level   string `json:"level"`
+		Logger  string `json:"logger"`
 		Message string `json:"message"`
 	}
 	_ = json.Unmarshal([]byte(line), &told)
-	_, said, found := strings.Cut(told.Message, "Error creating runner from config: ")
-	if !found {
-		return
-	}
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	f.last, f.at = strings.TrimSpace(said), time.Now()
+	if _, said, found := strings.Cut(told.Message, "Error creating runner from config: "); found {
+		f.input = fault{strings.TrimSpace(said), now}
+	}
+	// Of a line that Elasticsearch refuses it only warns, and keeps it beside.
+	if told.Level == "error" && contains(outputLoggers, told.Logger) {
+		f.output = fault{strings.TrimSpace(told.Message), now}
+	}
 }
 
-// since is the last fault after a moment, if there is one.
-func (f *faults) since(moment time.Time) string {
+// ofInput is the last fault of an input after a moment, if there is one.
+func (f *faults) ofInput(moment time.Time) string {
 	f.lock.Lock()
 	defer f.lock.Unlock()
-	if f.at.After(moment) {
-		return f.last
+	if f.input.at.After(moment) {
+		return f.input.said
 	}
 	return ""
+}
+
+// ofOutput is what was last said of the output, if it has taken nothing since.
+func (f *faults) ofOutput() string {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return f.output.said
+}
+
+// taken tells that the output has taken something.
+func (f *faults) taken() {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	f.output = fault{}
 }
 
 func currentFolder(p paths) (string, error) {

@@ -14,6 +14,37 @@ type container struct {
 	Component string
 	Node      string
 	stack     string
+	// What the engine was told of its log, by itself and by the host's daemon.json.
+	log logConfig
+}
+
+type logConfig struct {
+	Type   string
+	Config map[string]string
+}
+
+// loss is why not every line can be read; empty where it can.
+func (l logConfig) loss() string {
+	switch {
+	case l.Type != "json-file":
+		return "the driver of its log is " + l.Type + ", and what is read is json-file"
+	case l.Config["mode"] == "non-blocking":
+		return "mode is non-blocking: the engine drops lines that it cannot write at once"
+	case l.Config["compress"] == "true":
+		return "compress is true: what is rotated away while the output is away cannot be read"
+	}
+	return ""
+}
+
+// lossy are containers of which lines may be lost, by their nodes.
+func lossy(containers []container) map[string]string {
+	all := map[string]string{}
+	for _, each := range containers {
+		if why := each.log.loss(); why != "" {
+			all[each.Node] = why
+		}
+	}
+	return all
 }
 
 // listing remembers what does not change while a container exists.
@@ -61,8 +92,15 @@ func readContainer(root, id string) (container, error) {
 	if err := json.Unmarshal(text, &described); err != nil {
 		return container{}, err
 	}
+	if text, err = os.ReadFile(filepath.Join(root, id, "hostconfig.json")); err != nil {
+		return container{}, err
+	}
+	var host struct{ LogConfig logConfig }
+	if err := json.Unmarshal(text, &host); err != nil {
+		return container{}, err
+	}
 	labels := described.Config.Labels
-	return container{id, labels["dockyard.component"], labels["dockyard.node"], labels["dockyard.stack"]}, nil
+	return container{id, labels["dockyard.component"], labels["dockyard.node"], labels["dockyard.stack"], host.LogConfig}, nil
 }
 
 // logs are the file that the engine writes and those that it has rotated away.
@@ -71,7 +109,9 @@ func (c container) logs(root string) string {
 }
 
 // inputFor is an input of one container alone, so that Filebeat takes no file of another for the same when the file system uses its number again.
-func (c container) inputFor(root string, r rule) input {
+//
+// Its files are found by their own names, and by the links to those that are kept, which are left out as long as there is a name.
+func (c container) inputFor(root, links string, r rule) input {
 	made := input{}
 	for key, value := range r.Input {
 		made[key] = value
@@ -79,25 +119,42 @@ func (c container) inputFor(root string, r rule) input {
 	origin := map[string]any{"dockyard": map[string]any{"component": c.Component, "node": c.Node}, "container": map[string]any{"id": c.ID}}
 	processors, _ := r.Input["processors"].([]any)
 	made["processors"] = append([]any{map[string]any{"add_fields": map[string]any{"target": "", "fields": origin}}}, processors...)
-	made["paths"] = []string{c.logs(root)}
+	made["paths"], made["symlinks"] = []string{c.logs(root), links}, true
 	return made
 }
 
 // wantedInputs are the files of the folder of inputs.
-func wantedInputs(s settings, containers []container) map[string]string {
+func wantedInputs(s settings, containers []container, links func(id string) string) map[string]string {
 	wanted := map[string]string{}
 	for at, each := range s.Inputs {
 		wanted[fmt.Sprintf("file-%d.yml", at)] = render(each)
 	}
 	for _, each := range containers {
-		for _, r := range s.Containers.Rules {
-			if r.covers(each.Component) {
-				wanted[containerFile(each.ID)] = render(each.inputFor(s.Containers.Root, r))
-				break
-			}
+		if r := s.Containers.ruleOf(each); r != nil {
+			wanted[containerFile(each.ID)] = render(each.inputFor(s.Containers.Root, links(each.ID), *r))
 		}
 	}
 	return wanted
+}
+
+// read are those of the containers whose lines somebody wants.
+func (of containersOf) read(containers []container) []container {
+	var all []container
+	for _, each := range containers {
+		if of.ruleOf(each) != nil {
+			all = append(all, each)
+		}
+	}
+	return all
+}
+
+func (of containersOf) ruleOf(c container) *rule {
+	for at := range of.Rules {
+		if of.Rules[at].covers(c.Component) {
+			return &of.Rules[at]
+		}
+	}
+	return nil
 }
 
 func containerFile(id string) string { return "container-" + id + ".yml" }
@@ -112,8 +169,8 @@ func render(each input) string {
 }
 
 // writeInputs makes the folder as it is wanted and tells whether anything changed. What is read from a container that is gone stays until `unread`
-// says that nothing is left: its files are open until then.
-func writeInputs(folder string, wanted map[string]string, unread func(id string) bool) (bool, error) {
+// says that nothing is left: its files are open until then. Before anything that is read is read otherwise, `before` is called.
+func writeInputs(folder string, wanted map[string]string, unread func(id string) bool, before func() error) (bool, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return false, err
 	}
@@ -130,6 +187,11 @@ func writeInputs(folder string, wanted map[string]string, unread func(id string)
 		if id, of := strings.CutPrefix(strings.TrimSuffix(name, ".yml"), "container-"); of && unread(id) {
 			continue
 		}
+		if !changed {
+			if err := before(); err != nil {
+				return false, err
+			}
+		}
 		changed = true
 		if err := os.Remove(filepath.Join(folder, name)); err != nil {
 			return false, err
@@ -137,8 +199,14 @@ func writeInputs(folder string, wanted map[string]string, unread func(id string)
 	}
 	for name, text := range wanted {
 		path := filepath.Join(folder, name)
-		if there, err := os.ReadFile(path); err == nil && string(there) == text {
+		there, err := os.ReadFile(path)
+		if err == nil && string(there) == text {
 			continue
+		}
+		if err == nil && !changed {
+			if err := before(); err != nil {
+				return false, err
+			}
 		}
 		changed = true
 		if err := writeWhole(path, text); err != nil {
@@ -155,4 +223,29 @@ func writeWhole(path, text string) error {
 		return err
 	}
 	return os.Rename(path+".new", path)
+}
+
+// inputGlobs are the paths of all inputs.
+func inputGlobs(folder string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(folder, "*.yml"))
+	if err != nil {
+		return nil, err
+	}
+	var globs []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var inputs []struct {
+			Paths []string `json:"paths"`
+		}
+		if err := json.Unmarshal(text, &inputs); err != nil {
+			return nil, err
+		}
+		for _, each := range inputs {
+			globs = append(globs, each.Paths...)
+		}
+	}
+	return globs, nil
 }

@@ -17,8 +17,10 @@ func engineFolder(t *testing.T, containers map[string]string) string {
 		if config == "" {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(root, id, "config.v2.json"), []byte(config), 0o600); err != nil {
-			t.Fatal(err)
+		for name, text := range map[string]string{"config.v2.json": config, "hostconfig.json": `{"LogConfig":{"Type":"json-file","Config":{"max-file":"3"}}}`} {
+			if err := os.WriteFile(filepath.Join(root, id, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	return root
@@ -62,12 +64,16 @@ func TestTheFirstRuleThatCoversAComponentIsItsOwn(t *testing.T) {
 			{Except: []string{"logs"}, Input: input{"type": "container", "processors": []any{map[string]any{"drop_event": nil}}}},
 		}},
 	}
-	wanted := wantedInputs(s, []container{{"aa", "gateway", "gateway-1", ""}, {"bb", "web", "web-1", ""}, {"cc", "logs", "logs-1", ""}})
+	all := []container{{ID: "aa", Component: "gateway"}, {ID: "bb", Component: "web", Node: "web-1"}, {ID: "cc", Component: "logs"}}
+	if read := s.Containers.read(all); len(read) != 2 {
+		t.Fatalf("%v are read", read)
+	}
+	wanted := wantedInputs(s, all, newHeld("/run/held").links)
 	if len(wanted) != 3 || !strings.Contains(wanted["container-aa.yml"], `"stream": "stdout"`) {
 		t.Fatalf("%v", wanted)
 	}
 	web := wanted["container-bb.yml"]
-	for _, part := range []string{`"/c/bb/bb-json.log*"`, `"node": "web-1"`, `"drop_event"`} {
+	for _, part := range []string{`"/c/bb/bb-json.log*"`, `"/run/held/bb/*"`, `"symlinks": true`, `"node": "web-1"`, `"drop_event"`} {
 		if !strings.Contains(web, part) {
 			t.Fatalf("no %s in %s", part, web)
 		}
@@ -80,8 +86,10 @@ func TestTheFirstRuleThatCoversAComponentIsItsOwn(t *testing.T) {
 func TestWhatIsReadStaysUntilNothingIsLeft(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "inputs")
 	yes, no := func(string) bool { return true }, func(string) bool { return false }
+	kept := 0
+	before := func() error { kept++; return nil }
 	write := func(wanted map[string]string, unread func(string) bool) (bool, int) {
-		changed, err := writeInputs(folder, wanted, unread)
+		changed, err := writeInputs(folder, wanted, unread, before)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,11 +103,42 @@ func TestWhatIsReadStaysUntilNothingIsLeft(t *testing.T) {
 	if changed, _ := write(both, no); changed {
 		t.Fatal("written again")
 	}
+	if kept != 0 {
+		t.Fatal("what is new changes nothing that is read")
+	}
+	if _, count := write(map[string]string{"file-0.yml": "c", "container-aa.yml": "b"}, no); count != 2 || kept != 1 {
+		t.Fatalf("changed without a word: %d", kept)
+	}
 	if changed, count := write(map[string]string{}, yes); !changed || count != 1 {
 		t.Fatalf("the file's input stays, or the container's does not: %d", count)
 	}
 	if changed, count := write(map[string]string{}, no); !changed || count != 0 {
 		t.Fatalf("the container's input stays: %d", count)
+	}
+}
+
+func TestAContainerIsToldOfThatLosesLines(t *testing.T) {
+	for config, word := range map[string]string{
+		`{"Type":"json-file","Config":{"max-file":"3","mode":"blocking","compress":"false"}}`: "",
+		`{"Type":"json-file","Config":{"mode":"non-blocking"}}`:                               "non-blocking",
+		`{"Type":"json-file","Config":{"compress":"true"}}`:                                   "compress",
+		`{"Type":"journald","Config":{}}`:                                                     "journald",
+	} {
+		root := engineFolder(t, map[string]string{"aa": described("shop-dev", "web", "web-1")})
+		if err := os.WriteFile(filepath.Join(root, "aa", "hostconfig.json"), []byte(`{"LogConfig":`+config+`}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		found, err := listing{}.look(root, "shop-dev")
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%v, %v", found, err)
+		}
+		told := lossy(found)
+		if (len(told) == 1) != (word != "") || !strings.Contains(told["web-1"], word) {
+			t.Errorf("%s: %v", config, told)
+		}
+		if word != "" && !strings.Contains(report{Lossy: told}.status(), "lines of web-1 may be lost") {
+			t.Errorf("%s is not told", config)
+		}
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"log"
 	"os"
@@ -20,50 +19,43 @@ const (
 	inputsSettle = 3 * time.Second
 )
 
-// report is what the keeper says of itself to those who ask.
-type report struct {
-	// Folder of the configuration that has been taken up.
-	Folder string `json:"folder"`
-	// Inputs that Filebeat should run.
-	Inputs int `json:"inputs"`
-	// When they last changed.
-	Changed time.Time `json:"changed"`
-	Fault   string    `json:"fault"`
-}
-
 type keeper struct {
 	paths
-	faults   faults
-	known    listing
-	settings settings
-	own      [sha256.Size]byte
-	child    *child
-	report   report
-	retained chan settings
-	relay    *relay
-	reborn   suspicion
+	faults    faults
+	known     listing
+	settings  settings
+	own       [sha256.Size]byte
+	outdated  bool // Filebeat runs with what it read before
+	child     *child
+	report    report
+	kept      chan settings
+	templates templates
+	relay     *relay
+	reborn    suspicion
+	held      *held
+	acked     uint64
 }
 
 func newKeeper(p paths) *keeper {
-	return &keeper{paths: p, known: listing{}, retained: make(chan settings, 1), relay: newRelay()}
+	k := &keeper{paths: p, known: listing{}, kept: make(chan settings, 1), held: newHeld(filepath.Join(p.run, "held"))}
+	k.relay = newRelay(func(ctx context.Context, connects bool) error {
+		if connects {
+			return k.templates.renew(ctx)
+		}
+		return k.templates.ensure(ctx)
+	})
+	return k
 }
 
 func (k *keeper) inputs() string { return filepath.Join(k.paths.run, "inputs") }
 
 func (k *keeper) run(ctx context.Context) error {
 	log.SetFlags(log.LstdFlags | log.LUTC)
-	go retain(ctx, k.retained)
+	go keepIndices(ctx, &k.templates, k.kept)
 	if err := k.look(); err != nil {
 		return err
 	}
-	globs, err := inputGlobs(k.inputs())
-	if err != nil {
-		return err
-	}
-	if err := k.forget(globs); err != nil {
-		return err
-	}
-	if k.child, err = startChild(k.paths, k.settings.folder, &k.faults); err != nil {
+	if err := k.restart(); err != nil {
 		return err
 	}
 	ticker := time.NewTicker(lookEvery)
@@ -77,7 +69,13 @@ func (k *keeper) run(ctx context.Context) error {
 			k.child.stop()
 			return nil
 		case <-k.child.ended:
-			return k.child.fault()
+			// With the keeper goes what it holds.
+			if files, _ := k.held.waiting(); files == 0 {
+				return k.child.fault()
+			}
+			log.Printf("Filebeat is started again, and not the container, for what is kept: %v", k.child.fault())
+			time.Sleep(lookEvery)
+			err = k.restart()
 		case <-ticker.C:
 			err = k.look()
 		case <-asked:
@@ -106,19 +104,68 @@ func (k *keeper) look() error {
 		if containers, err = k.known.look(of.Root, of.Stack); err != nil {
 			return err
 		}
+		reading, err := k.reading()
+		if err != nil {
+			return err
+		}
+		if err := k.held.look(of.Root, of.read(containers), reading); err != nil {
+			return err
+		}
+		k.report.Lossy = lossy(of.read(containers))
 	}
-	wanted := wantedInputs(k.settings, containers)
-	changed, err := writeInputs(k.inputs(), wanted, k.unread)
+	wanted := wantedInputs(k.settings, containers, k.held.links)
+	changed, err := writeInputs(k.inputs(), wanted, k.unread, k.adopt)
 	if err != nil {
 		return err
 	}
 	if changed {
 		k.report.Changed = time.Now()
 	}
-	if err := k.forgetWhatIsStale(); err != nil {
+	if k.outdated && k.child != nil {
+		err = k.restart()
+	} else {
+		err = k.forgetWhatIsStale()
+	}
+	if err != nil {
 		return err
 	}
 	return k.tell()
+}
+
+// adopt has what is gone but for Filebeat's having it open be found again when that has closed it.
+func (k *keeper) adopt() error {
+	if k.child == nil || k.settings.Containers == nil {
+		return nil
+	}
+	reading, err := k.reading()
+	if err != nil {
+		return err
+	}
+	return k.held.adopt(reading, k.settings.Containers.Root)
+}
+
+// restart has Filebeat begin anew: with what it has open kept, and with what it knows wrongly forgotten.
+func (k *keeper) restart() error {
+	if k.child != nil {
+		if err := k.adopt(); err != nil {
+			return err
+		}
+		k.child.stop()
+	}
+	globs, err := inputGlobs(k.inputs())
+	if err != nil {
+		return err
+	}
+	if err := k.forget(globs); err != nil {
+		return err
+	}
+	k.held.restarted()
+	k.faults.taken()
+	k.acked = 0
+	if k.child, err = startChild(k.paths, k.settings.folder, &k.faults); err == nil {
+		k.outdated = false
+	}
+	return err
 }
 
 // forgetWhatIsStale restarts Filebeat where a file is new under the number of another one and Filebeat has not noticed it: while its output takes
@@ -135,15 +182,17 @@ func (k *keeper) forgetWhatIsStale() error {
 	if !k.reborn.after(born, time.Now()) || k.child == nil {
 		return nil
 	}
-	if stale, _, err := staleStates(k.data, globs); err != nil || len(stale) == 0 {
+	stale, _, err := staleStates(k.data, globs)
+	if err != nil {
 		return err
 	}
-	k.child.stop()
-	if err := k.forget(globs); err != nil {
-		return err
+	if len(stale) > 0 {
+		if err := k.restart(); err != nil {
+			return err
+		}
 	}
-	k.child, err = startChild(k.paths, k.settings.folder, &k.faults)
-	return err
+	k.reborn.seen()
+	return nil
 }
 
 func (k *keeper) forget(globs []string) error {
@@ -166,90 +215,46 @@ func (k *keeper) takeUp(folder string) error {
 	if err != nil {
 		return err
 	}
-	if next.Relay != nil {
-		if err := k.relay.follow(next.Relay.Listen, next.Relay.Targets); err != nil {
-			return err
-		}
+	if err := k.templates.follow(next); err != nil {
+		return err
 	}
-	if k.child != nil && own != k.own {
-		k.child.stop()
-		if k.child, err = startChild(k.paths, folder, &k.faults); err != nil {
-			return err
-		}
+	if err := k.relay.follow(next.Relay); err != nil {
+		return err
 	}
+	k.outdated = k.outdated || own != k.own
 	k.settings, k.own = next, own
 	k.report.Folder, k.report.Changed = folder, time.Now()
+	_ = os.Remove(filepath.Join(k.paths.run, "refused"))
 	// What has not been looked at is outdated.
 	select {
-	case <-k.retained:
+	case <-k.kept:
 	default:
 	}
-	k.retained <- next
+	k.kept <- next
 	return nil
 }
 
-// digestOf is of what Filebeat reads when it starts.
-func digestOf(folder string) ([sha256.Size]byte, error) {
-	var all strings.Builder
-	for _, name := range ownFiles {
-		text, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil && !os.IsNotExist(err) {
-			return [sha256.Size]byte{}, err
-		}
-		fmt.Fprintf(&all, "%s %d\n%s", name, len(text), text)
-	}
-	return sha256.Sum256([]byte(all.String())), nil
-}
-
-// unread tells whether Filebeat still has a file of a container open; where it does not say, it may.
+// unread tells whether Filebeat still has a file of a container open, or has one to open; where nobody knows, it may.
 func (k *keeper) unread(id string) bool {
-	told, err := askStats()
-	if err != nil {
-		return k.child != nil
+	if k.held.of(id) {
+		return true
 	}
-	for _, file := range told.Filebeat.Harvester.Files {
-		if strings.Contains(file.Name, id) {
+	reading, err := k.reading()
+	if err != nil {
+		return true
+	}
+	for _, file := range reading {
+		if strings.Contains(file.path, id) {
 			return true
 		}
 	}
 	return false
 }
 
-func (k *keeper) tell() error {
-	entries, err := os.ReadDir(k.inputs())
-	if err != nil {
-		return err
+// reading are the files of containers that Filebeat has open.
+func (k *keeper) reading() (map[fileNumber]openFile, error) {
+	if k.child == nil || k.settings.Containers == nil {
+		return nil, nil
 	}
-	k.report.Inputs = len(entries)
-	k.report.Fault = k.faults.since(time.Now().Add(-inputsSettle))
-	text, err := json.Marshal(k.report)
-	if err != nil {
-		return err
-	}
-	return writeWhole(filepath.Join(k.paths.run, "report.json"), string(text))
-}
-
-// inputGlobs are the paths of all inputs.
-func inputGlobs(folder string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(folder, "*.yml"))
-	if err != nil {
-		return nil, err
-	}
-	var globs []string
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		var inputs []struct {
-			Paths []string `json:"paths"`
-		}
-		if err := json.Unmarshal(text, &inputs); err != nil {
-			return nil, err
-		}
-		for _, each := range inputs {
-			globs = append(globs, each.Paths...)
-		}
-	}
-	return globs, nil
+	return openFiles(k.child.command.Process.Pid, k.settings.Containers.Root)
 }

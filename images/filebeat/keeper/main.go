@@ -1,5 +1,5 @@
 // filebeat-keeper runs Filebeat beside one engine: it tells it which files are its stack's, restarts it when its own configuration changes, keeps
-// its memory of files true, and deletes indices that are past their days.
+// its memory of files true and the files of containers that are gone open, puts the indices' templates, and deletes indices that are past their days.
 package main
 
 import (
@@ -24,6 +24,9 @@ var standard = paths{config: "/etc/filebeat", run: "/run/filebeat", data: "/var/
 func main() {
 	if err := command(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		if errors.As(err, &errHopeless{}) {
+			os.Exit(hopeless)
+		}
 		os.Exit(1)
 	}
 }
@@ -36,12 +39,22 @@ func command(args []string) error {
 		defer stop()
 		return newKeeper(standard).run(ctx)
 	case len(args) == 1 && args[0] == "probe":
-		_, err := askStats()
-		return err
+		return probe(standard)
 	case len(args) == 1 && args[0] == "whole":
 		return whole(standard)
 	case len(args) == 2 && args[0] == "check":
 		return check(standard, args[1])
 	}
 	return errors.New("usage: filebeat-keeper run | probe | whole | check FOLDER")
+}
+
+// probe asks Filebeat whether it runs; an output that is away is none of its faults, but is told.
+func probe(p paths) error {
+	if _, err := askStats(); err != nil {
+		return err
+	}
+	if told, err := readReport(p); err == nil && told.status() != "" {
+		fmt.Println(told.status())
+	}
+	return nil
 }

@@ -93,12 +93,11 @@ func (s *suspicion) after(born map[[2]uint64]time.Time, now time.Time) bool {
 	for number, made := range born {
 		s.born[number] = made
 	}
-	if s.since.IsZero() || now.Sub(s.since) < noticed {
-		return false
-	}
-	s.since = time.Time{}
-	return true
+	return !s.since.IsZero() && now.Sub(s.since) >= noticed
 }
+
+// seen tells that it has been seen to: until then it is time.
+func (s *suspicion) seen() { s.since = time.Time{} }
 
 // readMemory reads what Filebeat last wrote as a whole, and the changes since; the last of which may have been cut off by a kill.
 func readMemory(home string) (memory, error) {

@@ -110,7 +110,7 @@ func TestACheckpointIsReadBeforeTheChanges(t *testing.T) {
 	}
 }
 
-func TestANumberThatIsGivenAgainIsSuspectedOnce(t *testing.T) {
+func TestANumberThatIsGivenAgainIsSuspectedUntilItIsSeenTo(t *testing.T) {
 	var s suspicion
 	number, now := [2]uint64{1, 2}, time.Now()
 	one, other := map[[2]uint64]time.Time{number: now}, map[[2]uint64]time.Time{number: now.Add(time.Second)}
@@ -118,13 +118,17 @@ func TestANumberThatIsGivenAgainIsSuspectedOnce(t *testing.T) {
 		born  map[[2]uint64]time.Time
 		after time.Duration
 		due   bool
+		seen  bool
 	}{
-		{one, 0, false}, {one, 9, false},
-		// Not there for a while, and then another.
-		{nil, 10, false}, {other, 11, false}, {other, 15, false}, {other, 16, true}, {other, 30, false},
+		{one, 0, false, false}, {one, 9, false, false},
+		// Not there for a while, and then another; it is due until somebody has seen to it.
+		{nil, 10, false, false}, {other, 11, false, false}, {other, 15, false, false}, {other, 16, true, false}, {other, 17, true, true}, {other, 30, false, false},
 	} {
 		if due := s.after(look.born, now.Add(look.after*time.Second)); due != look.due {
 			t.Fatalf("look %d: due %v", at, due)
+		}
+		if look.seen {
+			s.seen()
 		}
 	}
 }

@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
+	"errors"
 	"log"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 )
@@ -18,13 +15,15 @@ const (
 	retainEvery = 10 * time.Minute
 	// After a time in which Elasticsearch did not answer.
 	retainAgain = 15 * time.Second
+	putAgain    = 3 * time.Second
 	dateLayout  = "2006.01.02"
 )
 
-// retain deletes indices whose days are over, for as long as it runs: a server without X-Pack has nothing that would, and one with it needs no other way.
-func retain(ctx context.Context, changes <-chan settings) {
+// keepIndices puts the indices' templates, and deletes indices whose days are over, for as long as it runs: a server without X-Pack has nothing that
+// would, and one with it needs no other way.
+func keepIndices(ctx context.Context, t *templates, changes <-chan settings) {
 	var now settings
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
 		select {
@@ -33,17 +32,25 @@ func retain(ctx context.Context, changes <-chan settings) {
 		case now = <-changes:
 			timer.Reset(0)
 		case <-timer.C:
-			if now.Retention == nil {
-				continue
-			}
-			wait := retainEvery
-			if err := now.deleteOld(ctx, time.Now()); err != nil {
-				log.Printf("old indices are looked for again: %v", err)
-				wait = retainAgain
-			}
-			timer.Reset(wait)
+			timer.Reset(now.careForIndices(ctx, t))
 		}
 	}
+}
+
+// careForIndices returns when it is time again.
+func (s settings) careForIndices(ctx context.Context, t *templates) time.Duration {
+	if err := t.ensure(ctx); err != nil {
+		log.Printf("index templates are put again: %v", err)
+		return putAgain
+	}
+	if s.Retention == nil {
+		return retainEvery
+	}
+	if err := s.deleteOld(ctx, time.Now()); err != nil {
+		log.Printf("old indices are looked for again: %v", err)
+		return retainAgain
+	}
+	return retainEvery
 }
 
 func (s settings) deleteOld(ctx context.Context, now time.Time) error {
@@ -51,7 +58,7 @@ func (s settings) deleteOld(ctx context.Context, now time.Time) error {
 	for _, each := range s.Retention.Indices {
 		patterns = append(patterns, each+"-*")
 	}
-	text, err := s.ask(ctx, http.MethodGet, "/_cat/indices/"+strings.Join(patterns, ",")+"?h=index&format=json&expand_wildcards=all")
+	text, err := s.ask(ctx, http.MethodGet, "/_cat/indices/"+strings.Join(patterns, ",")+"?h=index&format=json&expand_wildcards=all", nil)
 	if err != nil {
 		return err
 	}
@@ -65,7 +72,9 @@ func (s settings) deleteOld(ctx context.Context, now time.Time) error {
 		if !s.Retention.isOver(each.Index, now) {
 			continue
 		}
-		if _, err := s.ask(ctx, http.MethodDelete, "/"+url.PathEscape(each.Index)); err != nil {
+		_, err := s.ask(ctx, http.MethodDelete, "/"+url.PathEscape(each.Index), nil)
+		// What is gone already needs nobody to delete it.
+		if said := (statusError{}); err != nil && !(errors.As(err, &said) && said.status == http.StatusNotFound) {
 			return err
 		}
 		log.Printf("deleted the index %s, which is older than %d days", each.Index, s.Retention.Days)
@@ -89,43 +98,4 @@ func (r retention) isOver(index string, now time.Time) bool {
 		return today.Sub(day) > time.Duration(r.Days)*24*time.Hour
 	}
 	return false
-}
-
-// ask tries the servers in turn until one answers.
-func (s settings) ask(ctx context.Context, method, path string) ([]byte, error) {
-	err := fmt.Errorf("there is no server")
-	for _, base := range s.Retention.URLs {
-		var text []byte
-		if text, err = s.askOne(ctx, method, base+path); err == nil {
-			return text, nil
-		}
-	}
-	return nil, err
-}
-
-func (s settings) askOne(ctx context.Context, method, address string) ([]byte, error) {
-	ctx, done := context.WithTimeout(ctx, 30*time.Second)
-	defer done()
-	request, err := http.NewRequestWithContext(ctx, method, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	if s.Retention.User != "" {
-		password, err := os.ReadFile(filepath.Join(s.folder, passwordFile))
-		if err != nil {
-			return nil, err
-		}
-		request.SetBasicAuth(s.Retention.User, strings.TrimSuffix(string(password), "\n"))
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	// What is gone already needs nobody to delete it.
-	if err == nil && answer.StatusCode >= 300 && answer.StatusCode != http.StatusNotFound {
-		err = fmt.Errorf("%s %s: %s", method, address, text)
-	}
-	return text, err
 }

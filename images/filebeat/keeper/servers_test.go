@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -42,7 +43,7 @@ func TestOldIndicesAreDeletedThroughWhicheverServerAnswers(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	s := settings{Retention: &retention{URLs: []string{"http://127.0.0.1:1", server.URL}, Indices: []string{"a"}, Days: 1}}
+	s := settings{Elasticsearch: &servers{URLs: []string{"http://127.0.0.1:1", server.URL}}, Retention: &retention{Indices: []string{"a"}, Days: 1}}
 	if err := s.deleteOld(context.Background(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -54,11 +55,11 @@ func TestOldIndicesAreDeletedThroughWhicheverServerAnswers(t *testing.T) {
 
 func relayTo(t *testing.T, targets ...string) string {
 	t.Helper()
-	r := newRelay()
-	if err := r.follow("127.0.0.1:0", targets); err != nil {
+	r := newRelay(func(context.Context, bool) error { return nil })
+	if err := r.follow(&relayed{"127.0.0.1:0", targets}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.server.Close() })
+	t.Cleanup(r.close)
 	return "http://" + r.address
 }
 
@@ -94,6 +95,9 @@ func TestTheRelayHandsOnAllButAQuestionThatIsNotKnown(t *testing.T) {
 	if status, text := fetch(t, base+licensePath); status != 200 || text != noLicense {
 		t.Fatalf("%d %s", status, text)
 	}
+	if status, text := fetch(t, base+featurePath); status != 200 || text != noFeature {
+		t.Fatalf("%d %s", status, text)
+	}
 	if status, _ := fetch(t, base+"/elsewhere"); status != 400 {
 		t.Fatalf("%d", status)
 	}
@@ -111,5 +115,100 @@ func TestTheRelayIsAsDeafAsTheServers(t *testing.T) {
 	closed.Close()
 	if answer, err := http.Get(relayTo(t, closed.Addr().String())); err == nil {
 		t.Fatalf("it answers %s", answer.Status)
+	}
+}
+
+func TestTheRelayGoesToEachServerInTurnAndPastOneThatHangs(t *testing.T) {
+	counts := map[string]int{}
+	var lock sync.Mutex
+	serve := func(name string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			lock.Lock()
+			defer lock.Unlock()
+			counts[name]++
+			text, _ := io.ReadAll(r.Body)
+			_, _ = w.Write(text)
+		}))
+		t.Cleanup(server.Close)
+		return server.Listener.Addr().String()
+	}
+	base := relayTo(t, serve("a"), "127.0.0.1:1", serve("b"))
+	for range 6 {
+		answer, err := http.Post(base+"/_bulk", "application/json", strings.NewReader("lines"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := io.ReadAll(answer.Body); string(text) != "lines" {
+			t.Fatalf("%s", text)
+		}
+		answer.Body.Close()
+	}
+	if counts["a"] < 2 || counts["b"] < 2 {
+		t.Fatalf("%v", counts)
+	}
+}
+
+func TestWhatHasBeenSentIsNotSentToAnotherServer(t *testing.T) {
+	closing, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing.Close()
+	go func() {
+		for {
+			connection, err := closing.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = connection.Read(make([]byte, 10))
+			connection.Close()
+		}
+	}()
+	asked := 0
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked++ }))
+	defer other.Close()
+	// The second is the first whose turn it is.
+	base := relayTo(t, other.Listener.Addr().String(), closing.Addr().String())
+	if answer, err := http.Post(base+"/_bulk", "application/json", strings.NewReader("lines")); err == nil || asked != 0 {
+		t.Fatalf("%v, %d", answer, asked)
+	}
+	// It rests now: whoever asks again gets an answer.
+	for range 3 {
+		if status, _ := fetch(t, base); status != 200 {
+			t.Fatalf("%d", status)
+		}
+	}
+}
+
+func TestTheRelayListensWhereItIsToldAndNowhereElse(t *testing.T) {
+	r := newRelay(func(context.Context, bool) error { return nil })
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+	defer server.Close()
+	targets := []string{server.Listener.Addr().String()}
+	if err := r.follow(&relayed{"127.0.0.1:0", targets}); err != nil {
+		t.Fatal(err)
+	}
+	first := r.address
+	// A port that is taken is tried again, and not taken for one that is listened at.
+	for range 2 {
+		if r.follow(&relayed{targets[0], targets}) == nil {
+			t.Fatal("two listen at one port")
+		}
+	}
+	if _, err := http.Get("http://" + first); err == nil {
+		t.Fatal("the former address still answers")
+	}
+	if err := r.follow(&relayed{"127.0.0.1:0", targets}); err != nil {
+		t.Fatal(err)
+	}
+	second := r.address
+	if status, _ := fetch(t, "http://"+second); status != 200 {
+		t.Fatal(status)
+	}
+	if err := r.follow(nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := http.Get("http://" + second); err == nil {
+		t.Fatal("it still answers though there is nothing to lead to")
 	}
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 // input is an input of Filebeat as it takes it.
@@ -32,9 +34,13 @@ type containersOf struct {
 	Rules []rule `json:"rules"`
 }
 
-type retention struct {
+// servers are those of Elasticsearch, by their addresses.
+type servers struct {
 	URLs []string `json:"urls"`
 	User string   `json:"user"`
+}
+
+type retention struct {
 	// First parts of the indices' names, before `-yyyy.MM.dd`.
 	Indices []string `json:"indices"`
 	Days    int      `json:"days"`
@@ -49,8 +55,10 @@ type relayed struct {
 type settings struct {
 	Inputs     []input       `json:"inputs"`
 	Containers *containersOf `json:"containers"`
-	Retention  *retention    `json:"retention"`
-	Relay      *relayed      `json:"relay"`
+	// Servers whose indices are kept: what it puts there and deletes.
+	Elasticsearch *servers   `json:"elasticsearch"`
+	Retention     *retention `json:"retention"`
+	Relay         *relayed   `json:"relay"`
 	// Addresses of the output, and the path of their list in Filebeat's configuration.
 	Hosts     []string `json:"hosts"`
 	HostsPath string   `json:"hostsPath"`
@@ -64,7 +72,7 @@ const (
 )
 
 // ownFiles are read by Filebeat when it starts, and only then.
-var ownFiles = []string{"filebeat.yml", "output.yml", "template.json"}
+var ownFiles = []string{"filebeat.yml", "output.yml"}
 
 func readSettings(folder string) (settings, error) {
 	text, err := os.ReadFile(filepath.Join(folder, settingsFile))
@@ -77,6 +85,19 @@ func readSettings(folder string) (settings, error) {
 	}
 	s.folder = folder
 	return s, nil
+}
+
+// digestOf is of what Filebeat reads when it starts.
+func digestOf(folder string) ([sha256.Size]byte, error) {
+	var all strings.Builder
+	for _, name := range ownFiles {
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil && !os.IsNotExist(err) {
+			return [sha256.Size]byte{}, err
+		}
+		fmt.Fprintf(&all, "%s %d\n%s", name, len(text), text)
+	}
+	return sha256.Sum256([]byte(all.String())), nil
 }
 
 // check tells whether a configuration can be run: what Filebeat says of it, and whether the patterns are any.

@@ -9,7 +9,7 @@ import { TestStack, freePorts } from "../support/test-stack";
 const PROGRAM = "test/stack/programs/elk-pipeline/program.cjs";
 const NODE = "http://10.162.0.21:9200";
 const FILEBEAT = "logs-1";
-const NETWORK = { subnet: "10.162.0.0/24", search: "10.162.0.21", logs: "10.162.0.211" };
+const NETWORK = { subnet: "10.162.0.0/24", search: "10.162.0.21", logs: "10.162.0.211", others: "10.162.0.221" };
 const LABEL = "dockyard-test-logs";
 const FILES = `${LABEL}-files`;
 
@@ -20,7 +20,14 @@ const CONTAINERS = [
 ];
 const GBK = { type: "log", volume: FILES, paths: ["gbk/*.log*"], excludeFiles: ["\\.gz$"], encoding: "gbk", tags: ["chinese"] };
 const TRACES = { type: "log", volume: FILES, paths: ["traces/*.log"], multiline: { pattern: "^\\s" }, index: "trace-log" };
-const INPUTS = [...CONTAINERS, GBK];
+const JSON_LINES = { type: "log", volume: FILES, paths: ["json/*.log"], json: {}, index: "json-log" };
+const INPUTS = [...CONTAINERS, GBK, JSON_LINES];
+
+/** What another pipeline reads: into an index that the first fills as well, and one whose name begins like that. */
+const OTHERS = [
+  { type: "container", components: ["second"] },
+  { type: "container", components: ["third"], index: "container-log-of-others" },
+];
 
 /** 订单已发货 in GBK. */
 const GBK_LINE = Buffer.from("b6a9b5a5d2d1b7a2bbf50a", "hex");
@@ -40,6 +47,19 @@ async function search(index: string, query: unknown): Promise<LogDocument[]> {
   return allDocuments(NODE, index, query);
 }
 
+/** What the keeper of the first pipeline says of it, as its gate asks; empty where it is whole. */
+async function fault(): Promise<string> {
+  return docker("exec", stack.container(FILEBEAT), "filebeat-keeper", "whole").then(
+    () => "",
+    (error: unknown) => String(error),
+  );
+}
+
+/** What the keeper has to say beside that all is well. */
+async function told(): Promise<string> {
+  return docker("exec", stack.container(FILEBEAT), "filebeat-keeper", "probe").catch(String);
+}
+
 /** Waits until all numbered lines of a word are there. */
 async function untilAll(word: string, last: number, timeoutMs = 60_000): Promise<void> {
   await until(
@@ -54,7 +74,7 @@ async function untilAll(word: string, last: number, timeoutMs = 60_000): Promise
 
 beforeAll(async () => {
   const port = await freePorts(1);
-  stack = await TestStack.create("test-logs", { network: NETWORK, ports: { search: port }, inputs: INPUTS }, PROGRAM);
+  stack = await TestStack.create("test-logs", { network: NETWORK, ports: { search: port }, inputs: INPUTS, others: OTHERS }, PROGRAM);
   await docker("volume", "create", "--label", `dockyard.stack=${LABEL}`, FILES);
   await stack.up();
 });
@@ -84,6 +104,44 @@ describe("logs on their way into an index", () => {
       event: { dataset: "container-log" },
     });
     await docker("rm", "--force", "dockyard-test-other-other-1");
+  });
+
+  it("share an Elasticsearch with those of another pipeline, each index with its own template", async () => {
+    const { index_templates: templates } = (await es(NODE, "_index_template")).body as { index_templates: { name: string }[] };
+    const prefixes = [
+      ...["container-log", "container-log-of-others", "file-log", "json-log", "nginx-access-log"],
+      ...["logs", "others"].map((name) => `${LABEL}-${name}-rejected`),
+    ];
+    expect(templates.map(({ name }) => name).sort()).toEqual(prefixes.map((prefix) => `dockyard-${prefix}`).sort());
+    await startWriter({ label: LABEL, component: "third", node: "third-1" }, "echo 'of others'; sleep 600");
+    const others = `container-log-of-others-${day(0)}`;
+    await until("the line is there", async () => (await search(others, { match_all: {} })).length === 1);
+    const { body } = await es(NODE, `${others}/_mapping`);
+    expect(body[others].mappings.properties).toMatchObject({
+      dockyard: { properties: { node: { type: "keyword" } } },
+      message: { type: "text" },
+    });
+  });
+
+  it("wait while Elasticsearch refuses a template, and the gate says why", async () => {
+    await es(NODE, "_index_template/dockyard-json-log", { method: "DELETE" });
+    const priority = 500 + "json-log".length;
+    await es(NODE, "_index_template/somebody", { method: "PUT", body: { index_patterns: ["json*"], priority } });
+    await docker("restart", stack.container(FILEBEAT));
+    await appendTo(FILES, "json/app.log", '{"user":"a"}\n');
+    await until("the gate tells", async () => (await fault()).includes("matching patterns from existing templates [somebody]"));
+    expect((await es(NODE, "json-log-*/_count")).body.count).toBe(0);
+    await es(NODE, "_index_template/somebody", { method: "DELETE" });
+    await until("the gate passes", async () => (await fault()) === "");
+    await until("the line is there", async () => (await search("json-log-*", { match_all: {} })).length === 1);
+  });
+
+  it("are kept aside, by days, where they fit no index", async () => {
+    await appendTo(FILES, "json/app.log", '{"user":{"name":"b"}}\n{"user":"c"}\n');
+    const aside = `${LABEL}-logs-rejected-${day(0)}`;
+    await until("it is kept", async () => (await search(aside, { match_all: {} })).length === 1);
+    expect((await search(aside, { match_all: {} }))[0]?.message).toContain("name");
+    await until("the next one is there", async () => (await search("json-log-*", { match_all: {} })).length === 2);
   });
 
   it("would tell a line that is missing and one that was never written: the control", async () => {
@@ -187,6 +245,31 @@ describe("logs on their way into an index", () => {
     expect((await numbersOf(NODE, "rotated")).documents).toBe(20_000);
   });
 
+  it("lose nothing of a container that is removed while Elasticsearch is away, though Filebeat ends meanwhile", async () => {
+    const options = ["--log-opt", "max-size=200k", "--log-opt", "max-file=10"];
+    const writer = { label: LABEL, component: "writer", node: "writer-6", options };
+    const on = `while [ ! -e /tmp/go ]; do sleep 0.1; done; ${numberedLines("removed", 101, 12_000, 200)}`;
+    await startWriter(writer, `${numberedLines("removed", 1, 100)}; ${on}; sleep 600`);
+    await untilAll("removed", 100);
+    await docker("stop", stack.container("search-1"));
+    await docker("exec", stack.container("writer-6"), "touch", "/tmp/go");
+    await until("all is written", async () => (await docker("logs", "--tail", "1", stack.container("writer-6"))) === "removed 012000");
+    // By then its last files have been seen.
+    await delay(2_000);
+    await docker("rm", "--force", stack.container("writer-6"));
+    const startedAt = async () => docker("inspect", "--format", "{{.State.StartedAt}} {{.RestartCount}}", stack.container(FILEBEAT));
+    await until("the keeper tells what it keeps", async () =>
+      /files \(.* MiB\) that are gone are kept until they are shipped/.test(await told()),
+    );
+    const before = await startedAt();
+    const kill = 'for p in /proc/[0-9]*; do if [ "$(cat $p/comm)" = filebeat ]; then kill -9 "${p#/proc/}"; fi; done';
+    await docker("exec", stack.container(FILEBEAT), "sh", "-c", kill);
+    await docker("start", stack.container("search-1"));
+    await untilAll("removed", 12_000, 120_000);
+    expect((await numbersOf(NODE, "removed")).documents).toBe(12_000);
+    expect(await startedAt()).toBe(before);
+  });
+
   it("are read from their beginning in a file that was made while Filebeat was away, under a number that it knew", async () => {
     const options = ["--log-opt", "max-size=100k", "--log-opt", "max-file=3"];
     const writer = { label: LABEL, component: "writer", node: "writer-4", options };
@@ -217,7 +300,10 @@ describe("logs on their way into an index", () => {
       "--save",
       "",
     );
-    await stack.up({ redis: { host: address, port: 6379 }, redisPassword: "s3cret", logs: {} });
+    const refused = await stack.refusedUp({ redis: { host: address, port: 6379 }, redisPassword: "wrong-s3cret", logs: {} });
+    expect(refused).toMatch(/logs-1 does not become whole: the output takes nothing: .*WRONGPASS invalid username-password pair/);
+    expect(refused).not.toContain("wrong-s3cret");
+    await stack.up({ redisPassword: "s3cret" });
     await startWriter({ label: LABEL, component: "writer", node: "writer-5" }, `${numberedLines("listed", 1, 500)}; sleep 600`);
     const listed = async () =>
       (await docker("exec", stack.container("list"), "redis-cli", "-a", "s3cret", "--no-auth-warning", "lrange", "logs", "0", "-1"))
@@ -226,6 +312,10 @@ describe("logs on their way into an index", () => {
     await until("all lines are in the list", async () => (await listed()).length === 500);
     expect(JSON.parse((await listed())[0] ?? "")).toMatchObject({ dockyard: { node: "writer-5" }, event: { dataset: "container-log" } });
     expect(JSON.stringify(await containersOf(LABEL))).not.toContain("s3cret");
+  });
+
+  it("are kept open no longer than until they are shipped", async () => {
+    await until("nothing is kept any more", async () => (await told()) === "", 120_000);
   });
 
   it.each([

@@ -1,9 +1,15 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { execa } from "execa";
+import { Endpoint } from "../../../components/core/endpoint";
+import type { LogOutput } from "../../../components/elk-pipeline/output-args";
 import { containersOf, docker, eventsDuring } from "../support/engine";
 import { KafkaLogin, compare, loseWithOneAcknowledgement, nodesOf, produce, readTopic, sendOnce } from "../support/kafka";
 import { until } from "../support/load";
+import { startFilebeat } from "../support/logs";
 import { TestStack, freePorts } from "../support/test-stack";
 
 const NAME = "test-kafka";
@@ -231,5 +237,27 @@ describe("a Kafka cluster", () => {
     await until("it is gone", async () => (await status()).brokers.length === 3);
     expect(await isWhole()).toBe(true);
     expect(await stack.preview()).toEqual([]);
+  });
+
+  it("takes the lines of a Filebeat that logs in, and tells one with another password so in its own words", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "dockyard-lines-"));
+    const output: LogOutput = { type: "kafka", endpoints: [new Endpoint("10.160.0.21", 9092)], topic: "things", user: "tester" };
+    const start = async (node: string, password: string) =>
+      startFilebeat({ label: stack.label, node, network: `${stack.label}-services`, folder }, output, password);
+    const whole = async (name: string) => docker("exec", name, "filebeat-keeper", "whole").then(() => "whole", String);
+    try {
+      const stranger = await start("lines-1", "not-the-password");
+      await until("it is told", async () =>
+        (await whole(stranger)).includes("Authentication failed during authentication due to invalid credentials"),
+      );
+      await docker("rm", "--force", stranger);
+      await writeFile(join(folder, "a.log"), "of a file\n");
+      const known = await start("lines-2", login.password);
+      await until("it is whole", async () => (await whole(known)) === "whole");
+      const lines = (await readTopic(reader, "things")).filter(({ value }) => value.includes("of a file"));
+      expect(lines.map(({ value }) => (JSON.parse(value) as { message: string }).message)).toEqual(["of a file"]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 });

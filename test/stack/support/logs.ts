@@ -1,5 +1,18 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { execa } from "execa";
 import { imageReference } from "../../../components/core/images";
+import { VOLUMES_PATH, renderFileInput } from "../../../components/elk-pipeline/filebeat-inputs";
+import { hostsOf, renderFilebeatYml, renderOutputYml } from "../../../components/elk-pipeline/filebeat-yml";
+import { NormalFileInput, normalizeInput } from "../../../components/elk-pipeline/input-args";
+import {
+  FILEBEAT_CONFIG,
+  FILEBEAT_DATA,
+  FILEBEAT_FILES,
+  keeperCommand,
+  renderKeeperSettings,
+} from "../../../components/elk-pipeline/keeper-settings";
+import { LogOutput, normalizeOutput } from "../../../components/elk-pipeline/output-args";
 import { docker } from "./engine";
 import { es } from "./elasticsearch";
 
@@ -100,4 +113,32 @@ export async function numbersOf(
 
 export function missingOf(numbers: ReadonlySet<number>, last: number): number[] {
   return Array.from({ length: last }, (_, at) => at + 1).filter((number) => !numbers.has(number));
+}
+
+interface LoneFilebeat {
+  readonly label: string;
+  readonly node: string;
+  readonly network: string;
+  /** Folder of this host for its configuration, and for the files `*.log` that it reads. */
+  readonly folder: string;
+}
+
+/** Starts a Filebeat as a pipeline's, without Pulumi: it reads files of a folder. */
+export async function startFilebeat({ label, node, network, folder }: LoneFilebeat, given: LogOutput, password: string): Promise<string> {
+  const output = normalizeOutput("lines", given);
+  const inputs = [renderFileInput(normalizeInput({ type: "log", volume: "lines", paths: ["*.log"] }) as NormalFileInput)];
+  const files = {
+    [FILEBEAT_FILES.settings]: renderFilebeatYml({ host: "local", memoryMiB: 128 }),
+    [FILEBEAT_FILES.output]: renderOutputYml(output, { memoryMiB: 128, rejected: "none", password }),
+    [FILEBEAT_FILES.keeper]: renderKeeperSettings({ inputs, hosts: hostsOf(output), hostsPath: `output.${output.type}.hosts` }),
+  };
+  await mkdir(join(folder, "current"), { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, "current", name), text, { mode: 0o600 });
+  const name = `${label}-${node}`;
+  const mounts = ["--volume", `${folder}:${FILEBEAT_CONFIG}:ro`, "--volume", `${folder}:${VOLUMES_PATH}/lines:ro`];
+  const memory = ["/tmp", "/run/filebeat", FILEBEAT_DATA].flatMap((path) => ["--tmpfs", path]);
+  const labels = ["--label", `dockyard.stack=${label}`];
+  const run = ["run", "--detach", "--name", name, "--network", network, "--user", "0:0", ...labels, ...mounts, ...memory];
+  await docker(...run, imageReference("filebeat"), ...keeperCommand());
+  return name;
 }

@@ -1,18 +1,19 @@
-/** A small Elasticsearch and the pipeline that fills its indices, as the stack's configuration says. */
+/** A small Elasticsearch and the pipelines that fill its indices, as the stack's configuration says. */
 import * as pulumi from "@pulumi/pulumi";
 import { ElkPipeline, ElkPipelineArgs, Endpoint, EsCluster, Host, LogInput, Placement, ServiceNetwork } from "../../../../components";
 
 const config = new pulumi.Config("dockyard");
-const { subnet, search: firstNode, logs: filebeat } = config.requireObject<Record<string, string>>("network");
+const { subnet, search: firstNode, logs: filebeat, others: otherFilebeat } = config.requireObject<Record<string, string>>("network");
 const { search: httpPort } = config.requireObject<{ search: number }>("ports");
 const inputs = config.requireObject<LogInput[]>("inputs");
 const settings = config.getObject<Partial<ElkPipelineArgs>>("logs") ?? {};
+const others = config.getObject<LogInput[]>("others");
 const redis = config.getObject<{ host: string; port: number }>("redis");
 
 const network = new ServiceNetwork("services", {
   placement: new Placement([new Host({ name: "local" })]),
   subnet: subnet ?? "",
-  addresses: { search: firstNode ?? "", logs: filebeat ?? "" },
+  addresses: { search: firstNode ?? "", logs: filebeat ?? "", ...(otherFilebeat !== undefined && { others: otherFilebeat }) },
 });
 const search = new EsCluster("search", { network, nodes: 1, httpPort, memoryMiB: 704, snapshots: false });
 new ElkPipeline("logs", {
@@ -23,3 +24,5 @@ new ElkPipeline("logs", {
     : { type: "elasticsearch", endpoints: search.endpoints },
   ...settings,
 });
+if (others)
+  new ElkPipeline("others", { network, inputs: others, output: { type: "elasticsearch", endpoints: search.endpoints }, memoryMiB: 96 });
