@@ -9,6 +9,7 @@ import { filter } from "./filter";
 import { gatewayThroughput } from "./gateway-throughput";
 import { logs } from "./logs";
 import { messages } from "./messages";
+import { outage } from "./outage";
 import { previewTime } from "./preview-time";
 import { promotions } from "./promotions";
 import { rolls } from "./rolls";
@@ -42,6 +43,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   streams,
   ci,
   logs,
+  outage,
 };
 
 async function main(names: readonly string[]): Promise<number> {

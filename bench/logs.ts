@@ -1,17 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { imageReference } from "../components/core/images";
 import { docker } from "../test/stack/support/engine";
 import { es } from "../test/stack/support/elasticsearch";
 import { until } from "../test/stack/support/load";
-import { eachDocument } from "../test/stack/support/logs";
 import { TestStack, freePorts } from "../test/stack/support/test-stack";
 import type { Figure } from "./bench";
+import { LOG_INDEX, countOf, eachMessage, linesThere, numberOf, untilAllCame, writeLines } from "./log-lines";
 import { percentile } from "./statistics";
 
 const RATE = 1_000;
 const SECONDS = 60;
 const BOUND_MS = 3_000;
-const LOOK_MS = 100;
+const LOOK_MS = 25;
 
 const LINES = 1_000_000;
 /** Lines per second that are written while parts are killed; what is indexed slower waits in the files. */
@@ -19,8 +18,10 @@ const WRITTEN_RATE = 10_000;
 const KILLS = 3;
 const UNTIL_KILL_MS = 12_000;
 
+/** What a search may take longer than the lines themselves. */
+const PATIENCE_MS = 60_000;
+
 const LABEL = "dockyard-bench-logs";
-const INDEX = "container-log-*";
 
 /** Time from a line that a container writes to the search that finds it; and what is left of a million lines while each part is killed. */
 export async function logs(): Promise<Figure[]> {
@@ -41,35 +42,19 @@ export async function logs(): Promise<Figure[]> {
   }
 }
 
-/** Starts a container that writes `<word> <number> <ms since 1970>` at a rate, and then stays. */
-async function write(word: string, lines: number, rate: number): Promise<string> {
-  const script = `
-    const began = Date.now();
-    let next = 0;
-    const turn = () => {
-      const due = Math.min(${lines}, Math.ceil(((Date.now() - began) * ${rate}) / 1000));
-      let text = "";
-      while (next < due) text += "${word} " + ++next + " " + Date.now() + " GET /goods/17 200 answered by an instance of the service that was asked\\n";
-      process.stdout.write(text, () => (next < ${lines} ? setTimeout(turn, 5) : setInterval(() => {}, 1e9)));
-    };
-    turn();`;
-  const name = `${LABEL}-${word}`;
-  const labels = [`stack=${LABEL}`, "component=writer", `node=${word}`].flatMap((label) => ["--label", `dockyard.${label}`]);
-  const log = ["--log-opt", "max-size=64m", "--log-opt", "max-file=8"];
-  await docker("run", "--detach", "--name", name, "--network", "none", ...labels, ...log, imageReference("shop"), "node", "-e", script);
-  return name;
-}
-
 async function latency(node: string): Promise<Figure> {
   const lines = RATE * SECONDS;
   const seen: { last: number; at: number }[] = [];
   // The day's index and the first connections are not what is measured.
-  await write("warm", 5_000, RATE);
+  await writeLines(LABEL, "warm", { lines: 5_000, rate: RATE });
   await until("the first lines are there", async () => (await countOf(node, "warm")) === 5_000);
-  await write("timed", lines, RATE);
-  const body = { size: 1, query: { match: { message: "timed" } }, sort: [{ "log.offset": "desc" }], _source: ["message"] };
-  while ((seen.at(-1)?.last ?? 0) < lines) {
-    const answer = await es(node, `${INDEX}/_search`, { method: "POST", body });
+  await writeLines(LABEL, "timed", { lines, rate: RATE });
+  const deadline = Date.now() + SECONDS * 1000 + PATIENCE_MS;
+  // Without a count and scores, Elasticsearch need not look at every line to know the last one.
+  const query = { bool: { filter: { match: { message: "timed" } } } };
+  const body = { size: 1, track_total_hits: false, query, sort: [{ "log.offset": "desc" }], _source: ["message"] };
+  while ((seen.at(-1)?.last ?? 0) < lines && Date.now() < deadline) {
+    const answer = await es(node, `${LOG_INDEX}/_search`, { method: "POST", body });
     const [newest] = (answer.body as { hits?: { hits: { _source: { message: string } }[] } }).hits?.hits ?? [];
     if (newest) seen.push({ last: numberOf(newest._source.message), at: Date.now() });
     await delay(LOOK_MS);
@@ -92,7 +77,7 @@ async function latency(node: string): Promise<Figure> {
 
 async function survival(stack: TestStack, node: string): Promise<Figure> {
   const began = Date.now();
-  await write("survived", LINES, WRITTEN_RATE);
+  await writeLines(LABEL, "survived", { lines: LINES, rate: WRITTEN_RATE });
   for (let turn = 0; turn < KILLS; turn++) {
     for (const part of ["logs-1", "search-1"]) {
       await delay(UNTIL_KILL_MS);
@@ -101,23 +86,9 @@ async function survival(stack: TestStack, node: string): Promise<Figure> {
       await docker("start", stack.container(part));
     }
   }
-  await until(
-    "nothing more comes",
-    async () => {
-      const before = await countOf(node, "survived");
-      await delay(5_000);
-      return before >= LINES && before === (await countOf(node, "survived"));
-    },
-    600_000,
-  ).catch(() => undefined);
+  await untilAllCame(node, "survived", LINES, 600_000);
   const seconds = (Date.now() - began) / 1000;
-  const there = new Uint8Array(LINES + 1);
-  let documents = 0;
-  await eachMessage(node, "survived", (message) => {
-    there[numberOf(message)] = 1;
-    documents++;
-  });
-  const unique = there.reduce((sum, each) => sum + each, 0);
+  const { unique, documents } = await linesThere(node, "survived", LINES);
   return {
     what: `${LINES} log lines while Filebeat and Elasticsearch are each killed ${KILLS} times`,
     measured: `${LINES - unique} lost, ${documents - unique} twice`,
@@ -126,19 +97,4 @@ async function survival(stack: TestStack, node: string): Promise<Figure> {
     holds: unique === LINES,
     runs: `1, of ${seconds.toFixed(0)} s`,
   };
-}
-
-function numberOf(message: string): number {
-  return Number(message.split(" ")[1]);
-}
-
-async function countOf(node: string, word: string): Promise<number> {
-  const answer = await es(node, `${INDEX}/_count`, { method: "POST", body: { query: { match: { message: word } } } }).catch(
-    () => undefined,
-  );
-  return (answer?.body as { count?: number } | undefined)?.count ?? 0;
-}
-
-async function eachMessage(node: string, word: string, take: (message: string) => void): Promise<void> {
-  await eachDocument(node, INDEX, { match: { message: word } }, ({ message }) => take(String(message)));
 }
