@@ -1,18 +1,11 @@
 import { dirname, join } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
 import {
-  AppService,
   BinlogSync,
-  CiServer,
   ConsulCluster,
-  ElkPipeline,
   EsCluster,
-  GitServer,
   HaproxyKeepalivedPair,
   Host,
   KafkaBroker,
-  KIBANA_IMAGE,
-  LOGSTASH_IMAGE,
   MysqlReplicaSet,
   NginxUpsyncGateway,
   Placement,
@@ -20,11 +13,11 @@ import {
   RedisCache,
   ServiceNetwork,
   SquidCdn,
-  SshKeyMesh,
-  SshNodes,
-  imageReference,
 } from "./components";
 import { readStackConfig } from "./stack/config";
+import { createLogs, createRequestStream } from "./stack/logs";
+import { createShop } from "./stack/shop";
+import { createWorkshop } from "./stack/workshop";
 
 const config = readStackConfig();
 
@@ -134,18 +127,7 @@ const events = config.without.has("kafka")
     });
 
 /** Where logs go, if they go anywhere. */
-const logged = config.without.has("logs") ? undefined : search;
-const {
-  gatewayMiB = 512,
-  kibanaPort = 5601,
-  processor = local.hasImage(LOGSTASH_IMAGE) ? "logstash" : "filebeat",
-  ...logSettings
-} = config.logs;
-if (logged) {
-  void pulumi.log.info(
-    `logs: ${processor} takes requests apart; ${LOGSTASH_IMAGE} is ${local.hasImage(LOGSTASH_IMAGE) ? "" : "not "}on the engine`,
-  );
-}
+const searched = config.without.has("logs") ? undefined : search;
 
 /** The filter of goods, which the service fills where they are in a database. */
 const knownGoods = mysql && cache && { filter: { name: "goods:known", pattern: "^/goods/([0-9]+)$", filledKey: "goods:filled" } };
@@ -175,7 +157,7 @@ const gateway = new NginxUpsyncGateway("gateway", {
   ...(config.tiers.rate !== undefined && { tiers: { goods: { ...config.tiers, ...knownGoods } } }),
   ...config.gateway,
   // Ten minutes of a thousand requests a second wait there while those who read them cannot write.
-  ...((logged ?? events) && { logMiB: gatewayMiB }),
+  ...((searched ?? events) && { logMiB: config.logs.gatewayMiB ?? 512 }),
   allowDataLoss: config.allowDataLoss,
 });
 
@@ -189,150 +171,16 @@ const cdn = config.without.has("cdn")
       // An article that is changed is another one within a minute.
       expiry: [{ pattern: "^/goods/", minMinutes: 1, maxMinutes: 1 }],
       // As the gateway's: what hits the cache is a third of a line as long, and there is less of it.
-      ...(logged && { logMiB: 128 }),
+      ...(searched && { logMiB: 128 }),
       ...config.cdn,
       allowDataLoss: config.allowDataLoss,
     });
 
-const logs =
-  logged &&
-  new ElkPipeline("logs", {
-    network,
-    inputs: [
-      { type: "container", components: ["gateway"], accessLog: true },
-      { type: "container", exceptComponents: ["gateway"] },
-    ],
-    output: { type: "elasticsearch", endpoints: logged.endpoints },
-    indices: { replicas: logged.endpoints.length > 1 ? 1 : 0 },
-    ...logSettings,
-    processor,
-    ...(local.hasImage(KIBANA_IMAGE) && { kibana: { publishedPort: kibanaPort } }),
-    allowDataLoss: config.allowDataLoss,
-  });
+const logs = searched && createLogs({ host: local, network, search: searched }, config);
+if (events) createRequestStream(network, events, config);
 
-/** The gateway's requests as a stream, for whoever reads it. */
-if (events) {
-  new ElkPipeline("access-log", {
-    network,
-    inputs: [{ type: "container", components: ["gateway"], stream: "stdout", accessLog: true }],
-    output: {
-      type: "kafka",
-      endpoints: events.endpoints,
-      topic: "access-log",
-      user: "gateway-log",
-      password: events.password("gateway-log"),
-    },
-    allowDataLoss: config.allowDataLoss,
-  });
-}
-
-const shop = {
-  network,
-  consul: discovery.client,
-  followers: gateway.followers,
-  image: imageReference("shop"),
-  command: ["node", "/app/shop.js"],
-  user: "10001:10001",
-  health: { command: ["/app/probe"] },
-};
-/** What a service takes that tells of orders, or hears of them. */
-const orderEvents = queue &&
-  proxy && {
-    environment: {
-      AMQP_ENDPOINTS: String(proxy.endpoints.rabbitmq),
-      AMQP_USER: "orders",
-      AMQP_PASSWORD_FILE: "/run/secrets/current/amqp-password",
-      DATA_FOLDER: "/data",
-    },
-    secrets: { "amqp-password": queue.password("orders") },
-    dataPath: "/data",
-    allowDataLoss: config.allowDataLoss,
-  };
-const told = ({ environment = {} }: { environment?: Readonly<Record<string, string>> }) => ({
-  ...orderEvents?.environment,
-  ...environment,
-});
-/** What goods takes that are read through a cache from a replica, and written to the source. */
-const stored = mysql &&
-  proxy && {
-    environment: {
-      DATABASE_NAME: "shop",
-      DATABASE_WRITE: String(proxy.endpoints.mysql),
-      DATABASE_READ: String(proxy.endpoints["mysql-read"]),
-      DATABASE_USER: "goods",
-      DATABASE_PASSWORD_FILE: "/run/secrets/current/database-password",
-      ...(cache && {
-        CACHE_ENDPOINTS: cache.endpoints.join(","),
-        CACHE_SENTINELS: cache.sentinels.join(","),
-        CACHE_NAME: cache.primaryName,
-        CACHE_USER: "goods",
-        CACHE_PASSWORD_FILE: "/run/secrets/current/cache-password",
-      }),
-      ...(search && { SEARCH_URLS: search.endpoints.map((endpoint) => endpoint.url("http")).join(",") }),
-    },
-    secrets: { "database-password": mysql.password("goods"), ...(cache && { "cache-password": cache.password("goods") }) },
-    memoryMiB: 192,
-  };
-new AppService("goods", {
-  ...shop,
-  ...stored,
-  ...config.goods,
-  environment: { ...stored?.environment, ...config.goods.environment },
-  ports: { http: 8000, rpc: 9000 },
-});
-new AppService("order", { ...shop, ...orderEvents, ...config.order, environment: told(config.order), ports: { http: 8000, rpc: 9000 } });
-if (orderEvents)
-  new AppService("statistics", { ...shop, ...orderEvents, environment: told(config.statistics), ports: { http: 8000, rpc: 9000 } });
-
-if (events) {
-  new AppService("traffic", {
-    ...shop,
-    environment: {
-      KAFKA_BROKERS: events.endpoints.join(","),
-      KAFKA_USER: "traffic",
-      KAFKA_PASSWORD_FILE: "/run/secrets/current/kafka-password",
-      KAFKA_TOPIC: "access-log",
-      DATA_FOLDER: "/data",
-    },
-    secrets: { "kafka-password": events.password("traffic") },
-    dataPath: "/data",
-    instances: 1,
-    ports: { http: 8000, rpc: 9000 },
-    allowDataLoss: config.allowDataLoss,
-  });
-}
-
-const ops = config.without.has("ops") ? [] : SshNodes.describe("ops", { network, ...config.ops });
-/** Who pushes does so from one of the nodes to log in to. */
-const git = config.without.has("ci") || ops.length === 0 ? undefined : GitServer.describe("ci-git", { network });
-const cloning = git ? CiServer.describe("ci", { network, logsInTo: [git.name] }) : [];
-const mesh = ops.length === 0 ? undefined : new SshKeyMesh("mesh", { nodes: [...ops, ...(git ? [git] : [])], clients: cloning });
-if (mesh) new SshNodes("ops", { network, members: ops.map(({ name }) => mesh.member(name)), allowDataLoss: config.allowDataLoss });
-
-/** Builds what is pushed to the sample repository: whatever its Makefile calls a test. */
-const ci =
-  mesh && git
-    ? new CiServer("ci", {
-        network,
-        port: config.ci.port,
-        memoryMiB: config.ci.memoryMiB,
-        repositories: [{ name: "sample", url: GitServer.urlOf(git, "sample"), pollSeconds: config.ci.pollSeconds }],
-        jobs: [{ name: "sample-test", repository: "sample", steps: [{ name: "test", command: ["make", "test"] }] }],
-        users: [{ name: "admin", role: "admin" }, { name: "developer" }],
-        mounts: (node) => [mesh.client(node)],
-        allowDataLoss: config.allowDataLoss,
-      })
-    : undefined;
-if (mesh && git && ci) {
-  new GitServer("ci-git", {
-    network,
-    member: mesh.member(git.name),
-    repositories: [{ name: "sample" }],
-    readers: cloning,
-    listeners: ci.listeners,
-    allowDataLoss: config.allowDataLoss,
-  });
-}
+createShop({ network, discovery, gateway, proxy, queue, mysql, cache, search, events }, config);
+const ci = createWorkshop(network, config);
 
 /** Where the stack is reached, by name; other stacks and tools read it. */
 export const endpoints = {
