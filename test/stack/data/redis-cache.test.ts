@@ -274,8 +274,19 @@ describe("a Redis cache whose servers die", () => {
     const [primary = ""] = await primariesOf(servers());
     // Not the one with which the roll begins: what does not run may be replaced, and its own gate would tell.
     const odd = servers().findLast((container) => container !== primary) ?? "";
-    await docker("exec", odd, "sh", "-c", 'for file in /data/appendonlydir/*.base.rdb; do echo corrupt > "$file"; done');
-    await docker("restart", odd);
+    const { Mounts } = JSON.parse(await docker("inspect", "--format", "{{json .}}", odd)) as {
+      Mounts: { Destination: string; Name: string }[];
+    };
+    const data = Mounts.find(({ Destination }) => Destination === "/data")?.Name ?? "";
+    const image = await docker("inspect", "--format", "{{.Config.Image}}", odd);
+    const onData = (...command: string[]) => docker("run", "--rm", "--volume", `${data}:/data`, "--user", "0", image, ...command);
+    // A server that has just got all of its data writes its files anew, and would put sound ones in the place of those.
+    await until("its files are written", async () =>
+      /aof_rewrite_in_progress:0\s[^]*aof_rewrite_scheduled:0\s/.test(await operate(odd, "INFO", "persistence")),
+    );
+    await docker("stop", odd);
+    await onData("sh", "-c", 'for file in /data/appendonlydir/*.base.rdb; do echo corrupt > "$file"; done');
+    await docker("start", odd);
     await until("it does not start", async () => (await docker("logs", "--tail", "50", odd)).includes("Bad file format"));
     const moved = { ...settings, port: await freePorts(10) };
     const name = odd.slice(stack.label.length + 1);
@@ -283,12 +294,7 @@ describe("a Redis cache whose servers die", () => {
     expect(await primariesOf(servers().filter((container) => container !== odd))).toEqual([primary]);
     // Its data is a copy: somebody who has looked at it has it made anew.
     await docker("stop", odd);
-    const { Mounts } = JSON.parse(await docker("inspect", "--format", "{{json .}}", odd)) as {
-      Mounts: { Destination: string; Name: string }[];
-    };
-    const data = Mounts.find(({ Destination }) => Destination === "/data")?.Name ?? "";
-    const image = await docker("inspect", "--format", "{{.Config.Image}}", odd);
-    await docker("run", "--rm", "--volume", `${data}:/data`, "--user", "0", image, "rm", "-r", "/data/appendonlydir");
+    await onData("rm", "-r", "/data/appendonlydir");
     await docker("start", odd);
     await untilStanding(servers());
     await stack.configure({ redis: settings });
