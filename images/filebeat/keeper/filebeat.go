@@ -30,12 +30,8 @@ type stats struct {
 		} `json:"output"`
 		Pipeline struct {
 			Events struct {
-				Active    uint64 `json:"active"`
-				Published uint64 `json:"published"`
+				Active uint64 `json:"active"`
 			} `json:"events"`
-			Queue struct {
-				Acked uint64 `json:"acked"`
-			} `json:"queue"`
 		} `json:"pipeline"`
 		Config struct {
 			Module struct {

@@ -14,8 +14,7 @@ import (
 // long as its output takes nothing; and of all, when Filebeat is restarted or has other inputs meanwhile. So the keeper has the logs of the
 // stack's containers open as well. A link to each is what Filebeat reads in the end, and where it finds the file under the same number.
 //
-// What the engine rotates away while the container is there is let go, or the limit of a log would be none; but for what Filebeat had open before a
-// restart.
+// What the engine rotates away while the container is there is let go, or the limit of a log would be none; but for what Filebeat has begun.
 
 // fileNumber is a file's device and its number there.
 type fileNumber [2]uint64
@@ -24,36 +23,40 @@ type heldFile struct {
 	file      *os.File
 	container string
 	link      string
+	// When it was made; zero where the file system does not note it.
+	born time.Time
 	// Whether it stays though its name is gone, and whether Filebeat has had it open.
 	kept, opened bool
-	// What Filebeat had handed on when it had closed the file, and since when that is taken.
-	closed bool
-	target uint64
-	taken  time.Time
+	// Whether its name was gone already when it was last looked at.
+	gone bool
+	// Where its last line ends, once nothing more is written; negative before.
+	end int64
 }
 
 type held struct {
 	folder string
 	files  map[fileNumber]*heldFile
+	// What is read of the containers: stdout, stderr or all.
+	streams map[string]string
+	// What Filebeat has noted of files: how far each has been shipped.
+	noted func() (map[fileNumber]state, error)
 	// Files that were let go unread.
 	lost int
-	// Whether what was there before has been looked at.
-	begun bool
 }
 
-// Filebeat looks for files once a second.
-const lookedFor = 10 * time.Second
-
-func newHeld(folder string) *held { return &held{folder: folder, files: map[fileNumber]*heldFile{}} }
+func newHeld(folder string, noted func() (map[fileNumber]state, error)) *held {
+	return &held{folder: folder, files: map[fileNumber]*heldFile{}, streams: map[string]string{}, noted: noted}
+}
 
 // links are the path of a container's files, for Filebeat.
 func (h *held) links(id string) string { return filepath.Join(h.folder, id, "*") }
 
-// look opens what is new, and lets go what is nobody's any more. It knows which files Filebeat has open.
-func (h *held) look(root string, containers []container, reading map[fileNumber]openFile) error {
-	there := map[string]string{}
-	for _, each := range containers {
-		there[each.ID] = each.Node
+// look opens what is new, and lets go what has been shipped or is nobody's any more. It knows the containers that are there, those of them that are
+// read, and which files Filebeat has open.
+func (h *held) look(root string, there listing, read []container, reading map[fileNumber]openFile) error {
+	nodes := map[string]string{}
+	for _, each := range read {
+		nodes[each.ID], h.streams[each.ID] = each.Node, each.stream
 		names, err := filepath.Glob(each.logs(root))
 		if err != nil {
 			return err
@@ -67,25 +70,66 @@ func (h *held) look(root string, containers []container, reading map[fileNumber]
 			}
 		}
 	}
+	var deleted []fileNumber
 	for number, each := range h.files {
-		// What was there before the keeper may have been read before it.
-		if _, open := reading[number]; open || !h.begun {
-			each.opened = true
-		}
-		if each.kept || !each.isDeleted() {
-			continue
-		}
-		if node, is := there[each.container]; !is {
-			each.kept = true
-		} else {
-			if !each.opened {
-				h.lost++
-				log.Printf("a log file of %s was rotated away before it was read: its log is too short for how long the output takes nothing", node)
-			}
+		_, isThere := there[each.container]
+		_, isRead := nodes[each.container]
+		_, isOpen := reading[number]
+		each.opened = each.opened || isOpen
+		switch {
+		case isThere && !isRead:
 			h.release(number)
+		case each.kept || each.isDeleted():
+			deleted = append(deleted, number)
 		}
 	}
-	h.begun = true
+	if len(deleted) == 0 {
+		return nil
+	}
+	states, err := h.noted()
+	if err != nil {
+		return err
+	}
+	for _, number := range deleted {
+		if err := h.settle(number, nodes, states[number]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle lets a deleted file go when Filebeat has noted that all of it was taken, whoever has it open; and keeps one that is somebody's.
+func (h *held) settle(number fileNumber, nodes map[string]string, noted state) error {
+	each := h.files[number]
+	// What was noted before the file was made is of another one, which had its number.
+	if noted.seen().Before(each.born) {
+		noted = state{}
+	}
+	each.opened = each.opened || noted.Offset > 0
+	if each.end < 0 {
+		end, err := lastLineEnd(each.file, h.streams[each.container])
+		if err != nil {
+			return err
+		}
+		each.end = end
+	}
+	node, isThere := nodes[each.container]
+	switch {
+	case noted.Offset >= each.end:
+		if each.kept {
+			log.Printf("%s is shipped", filepath.Base(each.link))
+		}
+		h.release(number)
+	case !isThere || each.opened:
+		each.kept = true
+	case !each.gone:
+		// The files of a container that is being removed go before its folder.
+		each.gone = true
+	case !each.kept:
+		h.lost++
+		log.Printf("a log file of %s was rotated away before it was read: its log is too short for how long the output takes nothing", node)
+		h.release(number)
+	}
 	return nil
 }
 
@@ -108,7 +152,8 @@ func (h *held) open(path, container, name string, kept bool) error {
 		return err
 	}
 	number := numberOf(told)
-	each := &heldFile{file: file, container: container, kept: kept}
+	each := &heldFile{file: file, container: container, kept: kept, end: -1}
+	each.born, _ = birthTime(file.Fd())
 	each.link = filepath.Join(h.folder, container, fmt.Sprintf("%d-%d-%s", number[0], number[1], name))
 	h.files[number] = each
 	if err := os.MkdirAll(filepath.Dir(each.link), 0o755); err != nil {
@@ -118,9 +163,12 @@ func (h *held) open(path, container, name string, kept bool) error {
 	return os.Symlink(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd()), each.link)
 }
 
-// adopt takes over what Filebeat has open though its name is gone, before it is made to close it.
+// adopt takes over what Filebeat has open, before it is made to close it: that is kept when its name goes, and what is gone already at once.
 func (h *held) adopt(reading map[fileNumber]openFile, root string) error {
-	for _, each := range reading {
+	for number, each := range reading {
+		if known := h.files[number]; known != nil {
+			known.opened = true
+		}
 		path, deleted := strings.CutSuffix(each.path, " (deleted)")
 		rest, inside := strings.CutPrefix(path, root+"/")
 		id, name, _ := strings.Cut(rest, "/")
@@ -132,28 +180,6 @@ func (h *held) adopt(reading map[fileNumber]openFile, root string) error {
 		}
 	}
 	return nil
-}
-
-// settle lets go what has been shipped: what Filebeat has closed, when everything that it had handed on by then is taken, and it opens it no more.
-func (h *held) settle(reading map[fileNumber]openFile, told stats, now time.Time) {
-	pipeline := told.Libbeat.Pipeline
-	for number, each := range h.files {
-		if !each.kept {
-			continue
-		}
-		_, open := reading[number]
-		switch {
-		case open:
-			each.closed = false
-		case !each.closed:
-			each.closed, each.target, each.taken = true, pipeline.Events.Published, time.Time{}
-		case pipeline.Queue.Acked < each.target:
-		case each.taken.IsZero():
-			each.taken = now
-		case now.Sub(each.taken) >= lookedFor:
-			h.release(number)
-		}
-	}
 }
 
 // openFile is one that a process has open.
@@ -179,13 +205,6 @@ func openFiles(pid int, root string) (map[fileNumber]openFile, error) {
 		}
 	}
 	return all, nil
-}
-
-// restarted tells that Filebeat counts from the beginning.
-func (h *held) restarted() {
-	for _, each := range h.files {
-		each.closed = false
-	}
 }
 
 // waiting are the files that are kept, and their bytes.
@@ -214,8 +233,8 @@ func (h *held) release(number fileNumber) {
 	_ = os.Remove(each.link)
 	_ = os.Remove(filepath.Dir(each.link))
 	each.file.Close()
-	if each.kept {
-		log.Printf("%s is shipped", filepath.Base(each.link))
+	if !h.of(each.container) {
+		delete(h.streams, each.container)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +9,13 @@ import (
 	"testing"
 	"time"
 )
+
+// line is one as the engine writes it.
+func line(text, stream string) string {
+	return fmt.Sprintf("{\"log\":%q,\"stream\":%q,\"time\":\"2026-11-29T01:00:00Z\"}\n", text, stream)
+}
+
+var someLines = line("one\n", "stdout") + line("two\n", "stdout")
 
 func logOf(t *testing.T, root, id, text string) string {
 	t.Helper()
@@ -21,80 +29,167 @@ func logOf(t *testing.T, root, id, text string) string {
 	return path
 }
 
-func linksOf(t *testing.T, h *held, id string) []string {
-	t.Helper()
-	links, err := filepath.Glob(h.links(id))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return links
+// engine is one with containers, and a Filebeat that has noted how far it came.
+type engine struct {
+	t     *testing.T
+	root  string
+	held  *held
+	noted map[fileNumber]state
 }
 
-func pipeline(published, acked uint64) stats {
-	var told stats
-	told.Libbeat.Pipeline.Events.Published, told.Libbeat.Pipeline.Queue.Acked = published, acked
-	return told
+func newEngine(t *testing.T) *engine {
+	e := &engine{t: t, root: t.TempDir(), noted: map[fileNumber]state{}}
+	e.held = newHeld(filepath.Join(t.TempDir(), "held"), func() (map[fileNumber]state, error) { return e.noted, nil })
+	return e
+}
+
+// look has the containers be there, and read.
+func (e *engine) look(reading map[fileNumber]openFile, ids ...string) {
+	e.t.Helper()
+	there, read := listing{}, []container{}
+	for _, id := range ids {
+		there[id] = container{ID: id}
+		read = append(read, container{ID: id, Node: "web-1", stream: "all"})
+	}
+	if err := e.held.look(e.root, there, read, reading); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// open are all the files that are held, as if Filebeat had them open.
+func (e *engine) open() map[fileNumber]openFile {
+	reading := map[fileNumber]openFile{}
+	for number := range e.held.files {
+		reading[number] = openFile{}
+	}
+	return reading
+}
+
+// ships has Filebeat note that so much of each file was taken, at a moment.
+func (e *engine) ships(offset int64, at time.Time) {
+	for number := range e.held.files {
+		e.noted[number] = state{Offset: offset, Timestamp: [2]int64{int64(at.Nanosecond()), at.Unix()}}
+	}
+}
+
+func (e *engine) expect(waiting, links int) {
+	e.t.Helper()
+	there, err := filepath.Glob(e.held.links("aa"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	if files, _ := e.held.waiting(); files != waiting || len(there) != links {
+		e.t.Fatalf("%d wait, and there are %v", files, there)
+	}
 }
 
 func TestTheLogOfAContainerThatIsGoneIsKeptUntilItIsShipped(t *testing.T) {
-	root, h := t.TempDir(), newHeld(filepath.Join(t.TempDir(), "held"))
-	path := logOf(t, root, "aa", "lines\n")
-	look := func(ids ...string) {
-		var there []container
-		for _, id := range ids {
-			there = append(there, container{ID: id})
-		}
-		if err := h.look(root, there, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	look("aa")
-	if files, _ := h.waiting(); files != 0 || len(linksOf(t, h, "aa")) != 1 {
-		t.Fatalf("%d wait", files)
-	}
+	e, whole := newEngine(t), int64(len(someLines))
+	path := logOf(t, e.root, "aa", someLines)
+	e.look(nil, "aa")
+	e.expect(0, 1)
 	_ = os.RemoveAll(filepath.Dir(path))
-	look()
-	links := linksOf(t, h, "aa")
-	if files, bytes := h.waiting(); files != 1 || bytes != 6 || !h.of("aa") || len(links) != 1 {
-		t.Fatalf("%d files, %d bytes, %v", files, bytes, links)
-	}
-	if text, err := os.ReadFile(links[0]); err != nil || string(text) != "lines\n" {
+	e.look(nil)
+	e.expect(1, 1)
+	links, _ := filepath.Glob(e.held.links("aa"))
+	if text, err := os.ReadFile(links[0]); err != nil || string(text) != someLines {
 		t.Fatalf("%s %v", text, err)
 	}
-	reading, now := map[fileNumber]openFile{}, time.Now()
-	for number := range h.files {
-		reading[number] = openFile{}
+	// However often Filebeat begins anew, and has it open or not: what counts is what was taken.
+	for _, reading := range []map[fileNumber]openFile{nil, nil, e.open(), nil, nil} {
+		e.look(reading)
+		e.expect(1, 1)
 	}
-	for at, step := range []struct {
-		told    stats
-		reading map[fileNumber]openFile
-		after   time.Duration
-		kept    bool
-	}{
-		// While the output is away it is not even opened.
-		{pipeline(100, 40), nil, 0, true}, {pipeline(100, 40), nil, 600, true}, {pipeline(200, 100), nil, 601, true},
-		{pipeline(200, 150), reading, 602, true}, {pipeline(200, 200), reading, 699, true},
-		// What was handed on of it is under way.
-		{pipeline(300, 200), nil, 700, true}, {pipeline(400, 299), nil, 800, true}, {pipeline(400, 300), nil, 801, true}, {pipeline(400, 300), nil, 805, true},
-		{pipeline(400, 300), nil, 812, false},
-	} {
-		h.settle(step.reading, step.told, now.Add(step.after*time.Second))
-		if h.of("aa") != step.kept {
-			t.Fatalf("step %d", at)
-		}
-	}
-	if links := linksOf(t, h, "aa"); len(links) != 0 {
-		t.Fatal(links)
+	e.ships(whole-1, time.Now().Add(time.Second))
+	e.look(nil)
+	e.expect(1, 1)
+	// Of another file, which had its number.
+	e.ships(whole, time.Now().Add(-time.Hour))
+	e.look(nil)
+	e.expect(1, 1)
+	e.ships(whole, time.Now().Add(time.Second))
+	e.look(nil)
+	e.expect(0, 0)
+	if e.held.of("aa") || len(e.held.streams) != 0 {
+		t.Fatal("something is left")
 	}
 }
 
-func TestWhatIsRotatedAwayIsLetGoButWhatFilebeatHasOpenAtItsEnd(t *testing.T) {
-	root, h := t.TempDir(), newHeld(filepath.Join(t.TempDir(), "held"))
-	path := logOf(t, root, "aa", "lines\n")
-	there := []container{{ID: "aa"}}
-	if err := h.look(root, there, nil); err != nil {
+func TestWhatIsRotatedAwayIsLetGoButWhatFilebeatHasBegun(t *testing.T) {
+	e := newEngine(t)
+	rotate := func() {
+		path := logOf(t, e.root, "aa", someLines)
+		e.look(nil, "aa")
+		_ = os.Remove(path)
+	}
+	// Filebeat has it open, or had it open before it was restarted.
+	rotate()
+	e.look(e.open(), "aa")
+	e.look(nil, "aa")
+	e.expect(1, 1)
+	e.ships(int64(len(someLines)), time.Now().Add(time.Second))
+	e.look(nil, "aa")
+	e.expect(0, 0)
+	// A part of it was taken.
+	rotate()
+	e.ships(1, time.Now().Add(time.Second))
+	e.look(nil, "aa")
+	e.look(nil, "aa")
+	e.expect(1, 1)
+	e.ships(int64(len(someLines)), time.Now().Add(time.Second))
+	e.look(nil, "aa")
+	// All of it was, and nobody waits for it.
+	rotate()
+	e.ships(int64(len(someLines)), time.Now().Add(time.Second))
+	e.look(nil, "aa")
+	e.expect(0, 0)
+	if e.held.lost != 0 {
+		t.Fatalf("%d lost", e.held.lost)
+	}
+}
+
+func TestWhatIsRotatedAwayUnreadIsTold(t *testing.T) {
+	e := newEngine(t)
+	// Also what was there before the keeper, where Filebeat has noted nothing of it.
+	path := logOf(t, e.root, "aa", someLines)
+	e.look(nil, "aa")
+	_ = os.Remove(path)
+	e.look(nil, "aa")
+	if e.held.lost != 0 {
+		t.Fatal("it may be of a container that is being removed")
+	}
+	e.look(nil, "aa")
+	if e.held.lost != 1 || !strings.Contains(report{Lost: e.held.lost}.status(), "1 log files were rotated away") {
+		t.Fatalf("%d lost", e.held.lost)
+	}
+	e.expect(0, 0)
+}
+
+func TestTheFilesOfAContainerThatIsBeingRemovedAreNotTakenForRotated(t *testing.T) {
+	e := newEngine(t)
+	path := logOf(t, e.root, "aa", someLines)
+	e.look(nil, "aa")
+	_ = os.Remove(path)
+	e.look(nil, "aa")
+	_ = os.Remove(filepath.Dir(path))
+	e.look(nil)
+	e.expect(1, 1)
+}
+
+func TestWhatNobodyWantsToReadIsLetGo(t *testing.T) {
+	e := newEngine(t)
+	logOf(t, e.root, "aa", someLines)
+	e.look(nil, "aa")
+	e.look(e.open(), "aa")
+	if err := e.held.look(e.root, listing{"aa": {ID: "aa"}}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
+	e.expect(0, 0)
+}
+
+func TestWhatFilebeatHasOpenIsFoundAgainThoughItsNameIsGone(t *testing.T) {
+	e := newEngine(t)
+	path := logOf(t, e.root, "aa", someLines)
 	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -106,66 +201,30 @@ func TestWhatIsRotatedAwayIsLetGoButWhatFilebeatHasOpenAtItsEnd(t *testing.T) {
 	}
 	defer func() { _ = reader.Process.Kill(); _ = reader.Wait() }()
 	file.Close()
-	_ = os.Remove(path)
-	if err := h.look(root, there, nil); err != nil || h.of("aa") {
-		t.Fatalf("kept, %v", err)
-	}
-	reading, err := openFiles(reader.Process.Pid, root)
-	if err != nil || len(reading) != 1 {
-		t.Fatalf("%v, %v", reading, err)
-	}
-	if err := h.adopt(reading, root); err != nil || !h.of("aa") {
-		t.Fatalf("not kept, %v", err)
-	}
-	if text, err := os.ReadFile(linksOf(t, h, "aa")[0]); err != nil || string(text) != "lines\n" {
-		t.Fatalf("%s %v", text, err)
-	}
-	logOf(t, root, "aa", "others\n")
-	if err := h.look(root, there, nil); err != nil {
-		t.Fatal(err)
-	}
-	if files, _ := h.waiting(); files != 1 || len(linksOf(t, h, "aa")) != 2 {
-		t.Fatalf("%d wait", files)
-	}
-	now := time.Now()
-	for at := range 3 {
-		h.settle(nil, pipeline(9, 9), now.Add(time.Duration(at)*lookedFor))
-	}
-	if files, _ := h.waiting(); files != 0 {
-		t.Fatal("it is kept for ever")
-	}
-}
-
-func TestWhatIsRotatedAwayUnreadIsTold(t *testing.T) {
-	root, h := t.TempDir(), newHeld(filepath.Join(t.TempDir(), "held"))
-	there := []container{{ID: "aa", Node: "web-1"}}
-	look := func(reading map[fileNumber]openFile) {
-		if err := h.look(root, there, reading); err != nil {
+	adopt := func() {
+		reading, err := openFiles(reader.Process.Pid, e.root)
+		if err != nil || len(reading) != 1 {
+			t.Fatalf("%v, %v", reading, err)
+		}
+		if err := e.held.adopt(reading, e.root); err != nil {
 			t.Fatal(err)
 		}
 	}
-	replace := func(path string) {
-		_ = os.Remove(path)
-		logOf(t, root, "aa", "others\n")
+	e.look(nil, "aa")
+	adopt()
+	e.expect(0, 1)
+	_ = os.Remove(path)
+	// It was open when Filebeat was ended, and is kept for the next one.
+	e.look(nil, "aa")
+	e.expect(1, 1)
+	// One that the keeper has never seen.
+	for number := range e.held.files {
+		e.held.release(number)
 	}
-	path := logOf(t, root, "aa", "lines\n")
-	look(nil)
-	// What was there before may have been read before.
-	replace(path)
-	look(nil)
-	reading := map[fileNumber]openFile{}
-	for number := range h.files {
-		reading[number] = openFile{}
-	}
-	look(reading)
-	replace(path)
-	look(nil)
-	if h.lost != 0 || len(h.files) != 1 {
-		t.Fatalf("%d lost of %v", h.lost, h.files)
-	}
-	replace(path)
-	look(nil)
-	if h.lost != 1 || !strings.Contains(report{Lost: h.lost}.status(), "1 log files were rotated away") {
-		t.Fatalf("%d lost", h.lost)
+	adopt()
+	e.expect(1, 1)
+	links, _ := filepath.Glob(e.held.links("aa"))
+	if text, err := os.ReadFile(links[0]); err != nil || string(text) != someLines {
+		t.Fatalf("%s %v", text, err)
 	}
 }

@@ -16,6 +16,8 @@ type container struct {
 	stack     string
 	// What the engine was told of its log, by itself and by the host's daemon.json.
 	log logConfig
+	// What is read of it, where it is read.
+	stream string
 }
 
 type logConfig struct {
@@ -100,7 +102,9 @@ func readContainer(root, id string) (container, error) {
 		return container{}, err
 	}
 	labels := described.Config.Labels
-	return container{id, labels["dockyard.component"], labels["dockyard.node"], labels["dockyard.stack"], host.LogConfig}, nil
+	return container{
+		ID: id, Component: labels["dockyard.component"], Node: labels["dockyard.node"], stack: labels["dockyard.stack"], log: host.LogConfig,
+	}, nil
 }
 
 // logs are the file that the engine writes and those that it has rotated away.
@@ -141,7 +145,8 @@ func wantedInputs(s settings, containers []container, links func(id string) stri
 func (of containersOf) read(containers []container) []container {
 	var all []container
 	for _, each := range containers {
-		if of.ruleOf(each) != nil {
+		if r := of.ruleOf(each); r != nil {
+			each.stream, _ = r.Input["stream"].(string)
 			all = append(all, each)
 		}
 	}

@@ -68,7 +68,7 @@ func TestTheFirstRuleThatCoversAComponentIsItsOwn(t *testing.T) {
 	if read := s.Containers.read(all); len(read) != 2 {
 		t.Fatalf("%v are read", read)
 	}
-	wanted := wantedInputs(s, all, newHeld("/run/held").links)
+	wanted := wantedInputs(s, all, newHeld("/run/held", nil).links)
 	if len(wanted) != 3 || !strings.Contains(wanted["container-aa.yml"], `"stream": "stdout"`) {
 		t.Fatalf("%v", wanted)
 	}

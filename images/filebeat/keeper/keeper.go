@@ -37,7 +37,8 @@ type keeper struct {
 }
 
 func newKeeper(p paths) *keeper {
-	k := &keeper{paths: p, known: listing{}, kept: make(chan settings, 1), held: newHeld(filepath.Join(p.run, "held"))}
+	k := &keeper{paths: p, known: listing{}, kept: make(chan settings, 1)}
+	k.held = newHeld(filepath.Join(p.run, "held"), (&notes{data: p.data}).read)
 	k.relay = newRelay(func(ctx context.Context, connects bool) error {
 		if connects {
 			return k.templates.renew(ctx)
@@ -108,7 +109,7 @@ func (k *keeper) look() error {
 		if err != nil {
 			return err
 		}
-		if err := k.held.look(of.Root, of.read(containers), reading); err != nil {
+		if err := k.held.look(of.Root, k.known, of.read(containers), reading); err != nil {
 			return err
 		}
 		k.report.Lossy = lossy(of.read(containers))
@@ -132,7 +133,7 @@ func (k *keeper) look() error {
 	return k.tell()
 }
 
-// adopt has what is gone but for Filebeat's having it open be found again when that has closed it.
+// adopt has what Filebeat has open be found again when that has closed it, also where its name is gone or goes.
 func (k *keeper) adopt() error {
 	if k.child == nil || k.settings.Containers == nil {
 		return nil
@@ -159,7 +160,6 @@ func (k *keeper) restart() error {
 	if err := k.forget(globs); err != nil {
 		return err
 	}
-	k.held.restarted()
 	k.faults.taken()
 	k.acked = 0
 	if k.child, err = startChild(k.paths, k.settings.folder, &k.faults); err == nil {
@@ -234,8 +234,12 @@ func (k *keeper) takeUp(folder string) error {
 	return nil
 }
 
-// unread tells whether Filebeat still has a file of a container open, or has one to open; where nobody knows, it may.
+// unread tells whether there is something left to read of a container that is gone, by Filebeat's having a file of it open or one to open; where nobody
+// knows, there may be. Of one that is there nobody wants to read more.
 func (k *keeper) unread(id string) bool {
+	if _, there := k.known[id]; there {
+		return false
+	}
 	if k.held.of(id) {
 		return true
 	}

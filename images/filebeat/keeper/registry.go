@@ -20,13 +20,20 @@ import (
 // state is what Filebeat remembers of a file, as far as it is used.
 type state struct {
 	Source string `json:"source"`
+	// How much of it the output has taken.
+	Offset int64 `json:"offset"`
 	FileID struct {
 		Inode  uint64 `json:"inode"`
 		Device uint64 `json:"device"`
 	} `json:"FileStateOS"`
-	// Parts of a second, seconds.
+	// Nanoseconds, with the time zone in the upper half; seconds.
 	Timestamp [2]int64 `json:"timestamp"`
 }
+
+// seen is when Filebeat last noted something of the file.
+func (s state) seen() time.Time { return time.Unix(s.Timestamp[1], int64(uint32(s.Timestamp[0]))) }
+
+func (s state) number() fileNumber { return fileNumber{s.FileID.Device, s.FileID.Inode} }
 
 type memory struct {
 	states map[string]state
@@ -187,15 +194,27 @@ func birthTimes(globs []string) (map[[2]uint64]time.Time, error) {
 			return nil, err
 		}
 		for _, file := range files {
-			var told unix.Statx_t
 			// One that goes meanwhile is nobody's.
-			if unix.Statx(unix.AT_FDCWD, file, 0, unix.STATX_BTIME|unix.STATX_INO, &told) != nil || told.Mask&unix.STATX_BTIME == 0 {
-				continue
+			if made, number, noted := bornAt(unix.AT_FDCWD, file, 0); noted {
+				born[number] = made
 			}
-			born[[2]uint64{unix.Mkdev(told.Dev_major, told.Dev_minor), told.Ino}] = time.Unix(told.Btime.Sec, int64(told.Btime.Nsec))
 		}
 	}
 	return born, nil
+}
+
+// birthTime is when an open file was made.
+func birthTime(descriptor uintptr) (time.Time, bool) {
+	made, _, noted := bornAt(int(descriptor), "", unix.AT_EMPTY_PATH)
+	return made, noted
+}
+
+func bornAt(folder int, path string, flags int) (made time.Time, number [2]uint64, noted bool) {
+	var told unix.Statx_t
+	if unix.Statx(folder, path, flags, unix.STATX_BTIME|unix.STATX_INO, &told) != nil || told.Mask&unix.STATX_BTIME == 0 {
+		return time.Time{}, number, false
+	}
+	return time.Unix(told.Btime.Sec, int64(told.Btime.Nsec)), [2]uint64{unix.Mkdev(told.Dev_major, told.Dev_minor), told.Ino}, true
 }
 
 func appendChanges(path string, whole int64, changes string) error {

@@ -39,11 +39,6 @@ func (k *keeper) tell() error {
 		return err
 	}
 	if told, err := askStats(); err == nil {
-		reading, err := k.reading()
-		if err != nil {
-			return err
-		}
-		k.held.settle(reading, told, time.Now())
 		if acked := told.Libbeat.Output.Events.Acked; acked > k.acked {
 			k.acked = acked
 			k.faults.taken()
