@@ -20,13 +20,18 @@ type statusError struct {
 
 func (e statusError) Error() string { return e.said }
 
+// refuses tells a no that stays one from that of a server which forms, or has too much to do.
+func (e statusError) refuses() bool {
+	return e.status < http.StatusInternalServerError && e.status != http.StatusTooManyRequests
+}
+
 // ask tries the servers in turn until one answers; one that says no has answered.
 func (s settings) ask(ctx context.Context, method, path string, body []byte) ([]byte, error) {
 	err := fmt.Errorf("there is no server")
 	for _, base := range s.Elasticsearch.URLs {
 		var text []byte
 		text, err = s.askOne(ctx, method, base+path, body)
-		if said, no := err.(statusError); err == nil || no && said.status < http.StatusInternalServerError && said.status != http.StatusTooManyRequests {
+		if said, no := err.(statusError); err == nil || no && said.refuses() {
 			return text, err
 		}
 	}

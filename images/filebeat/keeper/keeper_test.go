@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -52,6 +53,19 @@ func TestAnInputIsTakenFromAContainerThatRunsAndLeftToOneThatIsGone(t *testing.T
 	all := settings{Containers: &containersOf{Stack: "shop", Root: root, Rules: []rule{{Input: input{"type": "container", "stream": "all"}}}}}
 	configured(t, p, "1", all)
 	look("aa", "bb")
+	// Filebeat has the log of the one that runs open.
+	reader := exec.Command("sleep", "60")
+	log, err := os.Open(filepath.Join(root, "aa", "aa-json.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader.Stdin = log
+	if err := reader.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Process.Kill(); _ = reader.Wait() }()
+	log.Close()
+	k.child, k.outdated = &child{command: reader}, false
 	// What is gone is read to its end.
 	_ = os.RemoveAll(filepath.Join(root, "bb"))
 	look("aa", "bb")

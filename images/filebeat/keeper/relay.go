@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,7 +19,7 @@ import (
 // The relay is the way to the servers: it hands everything on as it is, and where a server does not know the question, it answers that nothing
 // has run out, and that none of the licensed features is there.
 type relay struct {
-	transport *http.Transport
+	transport http.RoundTripper
 	// Called before anything goes through; `connects` tells of a client that has just connected.
 	before func(ctx context.Context, connects bool) error
 
@@ -84,11 +85,12 @@ func (r *relay) handler() http.Handler {
 // does that.
 func (r *relay) RoundTrip(request *http.Request) (*http.Response, error) {
 	err := error(io.ErrUnexpectedEOF)
-	sent := &sentOnce{ReadCloser: request.Body}
 	for _, target := range r.order(time.Now()) {
 		attempt := request.Clone(request.Context())
 		attempt.URL.Host = target
+		var sent *attempted
 		if request.Body != nil && request.Body != http.NoBody {
+			sent = &attempted{Reader: request.Body, ended: make(chan struct{})}
 			attempt.Body = sent
 		}
 		var answer *http.Response
@@ -99,25 +101,40 @@ func (r *relay) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		r.rest(target, time.Now().Add(restTime))
-		if sent.begun {
+		if sent != nil && sent.begun(request.Context()) {
 			return nil, err
 		}
 	}
 	return nil, err
 }
 
-// sentOnce is a body that tells whether any of it was read; whoever has it closes it, and not an attempt.
-type sentOnce struct {
-	io.ReadCloser
-	begun bool
+// attempted is the body of a request on its way to one server. Whoever has the body closes it, and not an attempt.
+type attempted struct {
+	io.Reader
+	read  atomic.Bool
+	once  sync.Once
+	ended chan struct{}
 }
 
-func (s *sentOnce) Read(into []byte) (int, error) {
-	s.begun = true
-	return s.ReadCloser.Read(into)
+func (a *attempted) Read(into []byte) (int, error) {
+	a.read.Store(true)
+	return a.Reader.Read(into)
 }
 
-func (s *sentOnce) Close() error { return nil }
+func (a *attempted) Close() error {
+	a.once.Do(func() { close(a.ended) })
+	return nil
+}
+
+// begun tells whether any of it was read by an attempt that has failed: which may go on reading until it closes it.
+func (a *attempted) begun(ctx context.Context) bool {
+	select {
+	case <-a.ended:
+		return a.read.Load()
+	case <-ctx.Done():
+		return true
+	}
+}
 
 // order is that of the servers for one request: those that rest come last.
 func (r *relay) order(now time.Time) []string {

@@ -180,6 +180,30 @@ func TestWhatHasBeenSentIsNotSentToAnotherServer(t *testing.T) {
 	}
 }
 
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+func TestNoOtherServerIsAskedBeforeAnAttemptHasEnded(t *testing.T) {
+	asked := 0
+	r := newRelay(nil)
+	r.targets = []string{"a", "b"}
+	r.transport = roundTripper(func(attempt *http.Request) (*http.Response, error) {
+		asked++
+		// It has failed, and reads on for a moment.
+		go func() {
+			time.Sleep(20 * time.Millisecond)
+			_, _ = io.ReadAll(attempt.Body)
+			attempt.Body.Close()
+		}()
+		return nil, io.ErrUnexpectedEOF
+	})
+	request := httptest.NewRequest(http.MethodPost, "http://elasticsearch/_bulk", strings.NewReader("lines"))
+	if _, err := r.RoundTrip(request); err == nil || asked != 1 {
+		t.Fatalf("%d were asked, %v", asked, err)
+	}
+}
+
 func TestTheRelayListensWhereItIsToldAndNowhereElse(t *testing.T) {
 	r := newRelay(func(context.Context, bool) error { return nil })
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))

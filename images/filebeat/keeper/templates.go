@@ -75,9 +75,9 @@ func (t *templates) care(ctx context.Context, again bool) error {
 	err := set.place(ctx, put)
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	// What was taken up meanwhile is to be put yet.
-	if set == t.now {
-		t.put, t.fault = t.put || err == nil, err
+	// What was taken up meanwhile is to be put yet; and who has stopped asking tells nothing of them.
+	if set == t.now && (err == nil || ctx.Err() == nil) {
+		t.put, t.fault = err == nil, err
 	}
 	return err
 }
@@ -112,7 +112,7 @@ func (t *templates) told() (words string, refused bool) {
 	defer t.lock.Unlock()
 	switch said := (statusError{}); {
 	case t.fault != nil:
-		return t.fault.Error(), errors.As(t.fault, &said) && said.status < http.StatusInternalServerError
+		return t.fault.Error(), errors.As(t.fault, &said) && said.refuses()
 	case !t.put:
 		return "they are not put yet", false
 	}

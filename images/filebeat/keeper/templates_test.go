@@ -73,6 +73,39 @@ func TestTemplatesArePutOnceAndAgainWhereTheyAreGone(t *testing.T) {
 	}
 }
 
+func TestTemplatesThatWereNotRenewedAreTriedAgain(t *testing.T) {
+	server := &indexServer{puts: map[string]int{}, there: map[string]string{}}
+	all := templatesOn(t, server, `{"dockyard-a":{}}`)
+	ctx := context.Background()
+	if err := all.ensure(ctx); err != nil {
+		t.Fatal(err)
+	}
+	// Who asked has gone.
+	gone, leave := context.WithCancel(ctx)
+	leave()
+	if err := all.renew(gone); err == nil {
+		t.Fatal("renewed for nobody")
+	}
+	if words, _ := all.told(); words != "" {
+		t.Fatal(words)
+	}
+	delete(server.there, "dockyard-a")
+	server.refused, server.status = "dockyard-a", http.StatusServiceUnavailable
+	if err := all.renew(ctx); err == nil {
+		t.Fatal("not refused")
+	}
+	server.refused = ""
+	if words, _ := all.told(); words == "" {
+		t.Fatal("it is gone, and nobody tells")
+	}
+	if err := all.ensure(ctx); err != nil || server.there["dockyard-a"] == "" {
+		t.Fatalf("not put again: %v", err)
+	}
+	if words, _ := all.told(); words != "" {
+		t.Fatal(words)
+	}
+}
+
 func TestATemplateThatIsRefusedIsToldAndHoldsEverythingBack(t *testing.T) {
 	server := &indexServer{puts: map[string]int{}, there: map[string]string{}, refused: "dockyard-a", status: http.StatusBadRequest}
 	all := templatesOn(t, server, `{"dockyard-a":{}}`)
@@ -87,10 +120,11 @@ func TestATemplateThatIsRefusedIsToldAndHoldsEverythingBack(t *testing.T) {
 	if words, refused := all.told(); !refused || !strings.Contains(words, "patterns of another") {
 		t.Fatalf("%s, %v", words, refused)
 	}
-	server.status = http.StatusServiceUnavailable
-	_ = all.ensure(context.Background())
-	if _, refused := all.told(); refused {
-		t.Fatal("a server that forms refuses nothing")
+	for _, server.status = range []int{http.StatusServiceUnavailable, http.StatusTooManyRequests} {
+		_ = all.ensure(context.Background())
+		if _, refused := all.told(); refused {
+			t.Fatal("a server that forms or has too much to do refuses nothing")
+		}
 	}
 	server.refused = ""
 	if status, text := fetch(t, "http://"+r.address+"/"); status != 200 || text != "hello" {
