@@ -24,6 +24,8 @@ func parseMade(text string) Made {
 const (
 	// patience is for how long a look waits by itself: each look of a gate starts processes, and would take the CPU which the node needs to start.
 	patience = 8 * time.Second
+	// cutOff ends a look that was begun in time: the gate ends what takes twenty seconds, and would hear no reason.
+	cutOff = 15 * time.Second
 	// lookAgain is often: asking costs little in here.
 	lookAgain = 200 * time.Millisecond
 )
@@ -34,9 +36,10 @@ var errVote = errors.New("")
 // whole passes where the own node is in a whole cluster. One that comes back to others which have no container yet waits for none of them: it
 // passes, so that they are made; the last one, behind which every container is there, waits for all.
 func whole(ctx context.Context, cluster *Cluster, made Made) error {
-	deadline := time.Now().Add(patience)
-	for {
-		err := inCluster(ctx, cluster, made)
+	limited, cancel := context.WithTimeout(ctx, cutOff)
+	defer cancel()
+	return patiently(limited, patience, func() error {
+		err := inCluster(limited, cluster, made)
 		if err == nil {
 			return nil
 		}
@@ -45,12 +48,28 @@ func whole(ctx context.Context, cluster *Cluster, made Made) error {
 				return nil
 			}
 		}
+		return err
+	})
+}
+
+// patiently looks again for as long as a reason may go by itself, and returns the last one that a look had time to find.
+func patiently(ctx context.Context, limit time.Duration, look func() error) error {
+	deadline := time.Now().Add(limit)
+	var reason error
+	for {
+		err := look()
+		if err == nil {
+			return nil
+		}
+		if reason == nil || ctx.Err() == nil {
+			reason = err
+		}
 		if errors.Is(err, errVote) || time.Now().After(deadline) {
-			return err
+			return reason
 		}
 		select {
 		case <-ctx.Done():
-			return err
+			return reason
 		case <-time.After(lookAgain):
 		}
 	}

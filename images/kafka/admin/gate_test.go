@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -64,6 +66,25 @@ func TestWholeWaits(t *testing.T) {
 	if !errors.Is(noVote, errVote) || !errors.Is(behind, errVote) || errors.Is(copying, errVote) {
 		t.Errorf("waits for a vote, or not for a copy: %v, %v, %v", noVote, behind, copying)
 	}
+}
+
+// What ends with the gate's patience tells the reason that it knew.
+func TestAReasonIsToldInTime(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*lookAgain)
+	defer cancel()
+	looks := 0
+	err := patiently(ctx, time.Hour, func() error {
+		if looks++; looks == 1 {
+			return errors.New("orders-0 lacks a replica")
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	expect(t, err, "orders-0 lacks a replica")
+	if looks != 2 {
+		t.Errorf("%d looks", looks)
+	}
+	expect(t, patiently(ctx, time.Hour, func() error { return ctx.Err() }), "deadline exceeded")
 }
 
 func TestSpare(t *testing.T) {
