@@ -67,15 +67,16 @@ export class KafkaBroker extends pulumi.ComponentResource {
     const members = nodesOf(name, cluster);
     this.endpoints = members.filter(({ broker }) => broker).map(({ address }) => new Endpoint(address, CLIENT_PORT));
     this.published = publishedOf(cluster);
-    this.passwords = createPasswords(name, cluster, { parent: this });
+    const passwords = createPasswords(name, cluster, { parent: this });
     const nodes = createNodes(name, cluster, members, { parent: this });
-    createDeclared(name, cluster, members, this.passwords, nodes, { parent: this });
+    const declared = createDeclared(name, cluster, members, passwords, nodes, { parent: this });
+    this.passwords = Object.fromEntries(Object.entries(passwords).map(([user, password]) => [user, goodAfter(declared, password)]));
 
     this.registerOutputs({ endpoints: this.endpoints.map(String), published: this.published.map(String) });
   }
 
   /**
-   * A user's password, a secret.
+   * A user's password, a secret. Who is given it waits until the cluster knows the user, and the user's rights.
    *
    * @throws {ConfigError} when the cluster has no user of that name.
    */
@@ -255,7 +256,7 @@ function createDeclared(
   passwords: Readonly<Record<string, pulumi.Output<string>>>,
   nodes: RollingSet,
   opts: pulumi.CustomResourceOptions,
-): void {
+): Command {
   const brokers = members.filter(({ broker }) => broker);
   const declared = pulumi
     .all(passwords)
@@ -263,7 +264,12 @@ function createDeclared(
   // Told again to nodes that are new: a single one may have lost all that it was told.
   const triggers = nodes.containers.map(({ id }) => id);
   const create = renderApplyDeclared(brokers.slice(0, 3));
-  new Command(`${name}-declared`, { create, stdin: pulumi.secret(declared), triggers }, { ...opts, dependsOn: [...nodes.gates] });
+  return new Command(`${name}-declared`, { create, stdin: pulumi.secret(declared), triggers }, { ...opts, dependsOn: [...nodes.gates] });
+}
+
+/** A password that depends on the command which makes it good; by the command's name, which does not change when it runs again. */
+function goodAfter(declared: Command, password: pulumi.Output<string>): pulumi.Output<string> {
+  return pulumi.all([password, declared.urn]).apply(([text]) => text);
 }
 
 function publishedOf({ port, brokers, placement }: NormalKafkaBrokerArgs): readonly Endpoint[] {

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Command } from "@pulumi/command/local/command";
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { Host } from "../../components/core/host";
@@ -275,7 +276,11 @@ describe("a Kafka cluster", () => {
     expect(events.published.map(String)).toEqual(["127.0.0.1:9092", "127.0.0.1:9093", "127.0.0.1:9094"]);
     expect(() => events.password("nobody")).toThrow("events.users: must have it before it is asked for; there are shop");
     expect(await pulumi.isSecret(events.password("shop"))).toBe(true);
-    const containers = (await settled(registered)).filter(({ type }) => type === "docker:index/container:Container");
+    // Its password is good by then.
+    new Command("writer", { environment: { PASSWORD: events.password("shop") } });
+    const names = (await settled(registered)).map(({ name }) => name);
+    expect(names.indexOf("writer")).toBeGreaterThan(names.indexOf("events-declared"));
+    const containers = registered.filter(({ type }) => type === "docker:index/container:Container");
     expect(containers.map(({ name }) => name)).toEqual(["events-controller-1", "events-1", "events-2", "events-3"]);
     expect(containers[0]?.inputs).toMatchObject({ ports: [], readOnly: true, user: "9092:9092" });
   });
