@@ -39,7 +39,7 @@ export interface RedisOutput {
   readonly database?: number;
 }
 
-/** A topic of Kafka. */
+/** A topic of Kafka, 2.3 or later. */
 export interface KafkaOutput {
   readonly type: "kafka";
 

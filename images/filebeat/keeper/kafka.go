@@ -16,7 +16,8 @@ import (
 	"strings"
 )
 
-// Of Kafka's protocol only what a login takes: SaslHandshake and SaslAuthenticate, as https://kafka.apache.org/protocol describes them.
+// Of Kafka's protocol only what a login and a look at a topic take: SaslHandshake, SaslAuthenticate and Metadata, as
+// https://kafka.apache.org/protocol describes them.
 const (
 	saslHandshake    = 17
 	saslAuthenticate = 36
@@ -27,8 +28,7 @@ type kafka struct {
 	asked      int32
 }
 
-func logInToKafka(connection io.ReadWriter, mechanism, user, password string) error {
-	k := &kafka{connection: connection}
+func (k *kafka) logIn(mechanism, user, password string) error {
 	answer, err := k.ask(saslHandshake, 1, kafkaText(mechanism))
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Filebeat tries whether it may write to Redis and Kafka with its first event, and says little of why not. The keeper logs in as Filebeat would.
+// Filebeat tries whether it may write to Redis and Kafka with its first event, and says little of why not. The keeper logs in as Filebeat would, and has Kafka tell of the topic.
 
 const loginTime = 5 * time.Second
 
@@ -24,6 +24,7 @@ type output struct {
 		Database int    `json:"db"`
 	} `json:"redis"`
 	Kafka *struct {
+		Topic    string `json:"topic"`
 		User     string `json:"username"`
 		Password string `json:"password"`
 		SASL     struct {
@@ -59,8 +60,14 @@ func (o output) logIn(host string) error {
 	switch {
 	case o.Redis != nil:
 		err = logInToRedis(connection, o.Redis.Password, o.Redis.Database)
-	case o.Kafka != nil && o.Kafka.User != "":
-		err = logInToKafka(connection, o.Kafka.SASL.Mechanism, o.Kafka.User, o.Kafka.Password)
+	case o.Kafka != nil:
+		to := &kafka{connection: connection}
+		if o.Kafka.User != "" {
+			err = to.logIn(o.Kafka.SASL.Mechanism, o.Kafka.User, o.Kafka.Password)
+		}
+		if err == nil {
+			err = to.reachTopic(o.Kafka.Topic)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", host, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -93,10 +94,55 @@ func TestALoginThatKafkaRefusesIsToldInItsWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		var no refusal
-		if err := logInToKafka(connection, mechanism, "logs", "wrong"); !errors.As(err, &no) || !strings.Contains(err.Error(), "invalid credentials (error 58)") {
+		if err := (&kafka{connection: connection}).logIn(mechanism, "logs", "wrong"); !errors.As(err, &no) || !strings.Contains(err.Error(), "invalid credentials (error 58)") {
 			t.Fatalf("%s: %v", mechanism, err)
 		}
 		connection.Close()
+	}
+}
+
+func TestATopicThatCannotBeWrittenToIsTold(t *testing.T) {
+	// One broker, and one topic of one partition.
+	answer := func(code byte, rights byte) []byte {
+		text := append([]byte{0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 7}, kafkaText("host")...)
+		text = append(append(text, 0, 0, 35, 132, 255, 255), kafkaText("cluster")...)
+		text = append(append(text, 0, 0, 0, 7, 0, 0, 0, 1, 0, code), kafkaText("lines")...)
+		text = append(text, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0)
+		text = append(text, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0)
+		return append(text, 0, 0, 0, rights, 128, 0, 0, 0)
+	}
+	for _, each := range []struct {
+		code, rights byte
+		says         string
+		refused      bool
+	}{
+		{0, 1 << 4, "", false},
+		{0, 1 << 3, "the topic lines is not for this user to write to", true},
+		{isNotAllowed, 0, "the topic lines is not for this user to write to", true},
+		{isUnknown, 0, "the topic lines is not there (error 3)", true},
+		{hasNoLeaderYet, 1 << 4, "no leader yet (error 5)", false},
+		{9, 1 << 4, "cannot be written to (error 9)", false},
+	} {
+		host := answering(t, func(connection net.Conn) {
+			var size uint32
+			if binary.Read(connection, binary.BigEndian, &size) != nil {
+				return
+			}
+			asked := make([]byte, size)
+			_, _ = io.ReadFull(connection, asked)
+			body := append(asked[4:8:8], answer(each.code, each.rights)...)
+			_ = binary.Write(connection, binary.BigEndian, uint32(len(body)))
+			_, _ = connection.Write(body)
+		})
+		var to output
+		if err := json.Unmarshal([]byte(`{"kafka":{"topic":"lines"}}`), &to); err != nil {
+			t.Fatal(err)
+		}
+		var no refusal
+		err := to.logIn(host)
+		if (err == nil) != (each.says == "") || err != nil && !strings.Contains(err.Error(), each.says) || errors.As(err, &no) != each.refused {
+			t.Errorf("error %d: %v", each.code, err)
+		}
 	}
 }
 

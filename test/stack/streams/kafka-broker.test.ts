@@ -239,11 +239,12 @@ describe("a Kafka cluster", () => {
     expect(await stack.preview()).toEqual([]);
   });
 
-  it("takes the lines of a Filebeat that logs in, and tells one with another password so in its own words", async () => {
+  it("takes the lines of a Filebeat that logs in, and tells one with another password so in its own words, and one that may only read", async () => {
     const folder = await mkdtemp(join(tmpdir(), "dockyard-lines-"));
-    const output: LogOutput = { type: "kafka", endpoints: [new Endpoint("10.160.0.21", 9092)], topic: "things", user: "tester" };
-    const start = async (node: string, password: string) =>
-      startFilebeat({ label: stack.label, node, network: `${stack.label}-services`, folder }, output, password);
+    const start = async (node: string, password: string, user = "tester") => {
+      const output: LogOutput = { type: "kafka", endpoints: [new Endpoint("10.160.0.21", 9092)], topic: "things", user };
+      return startFilebeat({ label: stack.label, node, network: `${stack.label}-services`, folder }, output, password);
+    };
     const whole = async (name: string) => docker("exec", name, "filebeat-keeper", "whole").then(() => "whole", String);
     try {
       const stranger = await start("lines-1", "not-the-password");
@@ -254,8 +255,13 @@ describe("a Kafka cluster", () => {
       await writeFile(join(folder, "a.log"), "of a file\n");
       const known = await start("lines-2", login.password);
       await until("it is whole", async () => (await whole(known)) === "whole");
-      const lines = (await readTopic(reader, "things")).filter(({ value }) => value.includes("of a file"));
-      expect(lines.map(({ value }) => (JSON.parse(value) as { message: string }).message)).toEqual(["of a file"]);
+      const lines = async () => (await readTopic(reader, "things")).filter(({ value }) => value.includes("of a file"));
+      await until("the line is there", async () => (await lines()).length > 0);
+      expect((await lines()).map(({ value }) => (JSON.parse(value) as { message: string }).message)).toEqual(["of a file"]);
+      await docker("rm", "--force", known);
+      const { user, password } = reader;
+      const mute = await start("lines-3", password, user);
+      await until("it is told", async () => (await whole(mute)).includes("the topic things is not for this user to write to (error 29)"));
     } finally {
       await rm(folder, { recursive: true });
     }
