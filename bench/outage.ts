@@ -3,16 +3,22 @@ import { docker } from "../test/stack/support/engine";
 import { until } from "../test/stack/support/load";
 import { TestStack, freePorts } from "../test/stack/support/test-stack";
 import type { Figure } from "./bench";
+import { untilHeld } from "../test/stack/support/logs";
 import { countOf, linesThere, untilAllCame, writeLines } from "./log-lines";
 
-/** For how long Elasticsearch is away. */
+/** For how long Elasticsearch is away, and when Filebeat is killed meanwhile. */
 const MINUTES = 10;
+const KILLED_AT = 7;
+
+/** The keeper stays, and starts another one. */
+const KILL_FILEBEAT = 'for p in /proc/[0-9]*; do if [ "$(cat $p/comm)" = filebeat ]; then kill -9 "${p#/proc/}"; fi; done';
 
 const LABEL = "dockyard-bench-outage";
 
-/** Lines per second, and what the engine keeps: of the first enough, though in files that are rotated away all the time; of the last too little. */
-const STEADY = { lines: 500 * (MINUTES * 60 + 30), rate: 500, files: 16, fileMiB: 16 };
-const REMOVED = { lines: 100 * MINUTES * 30, rate: 100, files: 4, fileMiB: 2 };
+/** Lines per second, and what the engine keeps: of the first enough, though it is renamed every few seconds; of the last too little. */
+const STEADY = { lines: 500 * (MINUTES * 60 + 30), rate: 500, files: 80, fileMiB: 1 };
+/** Some ten files are gone with it, and Filebeat opens two of them. */
+const REMOVED = { lines: 200 * MINUTES * 30, rate: 200, files: 16, fileMiB: 1 };
 const SHORT = { lines: 100 * (MINUTES * 60 + 30), rate: 100, files: 2, fileMiB: 1 };
 
 const CATCH_UP_MS = 600_000;
@@ -37,8 +43,10 @@ export async function outage(): Promise<Figure[]> {
     await docker("stop", stack.container("search-1"));
     const away = Date.now();
     await until("all of it is written", async () => (await lastOf("removed")) === REMOVED.lines, MINUTES * 60_000);
-    await delay(2_000);
+    await untilHeld(stack.container("logs-1"), `${LABEL}-removed`);
     await docker("rm", "--force", `${LABEL}-removed`);
+    await delay(away + KILLED_AT * 60_000 - Date.now());
+    await docker("exec", stack.container("logs-1"), "sh", "-c", KILL_FILEBEAT);
     await delay(away + MINUTES * 60_000 - Date.now());
     const said = await docker("exec", stack.container("logs-1"), "filebeat-keeper", "probe");
     await docker("start", stack.container("search-1"));
@@ -55,7 +63,7 @@ export async function outage(): Promise<Figure[]> {
     const rotated = /\d+ log files were rotated away before they were read/.exec(said)?.[0];
     return [
       {
-        what: `${lines} log lines while Elasticsearch is away for ${MINUTES} minutes, of a log that is rotated and of a container that is removed meanwhile`,
+        what: `${lines} log lines while Elasticsearch is away for ${MINUTES} minutes, of a log that is rotated and of a container that is removed meanwhile, and Filebeat is killed`,
         measured: `${lines - unique} lost, ${twice} twice; all there ${seconds(back, caughtUp)} s after it was started`,
         beside: "–",
         bound: "none lost",

@@ -3,7 +3,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containersOf, docker } from "../support/engine";
 import { es } from "../support/elasticsearch";
 import { until } from "../support/load";
-import { LogDocument, allDocuments, appendTo, missingOf, numberedLines, numbersOf, startWriter } from "../support/logs";
+import {
+  LogDocument,
+  allDocuments,
+  appendTo,
+  heldFiles,
+  missingOf,
+  numberedLines,
+  numbersOf,
+  startWriter,
+  untilHeld,
+} from "../support/logs";
 import { TestStack, freePorts } from "../support/test-stack";
 
 const PROGRAM = "test/stack/programs/elk-pipeline/program.cjs";
@@ -254,16 +264,29 @@ describe("logs on their way into an index", () => {
     await docker("stop", stack.container("search-1"));
     await docker("exec", stack.container("writer-6"), "touch", "/tmp/go");
     await until("all is written", async () => (await docker("logs", "--tail", "1", stack.container("writer-6"))) === "removed 012000");
-    // By then its last files have been seen.
-    await delay(2_000);
+    const id = await untilHeld(stack.container(FILEBEAT), stack.container("writer-6"));
     await docker("rm", "--force", stack.container("writer-6"));
     const startedAt = async () => docker("inspect", "--format", "{{.State.StartedAt}} {{.RestartCount}}", stack.container(FILEBEAT));
     await until("the keeper tells what it keeps", async () =>
       /files \(.* MiB\) that are gone are kept until they are shipped/.test(await told()),
     );
     const before = await startedAt();
-    const kill = 'for p in /proc/[0-9]*; do if [ "$(cat $p/comm)" = filebeat ]; then kill -9 "${p#/proc/}"; fi; done';
-    await docker("exec", stack.container(FILEBEAT), "sh", "-c", kill);
+    const inside = async (script: string) => docker("exec", stack.container(FILEBEAT), "sh", "-c", script);
+    const ofFilebeat = (act: string) => `for p in /proc/[0-9]*; do if [ "$(cat $p/comm)" = filebeat ]; then ${act}; fi; done`;
+    const held = async () => (await inside(`ls ${heldFiles(id)}`)).split("\n").length;
+    const all = await held();
+    expect(all).toBeGreaterThan(2);
+    const former = await inside(ofFilebeat('echo "${p#/proc/}"'));
+    await inside(ofFilebeat('kill -9 "${p#/proc/}"'));
+    await until("another Filebeat has looked for files, and opened what it can", async () => {
+      const opened = await inside(ofFilebeat(`if ls -l $p/fd | grep -q ${id}; then echo "\${p#/proc/}"; fi`));
+      return opened !== "" && opened !== former;
+    });
+    // What it has not opened is none the less there, however long that takes.
+    for (let second = 0; second < 15; second++) {
+      expect(await held()).toBe(all);
+      await delay(1_000);
+    }
     await docker("start", stack.container("search-1"));
     await untilAll("removed", 12_000, 120_000);
     expect((await numbersOf(NODE, "removed")).documents).toBe(12_000);

@@ -6,6 +6,7 @@ import { VOLUMES_PATH, renderFileInput } from "../../../components/elk-pipeline/
 import { hostsOf, renderFilebeatYml, renderOutputYml } from "../../../components/elk-pipeline/filebeat-yml";
 import { NormalFileInput, normalizeInput } from "../../../components/elk-pipeline/input-args";
 import {
+  CONTAINERS_PATH,
   FILEBEAT_CONFIG,
   FILEBEAT_DATA,
   FILEBEAT_FILES,
@@ -15,6 +16,7 @@ import {
 import { LogOutput, normalizeOutput } from "../../../components/elk-pipeline/output-args";
 import { docker } from "./engine";
 import { es } from "./elasticsearch";
+import { until } from "./load";
 
 /** Who writes, and of whose stack it is. */
 export interface LogWriter {
@@ -50,6 +52,20 @@ export async function startWriter({ label, component, node, options = [] }: LogW
 export function numberedLines(word: string, from: number, to: number, burst = 0): string {
   const pause = burst === 0 ? "" : `[ $((i % ${burst})) -ne 0 ] || sleep 0.1;`;
   return `i=${from}; while [ $i -le ${to} ]; do printf '${word} %06d\\n' $i; ${pause} i=$((i + 1)); done`;
+}
+
+/** Where a keeper has links to the files of a container's log that it has open. */
+export function heldFiles(container: string): string {
+  return `/run/filebeat/held/${container}`;
+}
+
+/** Waits until a keeper has all files of a container's log open, so that none of them goes with the container. @returns the container's id */
+export async function untilHeld(filebeat: string, name: string): Promise<string> {
+  const id = await docker("inspect", "--format", "{{.Id}}", name);
+  const isHeld = `find -L ${heldFiles(id)} -samefile "$f" | grep -q .`;
+  const script = `for f in ${CONTAINERS_PATH}/${id}/${id}-json.log*; do ${isHeld} || exit 1; done`;
+  await until(`all files of ${name} are held`, async () => docker("exec", filebeat, "sh", "-c", script).then(() => true));
+  return id;
 }
 
 /** Adds to a file on a volume. */
