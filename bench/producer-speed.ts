@@ -6,6 +6,8 @@ import type { Figure } from "./bench";
 import { median } from "./statistics";
 
 const USER = "bench";
+/** Who gives rights on the broker by hand; none of the rights' own questions is asked for such a one. */
+const ADMIN = "admin";
 const TOPIC = "speed";
 /** So many that the tool's own start, which is most of the first 300,000, does not decide. */
 const RECORDS = 1_500_000;
@@ -96,7 +98,9 @@ async function inTurn<Name extends string>(label: string, brokers: Readonly<Reco
 /** @param password Of the only user; without one everybody is let in. */
 async function startByHand(label: string, name: string, address: string, password?: string): Promise<void> {
   const protocol = password === undefined ? "PLAINTEXT" : "SASL_PLAINTEXT";
-  const scram = `org.apache.kafka.common.security.scram.ScramLoginModule required username="${USER}" password="${password ?? ""}";`;
+  const secured = password !== undefined;
+  const module = "org.apache.kafka.common.security.scram.ScramLoginModule";
+  const admin = `${module} required username="${ADMIN}" password="${password ?? ""}";`;
   const settings = [
     "node.id=1",
     "process.roles=broker,controller",
@@ -109,18 +113,18 @@ async function startByHand(label: string, name: string, address: string, passwor
     "log.dirs=/var/lib/kafka/data",
     "offsets.topic.replication.factor=1",
     "num.partitions=1",
-    ...(password === undefined
-      ? []
-      : [
+    ...(secured
+      ? [
           "sasl.enabled.mechanisms=SCRAM-SHA-512",
           "sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512",
-          `listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=${scram}`,
+          `listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=${admin}`,
           "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-          // The broker itself, by either of its listeners; what it may do need not be written down then.
-          `super.users=User:${USER};User:ANONYMOUS`,
-        ]),
+          // The broker itself, by either of its listeners.
+          `super.users=User:${ADMIN};User:ANONYMOUS`,
+        ]
+      : []),
   ];
-  const users = password === undefined ? "" : ` --add-scram 'SCRAM-SHA-512=[name=${USER},password=${password}]'`;
+  const users = secured ? [USER, ADMIN].map((user) => ` --add-scram 'SCRAM-SHA-512=[name=${user},password=${password}]'`).join("") : "";
   const java = 'java -cp "/opt/kafka/libs/*"';
   const options = "-XX:+UseG1GC -XX:MaxGCPauseMillis=20 -XX:InitiatingHeapOccupancyPercent=35 -XX:+ExplicitGCInvokesConcurrent";
   const script = [
@@ -135,6 +139,12 @@ async function startByHand(label: string, name: string, address: string, passwor
   await docker("run", "--detach", "--name", container, ...labels, ...place, ...limits, imageReference("kafka"), "sh", "-ec", script);
   const answers = ["exec", container, "bash", "-c", ": </dev/tcp/127.0.0.1/9092"];
   await until("it answers", async () => docker(...answers).then(() => true), 60_000);
+  if (!secured) return;
+  const login = ["security.protocol=SASL_PLAINTEXT", "sasl.mechanism=SCRAM-SHA-512", `sasl.jaas.config=${admin}`];
+  const rights = `--add --allow-principal User:${USER} --operation Read --operation Write --operation Create --topic ${TOPIC}`;
+  const give = `${java} org.apache.kafka.tools.AclCommand --bootstrap-server ${address}:9092 --command-config /tmp/admin.properties ${rights}`;
+  const told = `printf '%s\\n' '${login.join("' '")}' > /tmp/admin.properties; exec ${give}`;
+  await until("it has given the rights", async () => docker("exec", container, "sh", "-ec", told).then(() => true));
 }
 
 /** What Kafka's own tool gets through, from a container of its own. */
