@@ -38,7 +38,7 @@ type keeper struct {
 
 func newKeeper(p paths) *keeper {
 	k := &keeper{paths: p, known: listing{}, kept: make(chan settings, 1)}
-	k.held = newHeld(filepath.Join(p.run, "held"), (&notes{data: p.data}).read)
+	k.held = newHeld(filepath.Join(p.run, "held"), (&notes{data: p.data, rest: notesRest}).all)
 	k.relay = newRelay(func(ctx context.Context, connects bool) error {
 		if connects {
 			return k.templates.renew(ctx)

@@ -8,12 +8,17 @@ import (
 	"time"
 )
 
-// notes are what Filebeat has noted of files, read again only where they have changed.
+// notes are what Filebeat has noted of files, read again only where they have changed, and not all the time: they grow to ten megabytes between two
+// times that Filebeat writes them as a whole. What they told a moment ago is never too much.
 type notes struct {
 	data   string
+	rest   time.Duration
+	read   time.Time
 	at     [2]stamp
 	states map[fileNumber]state
 }
+
+const notesRest = 3 * time.Second
 
 // stamp changes with a file.
 type stamp struct {
@@ -21,7 +26,10 @@ type stamp struct {
 	at   time.Time
 }
 
-func (n *notes) read() (map[fileNumber]state, error) {
+func (n *notes) all() (map[fileNumber]state, error) {
+	if n.states != nil && time.Since(n.read) < n.rest {
+		return n.states, nil
+	}
 	home := filepath.Join(n.data, "registry", "filebeat")
 	at := [2]stamp{stampOf(filepath.Join(home, "active.dat")), stampOf(filepath.Join(home, "log.json"))}
 	if n.states != nil && at == n.at {
@@ -37,7 +45,7 @@ func (n *notes) read() (map[fileNumber]state, error) {
 			states[each.number()] = each
 		}
 	}
-	n.at, n.states = at, states
+	n.read, n.at, n.states = time.Now(), at, states
 	return states, nil
 }
 

@@ -39,7 +39,7 @@ func TestWhatFilebeatHasNotedIsReadAgainWhereItHasChanged(t *testing.T) {
 	data, path := registryOf(t, remembered(1, file, time.Now(), t))
 	n := notes{data: data}
 	offset := func() int64 {
-		states, err := n.read()
+		states, err := n.all()
 		if err != nil || len(states) != 1 {
 			t.Fatalf("%v, %v", states, err)
 		}
@@ -56,6 +56,11 @@ func TestWhatFilebeatHasNotedIsReadAgainWhereItHasChanged(t *testing.T) {
 	if err := os.WriteFile(path, append(text, more...), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	n.rest = time.Hour
+	if offset() != 7 {
+		t.Fatal("read again at once")
+	}
+	n.rest = 0
 	if offset() != 42 {
 		t.Fatal(offset())
 	}
