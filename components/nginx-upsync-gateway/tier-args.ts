@@ -107,6 +107,14 @@ export interface GatewayTiersArgs {
 
   /** What is answered where there is nothing to answer with. */
   empty?: EmptyAnswer;
+
+  /**
+   * Headers that say who asks, besides `Authorization`, `Proxy-Authorization`, `Cookie`, `X-Api-Key` and those by which limits tell clients
+   * apart. Of a request with one, no answer is kept, and none is given that was kept.
+   *
+   * @default none
+   */
+  personalHeaders?: readonly string[];
 }
 
 /** A store of switches. Of two, the first word counts: Redis', then Consul's. */
@@ -160,6 +168,7 @@ export const TIER_SETTINGS: Shape<TierSettings> = {
         fill: maybe(shape<FillArgs>({ maxKiB: maybe(number), refreshSeconds: maybe(number), cacheSeconds: maybe(number) })),
         filter: maybe(shape<TierFilter>({ name: text, pattern: text, filledKey: text, bloom: maybe(oneOf(["functions", "module"])) })),
         empty: maybe(shape<EmptyAnswer>({ status: maybe(number), type: maybe(text), body: maybe(text) })),
+        personalHeaders: maybe(texts),
       }),
     ),
   ),
@@ -199,7 +208,8 @@ export function normalizeTierSettings(
 }
 
 function normalizeTiers(given: GatewayTiersArgs): NormalTiers {
-  const { rate = 50, capacity = 1000, key = "location", together = false, delays, circuit, fill, filter, empty } = given;
+  const { rate = 50, capacity = 1000, key = "location", together = false, personalHeaders = [] } = given;
+  const { delays, circuit, fill, filter, empty } = given;
   return {
     rate,
     capacity,
@@ -219,5 +229,6 @@ function normalizeTiers(given: GatewayTiersArgs): NormalTiers {
     fill: { maxKiB: 64, refreshSeconds: 5, cacheSeconds: 3600, ...fill },
     ...(filter && { filter: { bloom: "functions", ...filter } }),
     empty: { status: 204, type: "application/json", body: "", ...empty },
+    personalHeaders,
   };
 }

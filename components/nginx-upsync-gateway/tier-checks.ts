@@ -11,6 +11,7 @@ interface Gateway {
 }
 
 const REDIS_KEY = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/;
+const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 const MEDIA_TYPE = /^[a-z0-9.+-]+\/[a-z0-9.+-]+(; charset=[A-Za-z0-9-]+)?$/;
 
 /** What is wrong with the tiers is added to `checks`. */
@@ -38,6 +39,7 @@ export function checkTierSettings(checks: Checks, gateway: Gateway, { tiers, swi
     checkCircuit(checks, `tiers.${name}.circuit`, settings);
     checkKept(checks, `tiers.${name}`, settings);
     checkFilter(checks, `tiers.${name}.filter`, settings, gateway.redis !== undefined);
+    checkHeaders(checks, `tiers.${name}.personalHeaders`, settings);
   }
 }
 
@@ -127,6 +129,12 @@ function checkFilter(checks: Checks, at: string, { filter }: NormalTiers, hasRed
     .that(REDIS_KEY.test(name), `${at}.name`, name, key)
     .that(REDIS_KEY.test(filledKey), `${at}.filledKey`, filledKey, key)
     .that(hasGroup(pattern), `${at}.pattern`, pattern, "must be a regular expression with a group for the item, as ^/goods/([0-9]+)$");
+}
+
+function checkHeaders(checks: Checks, at: string, { personalHeaders }: NormalTiers): void {
+  for (const [i, header] of personalHeaders.entries()) {
+    checks.that(HEADER_NAME.test(header), `${at}[${i}]`, header, 'must be the name of a header in letters, digits and "-"');
+  }
 }
 
 function hasGroup(pattern: string): boolean {

@@ -19,6 +19,9 @@ export const TIER_LUA_FILES = [
 /** Folder of the kept answers, on the gateway's data volume. */
 const ANSWERS = "/var/lib/gateway/answers";
 
+/** Headers that say who asks, whatever the service is. */
+const PERSONAL = ["Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key"];
+
 type Tiered = Pick<GatewayConf, "tiers">;
 
 /** Memory of the workers together: buckets, switches and circuits; and answers on their way to the tiers below. */
@@ -55,13 +58,15 @@ export function renderTierSettings({
   answerFiles,
   services,
   consul,
-}: Pick<GatewayConf, "tiers" | "switches" | "answerFiles" | "services" | "consul">): Record<string, unknown> {
+  limits,
+}: Pick<GatewayConf, "tiers" | "switches" | "answerFiles" | "services" | "consul" | "limits">): Record<string, unknown> {
   if (!hasTiers({ tiers })) return {};
+  const told = Object.values(limits).flatMap(({ by }) => (by === "address" ? [] : [by.header]));
   const locations = Object.entries(services)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([name, { readTimeoutMs }]) => {
       const settings = tiers[name];
-      return settings ? [[name, locationSettings(settings, readTimeoutMs)] as const] : [];
+      return settings ? [[name, locationSettings(settings, readTimeoutMs, told)] as const] : [];
     });
   return {
     tiers: {
@@ -72,7 +77,11 @@ export function renderTierSettings({
   };
 }
 
-function locationSettings({ rate, capacity, key, together, delays, circuit, fill, filter, empty }: NormalTiers, readTimeoutMs: number) {
+function locationSettings(
+  { rate, capacity, key, together, delays, circuit, fill, filter, empty, personalHeaders }: NormalTiers,
+  readTimeoutMs: number,
+  told: readonly string[],
+) {
   const { slowMs, ...counted } = circuit;
   return {
     key,
@@ -89,7 +98,13 @@ function locationSettings({ rate, capacity, key, together, delays, circuit, fill
       },
     }),
     empty,
+    personal: [...new Set([...PERSONAL, ...told, ...personalHeaders].map(headerVariable))],
   };
+}
+
+/** nginx's variable of a request's header. */
+function headerVariable(header: string): string {
+  return `http_${header.toLowerCase().replaceAll("-", "_")}`;
 }
 
 function hasTiers({ tiers }: Tiered): boolean {

@@ -43,24 +43,22 @@ describe("a kept answer", () => {
 
 describe("an answer for everybody", () => {
   it.each([
-    ["a plain one", "{}", "{}", true],
-    ["one that others may keep", "{}", '{ ["cache-control"] = "public, max-age=60" }', true],
-    ["one that differs by compression alone", "{}", '{ vary = "Accept-Encoding" }', true],
-  ])("is %s", async (_, request, response, expected) => {
-    expect(await run(`return M.is_public(${request}, ${response})`)).toBe(expected);
+    ["a plain one", "{}"],
+    ["one that others may keep", '{ ["cache-control"] = "public, max-age=60" }'],
+    ["one that differs by compression alone", '{ vary = "Accept-Encoding" }'],
+  ])("is %s", async (_, response) => {
+    expect(await run(`return M.is_public(${response})`)).toBe(true);
   });
 
   it.each([
-    ["the answer to a login", '{ authorization = "Basic x" }', "{}"],
-    ["the answer to a cookie", '{ cookie = "a=b" }', "{}"],
-    ["one with a cookie", "{}", '{ ["set-cookie"] = "a=b" }'],
-    ["one with several", "{}", '{ ["set-cookie"] = { "a=b", "c=d" } }'],
-    ["a private one", "{}", '{ ["cache-control"] = "max-age=3, Private" }'],
-    ["one that must not be stored", "{}", '{ ["cache-control"] = { "max-age=3", "no-store" } }'],
-    ["one that differs by language", "{}", '{ vary = "Accept-Language" }'],
-    ["one that differs by more than compression", "{}", '{ vary = { "Accept-Encoding", "Cookie" } }'],
-    ["a compressed one", "{}", '{ ["content-encoding"] = "gzip" }'],
-  ])("is not %s", async (_, request, response) => {
-    expect(await run(`return M.is_public(${request}, ${response})`)).toBe(false);
+    ["one with a cookie", '{ ["set-cookie"] = "a=b" }'],
+    ["one with several", '{ ["set-cookie"] = { "a=b", "c=d" } }'],
+    ["a private one", '{ ["cache-control"] = "max-age=3, Private" }'],
+    ["one that must not be stored", '{ ["cache-control"] = { "max-age=3", "no-store" } }'],
+    ["one that differs by language", '{ vary = "Accept-Language" }'],
+    ["one that differs by more than compression", '{ vary = { "Accept-Encoding", "Cookie" } }'],
+    ["a compressed one", '{ ["content-encoding"] = "gzip" }'],
+  ])("is not %s", async (_, response) => {
+    expect(await run(`return M.is_public(${response})`)).toBe(false);
   });
 });

@@ -38,6 +38,7 @@ describe("a gateway's tiers", () => {
           circuit: { windowSeconds: 10, minimumRequests: 20, errorRate: 0.5, slowMs: 2000, slowRate: 0.5, openSeconds: 5, probes: 3 },
           fill: { maxKiB: 64, refreshSeconds: 5, cacheSeconds: 3600 },
           empty: { status: 204, type: "application/json", body: "" },
+          personalHeaders: [],
         },
       },
       switches: { stores: ["redis", "consul"], redisPrefix: "gateway:switch:", consulPrefix: "switches" },
@@ -194,6 +195,11 @@ describe("a gateway's tiers", () => {
       "edge.tiers.goods.filter.name: must be 1 to 128 letters, digits, '_', '.', ':' and '-', got \"a b\"",
     ],
     [
+      "a header that is none",
+      goods({ personalHeaders: ["X-Tenant", "X Tenant"] }),
+      'edge.tiers.goods.personalHeaders[1]: must be the name of a header in letters, digits and "-", got "X Tenant"',
+    ],
+    [
       "a bad key of its filling",
       goods({ filter: { name: "a", pattern: "(.)", filledKey: "" } }),
       "edge.tiers.goods.filter.filledKey: must be 1 to 128 letters, digits, '_', '.', ':' and '-', got \"\"",
@@ -252,8 +258,26 @@ describe("the configuration of tiers", () => {
           fill: { maxBytes: 2048, refreshSeconds: 5, cacheSeconds: 3600 },
           filter: { name: "goods:known", pattern: "^/goods/(\\d+)$", filledKey: "goods:filled", command: ["BF.EXISTS"] },
           empty: { status: 204, type: "application/json", body: "" },
+          personal: ["http_authorization", "http_proxy_authorization", "http_cookie", "http_x_api_key"],
         },
       },
     });
+  });
+
+  it("names the headers that say who asks: the usual ones, those of limits and the user's own, each once", () => {
+    const limits = { keys: { by: { header: "X-Client-Key" }, rate: "10r/s" }, api: { by: { header: "x-api-key" }, rate: "10r/s" } };
+    const services = { goods: { path: "/goods/", limits: ["keys", "api"] } };
+    const given = conf({ services, limits, tiers: { goods: { personalHeaders: ["X-Tenant", "Cookie"] } } });
+    const { tiers } = JSON.parse(gatewayFolder(given).files["gateway.json"] ?? "") as {
+      tiers: { locations: { goods: { personal: string[] } } };
+    };
+    expect(tiers.locations.goods.personal).toEqual([
+      "http_authorization",
+      "http_proxy_authorization",
+      "http_cookie",
+      "http_x_api_key",
+      "http_x_client_key",
+      "http_x_tenant",
+    ]);
   });
 });

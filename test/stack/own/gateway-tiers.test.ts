@@ -180,7 +180,8 @@ describe("a switch", () => {
   it("off the service refuses what changes something, and has nothing where nothing was kept", async () => {
     await switchTo("cache", "cache");
     expect(await ask("/goods/1", { method: "POST" })).toMatchObject({ status: 503, tier: "rejected", headers: { "retry-after": "1" } });
-    expect(await ask("/goods/1", { headers: { authorization: "Basic x" } })).toMatchObject({ status: 503, tier: "rejected" });
+    for (const header of ["authorization", "cookie", "x-api-key"])
+      expect(await ask("/goods/1", { headers: { [header]: "x" } }), header).toMatchObject({ status: 503, tier: "rejected" });
     expect(await ask("/goods/never-asked-for")).toMatchObject({ status: 204, tier: "empty", body: "" });
     await switchTo("auto", "service");
   });
@@ -210,9 +211,10 @@ describe("an answer", () => {
     for (const path of ["/goods/private", "/goods/cookie", "/goods/large"]) expect((await ask(path)).status).toBe(200);
     await ask("/goods/login", { headers: { authorization: "Basic x" } });
     await ask("/goods/session", { headers: { cookie: "a=b" } });
+    await ask("/goods/key", { headers: { "x-api-key": "a" } });
     await keep("/goods/control");
     await switchTo("static", "static");
-    for (const path of ["private", "cookie", "large", "login", "session"]) expect((await ask(`/goods/${path}`)).tier, path).toBe("empty");
+    for (const path of ["private", "cookie", "large", "login", "session", "key"]) expect((await ask(`/goods/${path}`)).tier, path).toBe("empty");
     expect((await ask("/goods/control")).tier).toBe("static");
     await switchTo("auto", "service");
   });

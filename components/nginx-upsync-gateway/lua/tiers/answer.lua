@@ -36,13 +36,9 @@ local function is_varied(vary)
   return vary ~= nil and string.lower(vary) ~= "accept-encoding"
 end
 
---- Whether an answer is for everybody, and so may be given to others.
--- @param request  headers of the request
--- @param headers  headers of the response
-function _M.is_public(request, headers)
-  return not request.authorization
-    and not request.cookie
-    and not headers["set-cookie"]
+--- Whether an answer is for everybody, as far as its own headers say.
+function _M.is_public(headers)
+  return not headers["set-cookie"]
     and not headers["content-encoding"]
     and not has(headers["cache-control"], { "private", "no-store" })
     and not is_varied(headers.vary)

@@ -28,12 +28,14 @@ end
 -- @param settings  { maxBytes, refreshSeconds }
 function _M.begin(name, context, settings)
   local uri = ngx.var.request_uri
-  if ngx.status ~= 200 or ngx.req.get_method() ~= "GET" or #uri > MAX_URI or zone:get(fresh_key(name, uri)) then
+  if ngx.status ~= 200 or not context.is_readable or ngx.req.get_method() ~= "GET" or #uri > MAX_URI
+    or zone:get(fresh_key(name, uri)) then
     return
   end
-  local headers = ngx.resp.get_headers()
+  -- All of them: by default the list ends at a hundred.
+  local headers = ngx.resp.get_headers(0)
   local length = tonumber(headers["content-length"])
-  if (length and length > settings.maxBytes) or not answer.is_public(ngx.req.get_headers(), headers) then
+  if (length and length > settings.maxBytes) or not answer.is_public(headers) then
     return
   end
   context.kept = { service = name, uri = uri, stored = ngx.now(), headers = answer.kept(headers) }

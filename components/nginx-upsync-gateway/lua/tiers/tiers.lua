@@ -14,10 +14,19 @@ local _M = {}
 local locations
 local circuit_of = {}
 
--- What a lower tier may answer: a question that changes nothing and whose answer is the same for everybody.
-local function is_readable()
+-- What a lower tier may answer: a question that changes nothing and does not say who asks. The headers are looked up
+-- one by one: the list of all of them ends at a hundred.
+local function is_readable(location)
   local method = ngx.req.get_method()
-  return (method == "GET" or method == "HEAD") and not ngx.var.http_authorization
+  if method ~= "GET" and method ~= "HEAD" then
+    return false
+  end
+  for _, variable in ipairs(location.personal) do
+    if ngx.var[variable] then
+      return false
+    end
+  end
+  return true
 end
 
 local function answer_with(context, tier, status)
@@ -120,7 +129,7 @@ end
 function _M.access(name)
   local context = ngx.ctx
   context.location = name
-  context.is_readable = is_readable()
+  context.is_readable = is_readable(locations[name])
   local mode = switches.mode(name)
   if mode == "service" then
     return metered(name, context)

@@ -1,0 +1,58 @@
+import { describe, expect, it } from "vitest";
+import { tierModule } from "./nginx";
+
+/** One location, `goods`, whose tiers below have an answer for everything; `ask()` is a request's access phase and says who answers. */
+const HELPERS = `
+  method, mode, vars = "GET", "auto", { request_uri = "/goods/1" }
+  ngx.var = vars
+  ngx.header, ngx.status = {}, 0
+  ngx.req = { get_method = function() return method end, clear_header = function() end }
+  ngx.exit, ngx.print, ngx.sleep = function() end, function() end, function() end
+  M.init({
+    switches = {}, files = {},
+    locations = { goods = {
+      key = "location", bucket = { service = 1, static = 19 }, empty = { status = 204, body = "" }, fill = {},
+      personal = { "http_authorization", "http_cookie", "http_x_api_key" },
+      circuit = {
+        windowSeconds = 10, minimumRequests = 1, errorRate = 0.5, slowSeconds = 2, slowRate = 0.5, openSeconds = 5, probes = 1, probeSeconds = 61,
+      },
+    } },
+  })
+  function ask() ngx.ctx, ngx.header = {}, {} M.access("goods") return vars.gateway_tier end
+`;
+
+const STORES = `
+  tier, calls = "service", {}
+  local function kept() return { headers = {}, body = "kept", stored = 0 } end
+  package.preload["gateway.tiers.cache"] = function() return { get = kept } end
+  package.preload["gateway.tiers.files"] = function() return { get = kept, use_settings = function() end } end
+  package.preload["gateway.tiers.fill"] = function() return { begin = function() end } end
+  package.preload["gateway.tiers.filter"] = function() return {} end
+  package.preload["gateway.tiers.meter"] = function()
+    return { load = function() end, take = function() table.insert(calls, "take") return { tier = tier, wait = 0, delay = 0 } end }
+  end
+  package.preload["gateway.tiers.switches"] = function()
+    return { use_settings = function() end, mode = function() return mode end }
+  end
+`;
+
+async function run(script: string): Promise<string> {
+  return (await (await tierModule("tiers", HELPERS, ["circuit"], STORES)).doString(script)) as string;
+}
+
+describe("a request that the service has no time for", () => {
+  it("is given what was kept", async () => {
+    expect(await run('tier = "cache" return ask()')).toBe("cache");
+    expect(await run('mode = "static" return ask()')).toBe("static");
+    expect(await run('method, mode = "HEAD", "static" return ask()')).toBe("static");
+  });
+
+  it.each(["http_authorization", "http_cookie", "http_x_api_key"])("is refused where it says who asks, by %s", async (variable) => {
+    expect(await run(`vars.${variable} = "x" tier = "cache" return ask()`)).toBe("rejected");
+    expect(await run(`vars.${variable} = "" mode = "static" return ask()`)).toBe("rejected");
+  });
+
+  it("is refused where it would change something", async () => {
+    expect(await run('method, tier = "POST", "cache" return ask()')).toBe("rejected");
+  });
+});
