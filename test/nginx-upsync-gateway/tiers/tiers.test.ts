@@ -7,6 +7,7 @@ const HELPERS = `
   ngx.var = vars
   ngx.header, ngx.status = {}, 0
   ngx.req = { get_method = function() return method end, clear_header = function() end }
+  function ngx.req.read_body() table.insert(calls, "read") end
   ngx.exit, ngx.print, ngx.sleep = function() end, function() end, function() end
   M.init({
     switches = {}, files = {},
@@ -14,10 +15,18 @@ const HELPERS = `
       key = "location", bucket = { service = 1, static = 19 }, empty = { status = 204, body = "" }, fill = {},
       personal = { "http_authorization", "http_cookie", "http_x_api_key" },
       circuit = {
-        windowSeconds = 10, minimumRequests = 1, errorRate = 0.5, slowSeconds = 2, slowRate = 0.5, openSeconds = 5, probes = 1, probeSeconds = 61,
+        windowSeconds = 10, minimumRequests = 1, errorRate = 0.5, slowSeconds = 2, slowRate = 0.5,
+        openSeconds = 5, probes = 1, probeSeconds = 61,
       },
     } },
   })
+  -- A request's end: its status, and what nginx says of the service.
+  function answered(status, addr, header, response)
+    ngx.status = status
+    vars.upstream_addr, vars.upstream_header_time, vars.upstream_response_time = addr, header, response
+    M.header("goods") M.finish()
+    return M.state().goods.circuit
+  end
   function ask() ngx.ctx, ngx.header = {}, {} M.access("goods") return vars.gateway_tier end
 `;
 
@@ -29,7 +38,8 @@ const STORES = `
   package.preload["gateway.tiers.fill"] = function() return { begin = function() end } end
   package.preload["gateway.tiers.filter"] = function() return {} end
   package.preload["gateway.tiers.meter"] = function()
-    return { load = function() end, take = function() table.insert(calls, "take") return { tier = tier, wait = 0, delay = 0 } end }
+    local function take() table.insert(calls, "take") return { tier = tier, wait = 0, delay = 0 } end
+    return { load = function() end, delay = function() return 0 end, take = take }
   end
   package.preload["gateway.tiers.switches"] = function()
     return { use_settings = function() end, mode = function() return mode end }
@@ -54,5 +64,24 @@ describe("a request that the service has no time for", () => {
 
   it("is refused where it would change something", async () => {
     expect(await run('method, tier = "POST", "cache" return ask()')).toBe("rejected");
+  });
+});
+
+describe("the circuit", () => {
+  it("is told how long the service took, whatever its client took", async () => {
+    expect(await run('ask() time = time + 30 return answered(200, "a", "0.010", "0.020")')).toBe("closed");
+    expect(await run('ask() return answered(200, "a", "2.010", "2.020")')).toBe("open");
+    expect(await run('ask() return answered(200, "a, b", "-, 0.300", "1.800, 0.400")')).toBe("open");
+    expect(await run('ask() return answered(500, "a", "0.010", "0.020")')).toBe("open");
+  });
+
+  it("is told nothing of what never reached the service", async () => {
+    for (const status of [400, 408, 413, 500]) expect(await run(`ask() return answered(${status})`)).toBe("closed");
+    expect(await run('ask() return answered(499, "a", "-", "1.0")')).toBe("closed");
+    expect(await run('ask() return answered(499, "a", "-", "2.0")')).toBe("open");
+  });
+
+  it("and the bucket see a request once its body is there", async () => {
+    expect(await run('method = "POST" ask() return table.concat(calls, " ")')).toBe("read take");
   });
 });

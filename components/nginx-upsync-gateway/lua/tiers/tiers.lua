@@ -90,7 +90,7 @@ end
 local function to_service(context, tier, is_probe)
   context.tier = tier
   context.is_probe = is_probe
-  context.sent = ngx.now()
+  context.is_sent = true
   ngx.var.gateway_tier = tier
   -- What is kept must suit those who take no compression.
   if context.is_readable then
@@ -130,6 +130,8 @@ function _M.access(name)
   local context = ngx.ctx
   context.location = name
   context.is_readable = is_readable(locations[name])
+  -- A place in the bucket, or a probe, is not for the time that a client takes to send what it asks.
+  ngx.req.read_body()
   local mode = switches.mode(name)
   if mode == "service" then
     return metered(name, context)
@@ -149,10 +151,8 @@ end
 --- The header filter.
 function _M.header(name)
   local context = ngx.ctx
-  -- Only what is on its way to the service has been sent.
-  if context.sent then
+  if context.is_sent then
     ngx.header["X-Gateway-Tier"] = context.tier
-    context.answered = ngx.now()
     fill.begin(name, context, locations[name].fill)
   end
 end
@@ -165,11 +165,30 @@ function _M.body(name)
   end
 end
 
+-- How long the service took to begin its answer, over all tries; nil where it was not asked.
+local function latency()
+  local var = ngx.var
+  if (var.upstream_addr or "") == "" then
+    return nil
+  end
+  local seconds, ends = 0, {}
+  for time in string.gmatch(var.upstream_response_time or "", "[^,: ]+") do
+    table.insert(ends, tonumber(time) or 0)
+  end
+  local try = 0
+  for time in string.gmatch(var.upstream_header_time or "", "[^,: ]+") do
+    try = try + 1
+    -- A try without an answer took until it was given up.
+    seconds = seconds + (tonumber(time) or ends[try] or 0)
+  end
+  return seconds
+end
+
 local function record(name, context)
   local circuit = circuit_of[name]
-  local seconds = (context.answered or ngx.now()) - context.sent
+  local seconds = latency()
   -- A client that went away says nothing about the service, unless it has waited too long for it.
-  if ngx.status == 499 and seconds < locations[name].circuit.slowSeconds then
+  if not seconds or (ngx.status == 499 and seconds < locations[name].circuit.slowSeconds) then
     if context.is_probe then
       circuit:abandon_probe()
     end
@@ -184,7 +203,7 @@ end
 --- The log phase.
 function _M.finish()
   local context = locations and ngx.ctx
-  if context and context.sent then
+  if context and context.is_sent then
     record(context.location, context)
     if context.chunks then
       fill.finish(context, locations[context.location].fill)
