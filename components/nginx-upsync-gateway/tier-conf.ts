@@ -41,6 +41,8 @@ export function tierVariable(conf: Tiered): string[] {
 export function tierLocation({ tiers }: Tiered, name: string): string[] {
   if (!Object.hasOwn(tiers, name)) return [];
   return [
+    // An answer that sends nginx elsewhere would lose who asked, and a probe its end.
+    "proxy_ignore_headers X-Accel-Redirect;",
     `access_by_lua_block { gateway.tiers.access("${name}") }`,
     `header_filter_by_lua_block { gateway.tiers.header("${name}") }`,
     `body_filter_by_lua_block { gateway.tiers.body("${name}") }`,

@@ -7,10 +7,15 @@ const HELPERS = `
   zone = dict()
   circuit = M.new("goods", settings, zone, ngx.now)
   other = M.new("goods", settings, zone, ngx.now)
-  function good(n) for _ = 1, n do circuit:record(false, false, 0.01) end end
-  function bad(n) local said for _ = 1, n do said = circuit:record(false, true, 0.01) or said end return tostring(said) end
-  function slow(n) local said for _ = 1, n do said = circuit:record(false, false, 2) or said end return tostring(said) end
-  function admits(it) local ok, probe = (it or circuit):admits() return tostring(ok) .. " " .. tostring(probe) end
+  function good(n) for _ = 1, n do circuit:record(nil, false, 0.01) end end
+  function bad(n) local said for _ = 1, n do said = circuit:record(nil, true, 0.01) or said end return tostring(said) end
+  function slow(n) local said for _ = 1, n do said = circuit:record(nil, false, 2) or said end return tostring(said) end
+  -- Whether a request gets through, and whether as a probe; probe is the number of the last one.
+  function admits(it)
+    local ok, number = (it or circuit):admits()
+    probe = number or probe
+    return tostring(ok) .. " " .. tostring(number ~= nil)
+  end
 `;
 
 async function run<T = string>(script: string): Promise<T> {
@@ -51,28 +56,35 @@ describe("a circuit", () => {
   });
 
   it("closes after as many good probes as it takes, and begins to count anew", async () => {
-    const probes = "bad(10) time = time + 5 admits() local first = circuit:record(true, false, 0.01) admits() local second = ";
+    const probes = "bad(10) time = time + 5 admits() local first = circuit:record(probe, false, 0.01) admits() local second = ";
     expect(
-      await run(`${probes} circuit:record(true, false, 0.01) return tostring(first) .. " " .. tostring(second) .. " " .. admits()`),
+      await run(`${probes} circuit:record(probe, false, 0.01) return tostring(first) .. " " .. tostring(second) .. " " .. admits()`),
     ).toBe("nil closed true false");
-    expect(await run(`${probes} circuit:record(true, false, 0.01) time = time + 1 return bad(9) .. " " .. bad(1)`)).toBe("nil opened");
+    expect(await run(`${probes} circuit:record(probe, false, 0.01) time = time + 1 return bad(9) .. " " .. bad(1)`)).toBe("nil opened");
   });
 
   it("stays open after a probe that failed or was slow", async () => {
     for (const end of ["true, 0.01", "false, 2"]) {
-      expect(await run(`bad(10) time = time + 5 admits() circuit:record(true, ${end}) return admits() .. " " .. circuit:state()`)).toBe(
+      expect(await run(`bad(10) time = time + 5 admits() circuit:record(probe, ${end}) return admits() .. " " .. circuit:state()`)).toBe(
         "false false open",
       );
-      expect(await run(`bad(10) time = time + 5 admits() circuit:record(true, ${end}) time = time + 5 return admits()`)).toBe("true true");
+      expect(await run(`bad(10) time = time + 5 admits() circuit:record(probe, ${end}) time = time + 5 return admits()`)).toBe("true true");
     }
   });
 
   it("sends another probe when one says nothing, or its worker has died", async () => {
-    expect(await run("bad(10) time = time + 5 admits() circuit:abandon_probe() return admits()")).toBe("true true");
+    expect(await run("bad(10) time = time + 5 admits() circuit:abandon_probe(probe) return admits()")).toBe("true true");
     expect(
       await run(
         "bad(10) time = time + 5 admits() time = time + 60 local during = admits() time = time + 1 return during .. ' ' .. admits()",
       ),
     ).toBe("false false true true");
+  });
+
+  it("takes no word of a probe that it has given up, and leaves the next one alone", async () => {
+    const late = "bad(10) time = time + 5 admits() local first = probe time = time + 61 admits()";
+    for (const end of ["circuit:record(first, false, 0.01)", "circuit:record(first, true, 0.01)", "circuit:abandon_probe(first)"])
+      expect(await run(`${late} ${end} return admits() .. " " .. circuit:state()`), end).toBe("false false probing");
+    expect(await run(`${late} circuit:record(first, false, 0.01) local said = circuit:record(probe, false, 0.01) return tostring(said)`)).toBe("nil");
   });
 });

@@ -218,6 +218,7 @@ describe("the configuration of tiers", () => {
     expect(text).toContain('"ended":$msec,"tier":"$gateway_tier"}');
     expect(text).toContain("    lua_shared_dict gateway_tiers 8m;\n    lua_shared_dict gateway_fills 16m;\n");
     expect(text).toContain("location = /__gateway/tiers {");
+    expect(text.match(/proxy_ignore_headers .*/g)).toEqual(["proxy_ignore_headers X-Accel-Redirect;"]);
   });
 
   it("is nowhere without them", () => {

@@ -81,6 +81,22 @@ describe("the circuit", () => {
     expect(await run('ask() return answered(499, "a", "-", "2.0")')).toBe("open");
   });
 
+  it("has a probe end when the answer begins, not when its client has taken it", async () => {
+    const opened = 'ask() answered(500, "a", "0.010", "0.020") time = time + 5 ask()';
+    const begin = 'ngx.status, vars.upstream_addr, vars.upstream_header_time = 200, "a", "0.010" M.header("goods")';
+    expect(await run(`${opened} return M.state().goods.circuit`)).toBe("probing");
+    expect(await run(`${opened} ${begin} return M.state().goods.circuit`)).toBe("closed");
+    // And is told of it once.
+    expect(await run(`${opened} ${begin} ngx.status = 500 M.finish() return M.state().goods.circuit`)).toBe("closed");
+  });
+
+  it("has a probe end that its client left, so that there may be another", async () => {
+    const left = 'ask() answered(500, "a", "0.010", "0.020") time = time + 5 ask() ngx.status = 499';
+    expect(await run(`${left} vars.upstream_header_time, vars.upstream_response_time = "-", "0.1" M.finish() return ask()`)).toBe(
+      "service",
+    );
+  });
+
   it("and the bucket see a request once its body is there", async () => {
     expect(await run('method = "POST" ask() return table.concat(calls, " ")')).toBe("read take");
   });

@@ -20,19 +20,22 @@ local function slot_key(self, slot, what)
   return "count " .. self.name .. " " .. slot .. " " .. what
 end
 
---- Whether the service may have a request, and whether that is a probe. While the circuit is open only probes get
--- through, one at a time.
+--- Whether the service may have a request, and where that is a probe, its number. While the circuit is open only
+-- probes get through, one at a time.
 function _M:admits()
   local probe_at = self.zone:get(key(self, "open"))
   if not probe_at then
-    return true, false
+    return true
   end
-  if self.now() < probe_at then
-    return false, false
+  if self.now() < probe_at or self.zone:get(key(self, "probe")) then
+    return false
   end
+  local number = self.zone:incr(key(self, "probes"), 1, 0)
   -- A probe whose worker dies must not be the last.
-  local ok = self.zone:add(key(self, "probe"), true, self.settings.probeSeconds)
-  return ok and true or false, ok and true or false
+  if not self.zone:add(key(self, "probe"), number, self.settings.probeSeconds) then
+    return false
+  end
+  return true, number
 end
 
 local function counts(self)
@@ -59,31 +62,41 @@ local function close(self)
   self.zone:delete(key(self, "passed"))
 end
 
+-- Ends the probe of a number, unless it was given up and another may be on its way.
+local function end_probe(self, number)
+  local is_last = self.zone:get(key(self, "probe")) == number
+  if is_last then
+    self.zone:delete(key(self, "probe"))
+  end
+  return is_last
+end
+
 -- @return "closed" when this was the probe that closed the circuit
-local function probed(self, bad)
-  local closed
+local function probed(self, number, bad)
+  if not end_probe(self, number) then
+    return nil
+  end
   if bad then
     self.zone:set(key(self, "open"), self.now() + self.settings.openSeconds)
     self.zone:delete(key(self, "passed"))
   elseif self.zone:incr(key(self, "passed"), 1, 0) >= self.settings.probes then
     close(self)
-    closed = "closed"
+    return "closed"
   end
-  self.zone:delete(key(self, "probe"))
-  return closed
 end
 
 --- Ends a probe that says nothing: it did not reach the service, or its client went away.
-function _M:abandon_probe()
-  self.zone:delete(key(self, "probe"))
+function _M:abandon_probe(number)
+  end_probe(self, number)
 end
 
 --- Tells how a request of the service went.
+-- @param probe  its number, nil where it is none
 -- @return "opened" or "closed" when that changed the circuit
-function _M:record(is_probe, failed, seconds)
+function _M:record(probe, failed, seconds)
   local slow = seconds >= self.settings.slowSeconds
-  if is_probe then
-    return probed(self, failed or slow)
+  if probe then
+    return probed(self, probe, failed or slow)
   end
   count(self, "total")
   if not failed and not slow then

@@ -87,9 +87,9 @@ local function serve_kept(name, context, from)
   return serve_empty(context, location.empty)
 end
 
-local function to_service(context, tier, is_probe)
+local function to_service(context, tier, probe)
   context.tier = tier
-  context.is_probe = is_probe
+  context.probe = probe
   context.is_sent = true
   ngx.var.gateway_tier = tier
   -- What is kept must suit those who take no compression.
@@ -122,7 +122,7 @@ local function metered(name, context)
     ngx.sleep(place.wait)
     ngx.sleep(meter.release(key, location.bucket))
   end
-  return to_service(context, "service", false)
+  return to_service(context, "service")
 end
 
 --- The access phase.
@@ -139,30 +139,13 @@ function _M.access(name)
     return serve_kept(name, context, mode)
   end
 
-  local admitted, is_probe = circuit_of[name]:admits()
+  local admitted, probe = circuit_of[name]:admits()
   if not admitted then
     return serve_kept(name, context, "cache")
-  elseif is_probe then
-    return to_service(context, "service", true)
+  elseif probe then
+    return to_service(context, "service", probe)
   end
   return metered(name, context)
-end
-
---- The header filter.
-function _M.header(name)
-  local context = ngx.ctx
-  if context.is_sent then
-    ngx.header["X-Gateway-Tier"] = context.tier
-    fill.begin(name, context, locations[name].fill)
-  end
-end
-
---- The body filter.
-function _M.body(name)
-  local context = ngx.ctx
-  if context.chunks then
-    fill.collect(context, locations[name].fill)
-  end
 end
 
 -- How long the service took to begin its answer, over all tries; nil where it was not asked.
@@ -185,18 +168,38 @@ local function latency()
 end
 
 local function record(name, context)
+  context.is_recorded = true
   local circuit = circuit_of[name]
   local seconds = latency()
   -- A client that went away says nothing about the service, unless it has waited too long for it.
   if not seconds or (ngx.status == 499 and seconds < locations[name].circuit.slowSeconds) then
-    if context.is_probe then
-      circuit:abandon_probe()
+    if context.probe then
+      circuit:abandon_probe(context.probe)
     end
     return
   end
-  local change = circuit:record(context.is_probe, ngx.status >= 500, seconds)
+  local change = circuit:record(context.probe, ngx.status >= 500, seconds)
   if change then
     ngx.log(ngx.WARN, "gateway: the circuit of ", name, " has ", change)
+  end
+end
+
+--- The header filter.
+function _M.header(name)
+  local context = ngx.ctx
+  if context.is_sent then
+    ngx.header["X-Gateway-Tier"] = context.tier
+    -- Here, not at the end: that comes when the client has taken the whole answer.
+    record(name, context)
+    fill.begin(name, context, locations[name].fill)
+  end
+end
+
+--- The body filter.
+function _M.body(name)
+  local context = ngx.ctx
+  if context.chunks then
+    fill.collect(context, locations[name].fill)
   end
 end
 
@@ -204,7 +207,9 @@ end
 function _M.finish()
   local context = locations and ngx.ctx
   if context and context.is_sent then
-    record(context.location, context)
+    if not context.is_recorded then
+      record(context.location, context)
+    end
     if context.chunks then
       fill.finish(context, locations[context.location].fill)
     end
