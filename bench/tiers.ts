@@ -1,8 +1,8 @@
 import { burst, requestsOf, tally } from "../test/stack/support/burst";
 import { CountingService, perSecond } from "../test/stack/support/counting-service";
+import { isKept } from "../test/stack/support/kept-answer";
 import { type Tier, tiersOf } from "../test/stack/support/leaky-bucket";
 import { get, until } from "../test/stack/support/load";
-import { operate } from "../test/stack/support/redis";
 import { TestStack, freePorts } from "../test/stack/support/test-stack";
 import type { Figure } from "./bench";
 
@@ -49,7 +49,7 @@ async function round(stack: TestStack, service: CountingService, path: string): 
   await until("the service's answer is kept", async () => {
     asked++;
     await get(`http://${GATEWAY}:8080${path}`);
-    return (await operate(stack.container("cache-1"), "EXISTS", `gateway:answer:goods:${path}`)) === "1";
+    return isKept(stack.container("cache-1"), "goods", `http://${GATEWAY}${path}`);
   });
   await until("the bucket is empty", async () => {
     const { locations } = JSON.parse((await get(admin)).body) as { locations: { goods: { delay: number } } };

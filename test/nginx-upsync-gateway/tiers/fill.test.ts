@@ -5,7 +5,6 @@ import { tierModule } from "./nginx";
 const HELPERS = `
   is_readable, response, method, uri = true, {}, "GET", "/goods/1"
   ngx.status = 200
-  ngx.var = setmetatable({}, { __index = function(_, name) return name == "request_uri" and uri or nil end })
   ngx.req = { get_method = function() return method end }
   ngx.resp = { get_headers = function() return response end }
   ngx.sleep = function() end
@@ -15,7 +14,7 @@ const HELPERS = `
   function zone:rpop() return table.remove(queue) end
   settings = { maxBytes = 10, refreshSeconds = 5, cacheSeconds = 60 }
   function answer(chunks, is_cut)
-    local context = { is_readable = is_readable }
+    local context = { is_readable = is_readable, uri = uri }
     M.begin("goods", context, settings)
     for i, chunk in ipairs(chunks) do
       ngx.arg = { chunk, i == #chunks and not is_cut }

@@ -3,10 +3,12 @@ import { tierModule } from "./nginx";
 
 /** One location, `goods`, whose tiers below have an answer for everything; `ask()` is a request's access phase and says who answers. */
 const HELPERS = `
-  method, mode, vars = "GET", "auto", { request_uri = "/goods/1" }
+  method, mode, vars = "GET", "auto", { scheme = "http", host = "a", request_uri = "/goods/1?x" }
   ngx.var = vars
   ngx.header, ngx.status = {}, 0
-  ngx.req = { get_method = function() return method end, clear_header = function() end }
+  ngx.req = { get_method = function() return method end, clear_header = function(name) table.insert(calls, name) end }
+  function ngx.req.get_body_data() return body end
+  function ngx.req.get_body_file() return body_file end
   function ngx.req.read_body() table.insert(calls, "read") end
   ngx.exit, ngx.print, ngx.sleep = function() end, function() end, function() end
   M.init({
@@ -32,7 +34,7 @@ const HELPERS = `
 
 const STORES = `
   tier, calls = "service", {}
-  local function kept() return { headers = {}, body = "kept", stored = 0 } end
+  local function kept(name, uri) asked_for = uri return { headers = {}, body = "kept", stored = 0 } end
   package.preload["gateway.tiers.cache"] = function() return { get = kept } end
   package.preload["gateway.tiers.files"] = function() return { get = kept, use_settings = function() end } end
   package.preload["gateway.tiers.fill"] = function() return { begin = function() end } end
@@ -60,6 +62,16 @@ describe("a request that the service has no time for", () => {
   it.each(["http_authorization", "http_cookie", "http_x_api_key"])("is refused where it says who asks, by %s", async (variable) => {
     expect(await run(`vars.${variable} = "x" tier = "cache" return ask()`)).toBe("rejected");
     expect(await run(`vars.${variable} = "" mode = "static" return ask()`)).toBe("rejected");
+  });
+
+  it("is given what was kept for the same scheme, host and query", async () => {
+    expect(await run('tier = "cache" ask() return asked_for')).toBe("http://a/goods/1?x");
+    expect(await run('vars.scheme, vars.host, mode = "https", "b", "static" ask() return asked_for')).toBe("https://b/goods/1?x");
+  });
+
+  it("is refused where its body is a part of the question", async () => {
+    expect(await run('body, tier = "{}", "cache" return ask()')).toBe("rejected");
+    expect(await run('body_file, mode = "/tmp/1", "static" return ask()')).toBe("rejected");
   });
 
   it("is refused where it would change something", async () => {
@@ -99,5 +111,14 @@ describe("the circuit", () => {
 
   it("and the bucket see a request once its body is there", async () => {
     expect(await run('method = "POST" ask() return table.concat(calls, " ")')).toBe("read take");
+  });
+});
+
+describe("a request on its way to the service", () => {
+  it("says nothing by which an answer is not kept, where its answer may be", async () => {
+    const sent = 'local said = " " .. table.concat(calls, " ") .. " " return said';
+    for (const header of ["Accept-Encoding", "Forwarded", "X-Forwarded-Prefix", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override"])
+      expect(await run(`ask() ${sent}`), header).toContain(` ${header} `);
+    expect(await run(`vars.http_cookie = "a=b" ask() ${sent}`)).toBe(" read take ");
   });
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type LoggedRequest, burst, requestsOf, tally } from "../support/burst";
 import { CountingService, ahead } from "../support/counting-service";
 import { docker } from "../support/engine";
+import { isKept } from "../support/kept-answer";
 import { type Tier, tiersOf } from "../support/leaky-bucket";
 import { type Answer, get, until } from "../support/load";
 import { operate } from "../support/redis";
@@ -74,6 +75,11 @@ async function switchTo(word: string, expected: string, path = "/goods/1"): Prom
   await until(`${word} is obeyed`, async () => (await ask(path)).tier === expected, 1000);
 }
 
+/** What an answer is kept by: the port is no part of it. */
+function urlOf(path: string, gateway = GATEWAY): string {
+  return `http://${gateway.split(":")[0]}${path}`;
+}
+
 /** Asks a gateway for a path until its answer is kept. @returns how often it has been asked. */
 async function keep(path: string, gateway = GATEWAY): Promise<number> {
   const name = path.split("/")[1] ?? "";
@@ -81,7 +87,7 @@ async function keep(path: string, gateway = GATEWAY): Promise<number> {
   await until(`${path} is kept`, async () => {
     asked++;
     await ask(path, { gateway });
-    return (await operate(redis, "EXISTS", `gateway:answer:${name}:${path}`)) === "1";
+    return isKept(redis, name, urlOf(path, gateway));
   });
   return asked;
 }
@@ -202,7 +208,7 @@ describe("an answer", () => {
     await switchTo("auto", "service");
     await until("it is young again", async () => {
       await ask("/goods/aged?x=1");
-      const [about = "{}"] = (await operate(redis, "GET", "gateway:answer:goods:/goods/aged?x=1")).split("\n");
+      const [about = "{}"] = (await operate(redis, "GET", `gateway:answer:goods:${urlOf("/goods/aged?x=1")}`)).split("\n");
       return Date.now() / 1000 - (JSON.parse(about) as { stored: number }).stored < 1;
     });
   });
@@ -216,6 +222,8 @@ describe("an answer", () => {
     await switchTo("static", "static");
     for (const path of ["private", "cookie", "large", "login", "session", "key"]) expect((await ask(`/goods/${path}`)).tier, path).toBe("empty");
     expect((await ask("/goods/control")).tier).toBe("static");
+    // Nor is it what another host is asked for.
+    expect((await ask("/goods/control", { headers: { host: "elsewhere" } })).tier).toBe("empty");
     await switchTo("auto", "service");
   });
 });

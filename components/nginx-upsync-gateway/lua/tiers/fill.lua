@@ -27,7 +27,7 @@ end
 --- In the header filter: whether the answer that begins here is to be kept; its body is collected then.
 -- @param settings  { maxBytes, refreshSeconds }
 function _M.begin(name, context, settings)
-  local uri = ngx.var.request_uri
+  local uri = context.uri
   if ngx.status ~= 200 or not context.is_readable or ngx.req.get_method() ~= "GET" or #uri > MAX_URI
     or zone:get(fresh_key(name, uri)) then
     return

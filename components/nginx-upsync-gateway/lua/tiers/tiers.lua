@@ -14,6 +14,14 @@ local _M = {}
 local locations
 local circuit_of = {}
 
+-- Headers by which a service may take another URL or method, or write another host into its answer: they are no part
+-- of what an answer is kept by.
+local UNKEYED = {
+  "Forwarded", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Ssl",
+  "X-Host", "X-Original-Host", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-Original-URI",
+  "X-Original-URL", "X-Rewrite-URL",
+}
+
 -- What a lower tier may answer: a question that changes nothing and does not say who asks. The headers are looked up
 -- one by one: the list of all of them ends at a hundred.
 local function is_readable(location)
@@ -75,7 +83,7 @@ local function serve_kept(name, context, from)
   if not context.is_readable then
     return refuse(context, "rejected", 503, "the service takes no requests now", location.circuit.openSeconds)
   end
-  local uri = ngx.var.request_uri
+  local uri = context.uri
   local found = from == "cache" and cache.get(name, uri)
   if found then
     return serve(context, "cache", found)
@@ -95,6 +103,9 @@ local function to_service(context, tier, probe)
   -- What is kept must suit those who take no compression.
   if context.is_readable then
     ngx.req.clear_header("Accept-Encoding")
+    for _, header in ipairs(UNKEYED) do
+      ngx.req.clear_header(header)
+    end
   end
 end
 
@@ -129,9 +140,12 @@ end
 function _M.access(name)
   local context = ngx.ctx
   context.location = name
-  context.is_readable = is_readable(locations[name])
   -- A place in the bucket, or a probe, is not for the time that a client takes to send what it asks.
   ngx.req.read_body()
+  -- A body is a part of the question that no answer is kept by.
+  context.is_readable = is_readable(locations[name]) and not (ngx.req.get_body_data() or ngx.req.get_body_file())
+  -- All of a URL that the service is told.
+  context.uri = context.is_readable and ngx.var.scheme .. "://" .. ngx.var.host .. ngx.var.request_uri
   local mode = switches.mode(name)
   if mode == "service" then
     return metered(name, context)
