@@ -41,11 +41,14 @@ export interface FillArgs {
   /** Largest answer that is kept, in KiB. @default 64 */
   maxKiB?: number;
 
-  /** Time for which an answer that has been kept is not kept anew, in seconds. @default 5 */
+  /** Time for which an answer that has been kept is not kept anew, nor looked at for whether it still may be, in seconds. @default 5 */
   refreshSeconds?: number;
 
   /** Time for which Redis keeps an answer, in seconds. @default 3600 */
   cacheSeconds?: number;
+
+  /** Age up to which an answer is given from a file, in seconds. @default 86400 */
+  staticSeconds?: number;
 }
 
 /**
@@ -165,7 +168,14 @@ export const TIER_SETTINGS: Shape<TierSettings> = {
             probes: maybe(number),
           }),
         ),
-        fill: maybe(shape<FillArgs>({ maxKiB: maybe(number), refreshSeconds: maybe(number), cacheSeconds: maybe(number) })),
+        fill: maybe(
+          shape<FillArgs>({
+            maxKiB: maybe(number),
+            refreshSeconds: maybe(number),
+            cacheSeconds: maybe(number),
+            staticSeconds: maybe(number),
+          }),
+        ),
         filter: maybe(shape<TierFilter>({ name: text, pattern: text, filledKey: text, bloom: maybe(oneOf(["functions", "module"])) })),
         empty: maybe(shape<EmptyAnswer>({ status: maybe(number), type: maybe(text), body: maybe(text) })),
         personalHeaders: maybe(texts),
@@ -226,7 +236,7 @@ function normalizeTiers(given: GatewayTiersArgs): NormalTiers {
       probes: 3,
       ...circuit,
     },
-    fill: { maxKiB: 64, refreshSeconds: 5, cacheSeconds: 3600, ...fill },
+    fill: { maxKiB: 64, refreshSeconds: 5, cacheSeconds: 3600, staticSeconds: 86_400, ...fill },
     ...(filter && { filter: { bloom: "functions", ...filter } }),
     empty: { status: 204, type: "application/json", body: "", ...empty },
     personalHeaders,

@@ -105,6 +105,7 @@ function checkKept(checks: Checks, at: string, { fill, empty }: NormalTiers): vo
       "must be above 0 and at most 86400 seconds",
     )
     .that(isWhole(fill.cacheSeconds, 1, 31_536_000), `${at}.fill.cacheSeconds`, fill.cacheSeconds, "must be 1 to 31536000 whole seconds")
+    .that(isWhole(fill.staticSeconds, 1, 31_536_000), `${at}.fill.staticSeconds`, fill.staticSeconds, "must be 1 to 31536000 whole seconds")
     .that(
       isWhole(empty.status, 200, 299) || isWhole(empty.status, 400, 599),
       `${at}.empty.status`,

@@ -90,7 +90,12 @@ function locationSettings(
     bucket: { rate, capacity, together, ...delays },
     // A probe whose end nobody told is given up when the service would have been.
     circuit: { ...counted, slowSeconds: slowMs / 1000, probeSeconds: readTimeoutMs / 1000 + 1 },
-    fill: { maxBytes: fill.maxKiB * 1024, refreshSeconds: fill.refreshSeconds, cacheSeconds: fill.cacheSeconds },
+    fill: {
+      maxBytes: fill.maxKiB * 1024,
+      refreshSeconds: fill.refreshSeconds,
+      cacheSeconds: fill.cacheSeconds,
+      staticSeconds: fill.staticSeconds,
+    },
     ...(filter && {
       filter: {
         name: filter.name,

@@ -14,13 +14,13 @@ const HELPERS = `
   function zone:rpop() return table.remove(queue) end
   settings = { maxBytes = 10, refreshSeconds = 5, cacheSeconds = 60 }
   function answer(chunks, is_cut)
-    local context = { is_readable = is_readable, uri = uri }
+    local context = { location = "goods", is_readable = is_readable, uri = uri }
     M.begin("goods", context, settings)
     for i, chunk in ipairs(chunks) do
       ngx.arg = { chunk, i == #chunks and not is_cut }
       if context.chunks then M.collect(context, settings) end
     end
-    if context.chunks then M.finish(context, settings) end
+    M.finish(context, settings)
   end
   M.start({ goods = settings })
   function kept() tick() return table.concat(written, " ") end
@@ -29,10 +29,16 @@ const HELPERS = `
 const STORES = `
   written = {}
   package.preload["gateway.tiers.cache"] = function()
-    return { put = function(kept, seconds) table.insert(written, "redis:" .. kept.uri .. ":" .. kept.body .. ":" .. seconds) return true end }
+    return {
+      put = function(kept, seconds) table.insert(written, "redis:" .. kept.uri .. ":" .. kept.body .. ":" .. seconds) return true end,
+      remove = function(_, uri) table.insert(written, "-redis:" .. uri) end,
+    }
   end
   package.preload["gateway.tiers.files"] = function()
-    return { put = function(kept) table.insert(written, "file:" .. kept.uri .. ":" .. kept.body) return true end }
+    return {
+      put = function(kept) table.insert(written, "file:" .. kept.uri .. ":" .. kept.body) return true end,
+      remove = function(_, uri) table.insert(written, "-file:" .. uri) end,
+    }
   end
 `;
 
@@ -53,17 +59,39 @@ describe("filling", () => {
   });
 
   it.each([
-    ["one that is too long by its header", 'response["content-length"] = "11" answer({ "a" })'],
-    ["one that turns out too long", 'answer({ "123456", "78901" })'],
     ["one that was cut off", 'answer({ "ab", "cd" }, true)'],
     ["one that is shorter than it said", 'response["content-length"] = "5" answer({ "abc" })'],
     ["a failure", 'ngx.status = 500 answer({ "a" })'],
     ["what a POST was told", 'method = "POST" answer({ "a" })'],
     ["one for one client", 'is_readable = false answer({ "a" })'],
-    ["a private one", 'response["cache-control"] = "private" answer({ "a" })'],
     ["one of a path without end", 'uri = "/" .. string.rep("a", 1024) answer({ "a" })'],
   ])("leaves out %s", async (_, script) => {
     expect(await run(`${script} return kept()`)).toBe("");
+  });
+
+  it.each([
+    ["is not there", 'ngx.status = 404 answer({ "a" })'],
+    ["is gone", 'ngx.status = 410 answer({ "a" })'],
+    ["is not for everybody any more", 'ngx.status = 403 answer({ "a" })'],
+    ["has become private", 'response["cache-control"] = "private" answer({ "a" })'],
+    ["is too long by its header", 'response["content-length"] = "11" answer({ "a" })'],
+    ["turns out too long", 'answer({ "123456", "78901" })'],
+  ])("takes away what was kept of what %s", async (_, script) => {
+    expect(await run(`${script} return kept()`)).toBe("-redis:/goods/1 -file:/goods/1");
+  });
+
+  it("takes nothing away that it cannot judge", async () => {
+    for (const script of ["ngx.status = 404 is_readable = false", 'ngx.status = 404 method = "POST"', "ngx.status = 500", "ngx.status = 304"])
+      expect(await run(`${script} answer({ "a" }) return kept()`)).toBe("");
+  });
+
+  it("takes away and keeps again at once, and says the same once in a while", async () => {
+    const [good, gone] = ['ngx.status = 200 answer({ "a" })', 'ngx.status = 404 answer({ "b" })'];
+    expect(await run(`${good} ${gone} ${good} ${gone} return kept()`)).toBe(
+      "redis:/goods/1:a:60 file:/goods/1:a -redis:/goods/1 -file:/goods/1 redis:/goods/1:a:60 file:/goods/1:a -redis:/goods/1 -file:/goods/1",
+    );
+    expect(await run(`${gone} ${gone} kept() return #written`)).toBe(2);
+    expect(await run(`${gone} time = time + 5 ${gone} kept() return #written`)).toBe(4);
   });
 
   it("drops what comes while too many wait", async () => {

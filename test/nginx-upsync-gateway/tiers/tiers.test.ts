@@ -14,7 +14,7 @@ const HELPERS = `
   M.init({
     switches = {}, files = {},
     locations = { goods = {
-      key = "location", bucket = { service = 1, static = 19 }, empty = { status = 204, body = "" }, fill = {},
+      key = "location", bucket = { service = 1, static = 19 }, empty = { status = 204, body = "" }, fill = { staticSeconds = 100 },
       personal = { "http_authorization", "http_cookie", "http_x_api_key" },
       circuit = {
         windowSeconds = 10, minimumRequests = 1, errorRate = 0.5, slowSeconds = 2, slowRate = 0.5,
@@ -34,10 +34,10 @@ const HELPERS = `
 
 const STORES = `
   tier, calls = "service", {}
-  local function kept(name, uri) asked_for = uri return { headers = {}, body = "kept", stored = 0 } end
+  local function kept(name, uri) asked_for = uri return { headers = {}, body = "kept", stored = 900 } end
   package.preload["gateway.tiers.cache"] = function() return { get = kept } end
   package.preload["gateway.tiers.files"] = function() return { get = kept, use_settings = function() end } end
-  package.preload["gateway.tiers.fill"] = function() return { begin = function() end } end
+  package.preload["gateway.tiers.fill"] = function() return { begin = function() end, finish = function() end } end
   package.preload["gateway.tiers.filter"] = function() return {} end
   package.preload["gateway.tiers.meter"] = function()
     local function take() table.insert(calls, "take") return { tier = tier, wait = 0, delay = 0 } end
@@ -62,6 +62,10 @@ describe("a request that the service has no time for", () => {
   it.each(["http_authorization", "http_cookie", "http_x_api_key"])("is refused where it says who asks, by %s", async (variable) => {
     expect(await run(`vars.${variable} = "x" tier = "cache" return ask()`)).toBe("rejected");
     expect(await run(`vars.${variable} = "" mode = "static" return ask()`)).toBe("rejected");
+  });
+
+  it("is given no file that is older than it may be", async () => {
+    expect(await run('mode = "static" time = 1000.5 return ask()')).toBe("empty");
   });
 
   it("is given what was kept for the same scheme, host and query", async () => {

@@ -226,6 +226,19 @@ describe("an answer", () => {
     expect((await ask("/goods/control", { headers: { host: "elsewhere" } })).tier).toBe("empty");
     await switchTo("auto", "service");
   });
+
+  it("is given no more when the service has withdrawn it", async () => {
+    await keep("/goods/withdrawn");
+    service.status = 404;
+    await until("Redis has it no more", async () => {
+      await ask("/goods/withdrawn");
+      return !(await isKept(redis, "goods", urlOf("/goods/withdrawn")));
+    });
+    service.status = 200;
+    await switchTo("static", "static");
+    await until("no file has it", async () => (await ask("/goods/withdrawn")).tier === "empty");
+    await switchTo("auto", "service");
+  });
 });
 
 describe("the filter", () => {

@@ -27,4 +27,11 @@ function _M.put(kept, seconds)
   return redis.call("SET", key(kept.service, kept.uri), answer.encode(kept, json.encode), "EX", seconds)
 end
 
+--- Takes an answer away.
+function _M.remove(service, uri)
+  if redis.is_configured() then
+    redis.call("DEL", key(service, uri))
+  end
+end
+
 return _M

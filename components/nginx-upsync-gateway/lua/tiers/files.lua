@@ -12,7 +12,7 @@ local FOLDER_MODE = 448 -- 0700
 
 local settings
 
---- In the master. @param files_settings  { folder, files, maxBytes }
+--- In the master. @param files_settings  { folder, files }
 function _M.use_settings(files_settings)
   settings = files_settings
   ffi.C.mkdir(settings.folder, FOLDER_MODE)
@@ -89,6 +89,16 @@ function _M.put(kept)
     return nil, err or close_err
   end
   return os.rename(draft, path)
+end
+
+--- Takes an answer away.
+function _M.remove(service, uri)
+  for _, path in ipairs({ paths(service, uri) }) do
+    local about = read_about(path)
+    if about and about.service == service and about.uri == uri then
+      os.remove(path)
+    end
+  end
 end
 
 return _M

@@ -1,5 +1,5 @@
--- Keeps good answers of the service for the tiers below. A request notes its answer in a list in shared memory when
--- it has ended; one worker writes what is there to Redis and to the files.
+-- Keeps good answers of the service for the tiers below, and takes away what the service gives no more. A request
+-- notes that in a list in shared memory when it has ended; one worker does in Redis and the files what is there.
 
 local answer = require "gateway.tiers.answer"
 local cache = require "gateway.tiers.cache"
@@ -18,24 +18,36 @@ local WAITING = 1000
 local BREATH = 0.001
 local MAX_URI = 1024
 
+-- Statuses that say of a URL that it has nothing, or nothing for everybody.
+local WITHDRAWN = { [401] = true, [403] = true, [404] = true, [410] = true, [451] = true }
+
 local is_writing = false
 
 local function fresh_key(name, uri)
   return "fresh " .. name .. " " .. uri
 end
 
---- In the header filter: whether the answer that begins here is to be kept; its body is collected then.
+local function gone_key(name, uri)
+  return "gone " .. name .. " " .. uri
+end
+
+--- In the header filter: whether the answer that begins here is to be kept, and its body is collected, or says that
+-- the one before it must not be.
 -- @param settings  { maxBytes, refreshSeconds }
 function _M.begin(name, context, settings)
   local uri = context.uri
-  if ngx.status ~= 200 or not context.is_readable or ngx.req.get_method() ~= "GET" or #uri > MAX_URI
-    or zone:get(fresh_key(name, uri)) then
+  if not context.is_readable or ngx.req.get_method() ~= "GET" or #uri > MAX_URI then
+    return
+  end
+  context.is_withdrawn = WITHDRAWN[ngx.status]
+  if ngx.status ~= 200 or zone:get(fresh_key(name, uri)) then
     return
   end
   -- All of them: by default the list ends at a hundred.
   local headers = ngx.resp.get_headers(0)
   local length = tonumber(headers["content-length"])
   if (length and length > settings.maxBytes) or not answer.is_public(headers) then
+    context.is_withdrawn = true
     return
   end
   context.kept = { service = name, uri = uri, stored = ngx.now(), headers = answer.kept(headers) }
@@ -49,7 +61,7 @@ function _M.collect(context, settings)
   if chunk ~= "" then
     context.size = context.size + #chunk
     if context.size > settings.maxBytes then
-      context.chunks = nil
+      context.chunks, context.is_withdrawn = nil, true
       return
     end
     table.insert(context.chunks, chunk)
@@ -57,25 +69,44 @@ function _M.collect(context, settings)
   context.is_whole = is_last
 end
 
---- In the log phase: notes the answer, if it came whole.
+local function note(text)
+  local ok, err = zone:lpush("answers", text)
+  if not ok then
+    quiet.warn("fills", "an answer is not kept: ", err)
+  end
+end
+
+local function withdraw(name, uri, settings)
+  zone:delete(fresh_key(name, uri))
+  if zone:llen("answers") < WAITING and zone:add(gone_key(name, uri), true, settings.refreshSeconds) then
+    note(json.encode({ service = name, uri = uri, gone = true }) .. "\n")
+  end
+end
+
+--- In the log phase: notes the answer, if it came whole, or that there is none any more.
 function _M.finish(context, settings)
+  if context.is_withdrawn then
+    return withdraw(context.location, context.uri, settings)
+  end
   local kept = context.kept
-  if not context.is_whole or (context.length and context.length ~= context.size) then
+  if not kept or not context.is_whole or (context.length and context.length ~= context.size) then
     return
   end
   -- Of those who asked for the same at the same time one is enough.
   if zone:llen("answers") >= WAITING or not zone:add(fresh_key(kept.service, kept.uri), true, settings.refreshSeconds) then
     return
   end
+  zone:delete(gone_key(kept.service, kept.uri))
   kept.body = table.concat(context.chunks)
-  local ok, err = zone:lpush("answers", answer.encode(kept, json.encode))
-  if not ok then
-    quiet.warn("fills", "an answer is not kept: ", err)
-  end
+  note(answer.encode(kept, json.encode))
 end
 
 local function write(text, settings)
   local about = json.decode(string.sub(text, 1, string.find(text, "\n", 1, true) - 1))
+  if about.gone then
+    cache.remove(about.service, about.uri)
+    return files.remove(about.service, about.uri)
+  end
   local kept = answer.decode(text, about.service, about.uri, json.decode)
   local ok, err = cache.put(kept, settings[kept.service].cacheSeconds)
   -- That Redis is away is said where it is called.

@@ -89,7 +89,7 @@ local function serve_kept(name, context, from)
     return serve(context, "cache", found)
   end
   found = from ~= "empty" and files.get(name, uri)
-  if found then
+  if found and ngx.now() - found.stored <= location.fill.staticSeconds then
     return serve(context, "static", found)
   end
   return serve_empty(context, location.empty)
@@ -224,9 +224,7 @@ function _M.finish()
     if not context.is_recorded then
       record(context.location, context)
     end
-    if context.chunks then
-      fill.finish(context, locations[context.location].fill)
-    end
+    fill.finish(context, locations[context.location].fill)
   end
 end
 
