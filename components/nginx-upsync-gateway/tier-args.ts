@@ -143,7 +143,7 @@ export interface TierSettings {
   /** Where the tiers' switches are. */
   switches?: SwitchesArgs;
 
-  /** Files that answers are kept in, for all locations together; each takes up to `fill.maxKiB`. @default 1000 */
+  /** Files that answers are kept in, for all locations together, and places of each location in Redis; each takes up to `fill.maxKiB`. @default 1000 */
   answerFiles?: number;
 }
 

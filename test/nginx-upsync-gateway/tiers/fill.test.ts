@@ -69,6 +69,15 @@ describe("filling", () => {
     expect(await run(`${script} return kept()`)).toBe("");
   });
 
+  it("keeps the answer to a query that is asked for twice", async () => {
+    expect(await run('uri = "/goods/1?a" answer({ "a" }) return kept()')).toBe("");
+    expect(await run('uri = "/goods/1?a" answer({ "a" }) time = time + 59 answer({ "b" }) return kept()')).toBe(
+      "redis:/goods/1?a:b:60 file:/goods/1?a:b",
+    );
+    expect(await run('uri = "/goods/1?a" answer({ "a" }) time = time + 60 answer({ "b" }) return kept()')).toBe("");
+    expect(await run('for i = 1, 100 do uri = "/goods/1?" .. i answer({ "a" }) end return kept()')).toBe("");
+  });
+
   it.each([
     ["is not there", 'ngx.status = 404 answer({ "a" })'],
     ["is gone", 'ngx.status = 410 answer({ "a" })'],

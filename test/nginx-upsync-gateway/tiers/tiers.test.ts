@@ -35,7 +35,7 @@ const HELPERS = `
 const STORES = `
   tier, calls = "service", {}
   local function kept(name, uri) asked_for = uri return { headers = {}, body = "kept", stored = 900 } end
-  package.preload["gateway.tiers.cache"] = function() return { get = kept } end
+  package.preload["gateway.tiers.cache"] = function() return { get = kept, use_settings = function() end } end
   package.preload["gateway.tiers.files"] = function() return { get = kept, use_settings = function() end } end
   package.preload["gateway.tiers.fill"] = function() return { begin = function() end, finish = function() end } end
   package.preload["gateway.tiers.filter"] = function() return {} end

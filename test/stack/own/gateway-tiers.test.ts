@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type LoggedRequest, burst, requestsOf, tally } from "../support/burst";
 import { CountingService, ahead } from "../support/counting-service";
 import { docker } from "../support/engine";
-import { isKept } from "../support/kept-answer";
+import { isKept, keptAt } from "../support/kept-answer";
 import { type Tier, tiersOf } from "../support/leaky-bucket";
 import { type Answer, get, until } from "../support/load";
 import { operate } from "../support/redis";
@@ -208,8 +208,7 @@ describe("an answer", () => {
     await switchTo("auto", "service");
     await until("it is young again", async () => {
       await ask("/goods/aged?x=1");
-      const [about = "{}"] = (await operate(redis, "GET", `gateway:answer:goods:${urlOf("/goods/aged?x=1")}`)).split("\n");
-      return Date.now() / 1000 - (JSON.parse(about) as { stored: number }).stored < 1;
+      return Date.now() / 1000 - ((await keptAt(redis, "goods", urlOf("/goods/aged?x=1"))) ?? 0) < 1;
     });
   });
 
@@ -218,9 +217,11 @@ describe("an answer", () => {
     await ask("/goods/login", { headers: { authorization: "Basic x" } });
     await ask("/goods/session", { headers: { cookie: "a=b" } });
     await ask("/goods/key", { headers: { "x-api-key": "a" } });
+    // One that nobody has asked for twice is not either.
+    await ask("/goods/query?once");
     await keep("/goods/control");
     await switchTo("static", "static");
-    for (const path of ["private", "cookie", "large", "login", "session", "key"]) expect((await ask(`/goods/${path}`)).tier, path).toBe("empty");
+    for (const path of ["private", "cookie", "large", "login", "session", "key", "query?once"]) expect((await ask(`/goods/${path}`)).tier, path).toBe("empty");
     expect((await ask("/goods/control")).tier).toBe("static");
     // Nor is it what another host is asked for.
     expect((await ask("/goods/control", { headers: { host: "elsewhere" } })).tier).toBe("empty");

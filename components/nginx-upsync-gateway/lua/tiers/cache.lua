@@ -1,4 +1,5 @@
--- Answers in Redis, where all gateways find them.
+-- Answers in Redis, where all gateways find them. Each service has a fixed number of places there, by a hash of the
+-- URL, so that nobody who asks for ever new ones fills Redis up.
 
 local answer = require "gateway.tiers.answer"
 local json = require "gateway.json"
@@ -6,8 +7,15 @@ local redis = require "gateway.redis"
 
 local _M = {}
 
+local places
+
+--- In the master. @param count  places of each service
+function _M.use_settings(count)
+  places = count
+end
+
 local function key(service, uri)
-  return "gateway:answer:" .. service .. ":" .. uri
+  return "gateway:answer:" .. service .. ":" .. ngx.crc32_long(uri) % places
 end
 
 --- The answer kept for a request; nil when there is none, or Redis is away.
@@ -27,9 +35,9 @@ function _M.put(kept, seconds)
   return redis.call("SET", key(kept.service, kept.uri), answer.encode(kept, json.encode), "EX", seconds)
 end
 
---- Takes an answer away.
+--- Takes an answer away; what has its place by now stays.
 function _M.remove(service, uri)
-  if redis.is_configured() then
+  if _M.get(service, uri) then
     redis.call("DEL", key(service, uri))
   end
 end

@@ -17,6 +17,8 @@ local WAITING = 1000
 -- Between the answers that are written a worker goes on with its requests.
 local BREATH = 0.001
 local MAX_URI = 1024
+-- How long the first request for a URL with a query is remembered, in seconds.
+local SEEN = 60
 
 -- Statuses that say of a URL that it has nothing, or nothing for everybody.
 local WITHDRAWN = { [401] = true, [403] = true, [404] = true, [410] = true, [451] = true }
@@ -25,6 +27,11 @@ local is_writing = false
 
 local function fresh_key(name, uri)
   return "fresh " .. name .. " " .. uri
+end
+
+-- Queries can be made up without end: an answer to one takes a place only when it is asked for a second time.
+local function is_asked_for(name, uri)
+  return not string.find(uri, "?", 1, true) or not zone:add("seen " .. name .. " " .. uri, true, SEEN)
 end
 
 local function gone_key(name, uri)
@@ -48,6 +55,9 @@ function _M.begin(name, context, settings)
   local length = tonumber(headers["content-length"])
   if (length and length > settings.maxBytes) or not answer.is_public(headers) then
     context.is_withdrawn = true
+    return
+  end
+  if not is_asked_for(name, uri) then
     return
   end
   context.kept = { service = name, uri = uri, stored = ngx.now(), headers = answer.kept(headers) }

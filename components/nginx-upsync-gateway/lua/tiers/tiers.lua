@@ -235,6 +235,7 @@ function _M.init(settings)
   end
   locations = settings.locations
   files.use_settings(settings.files)
+  cache.use_settings(settings.files.files)
   switches.use_settings(settings.switches)
   meter.load()
   for name, location in pairs(locations) do

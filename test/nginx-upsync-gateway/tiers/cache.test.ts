@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { tierModule } from "./nginx";
+
+/** A Redis of five places for `goods`; a URL's place is its length. */
+const HELPERS = `
+  stored, is_there = {}, true
+  function redis.is_configured() return is_there end
+  function redis.call(command, key, value)
+    if command == "GET" then return stored[key] end
+    stored[key] = command == "SET" and value or nil
+    return true
+  end
+  ngx.crc32_long = function(text) return #text end
+  M.use_settings(5)
+  function put(uri, body) return M.put({ service = "goods", uri = uri, stored = 1, headers = { etag = "e" }, body = body }, 60) end
+  function body(uri) local found = M.get("goods", uri) return found and found.body or "none" end
+  function keys() local found = {} for key in pairs(stored) do table.insert(found, key) end table.sort(found) return table.concat(found, " ") end
+`;
+
+async function run(script: string): Promise<string> {
+  return (await (await tierModule("cache", HELPERS, ["answer"])).doString(script)) as string;
+}
+
+describe("answers in Redis", () => {
+  it("are found by service and URL", async () => {
+    expect(await run('put("/goods/1", "a") return body("/goods/1") .. " " .. body("/goods/2")')).toBe("a none");
+  });
+
+  it("have no more keys than there are places, and the last one has a place", async () => {
+    expect(await run('for i = 1, 200 do put(string.rep("a", i), "x") end return keys()')).toBe(
+      [0, 1, 2, 3, 4].map((place) => `gateway:answer:goods:${place}`).join(" "),
+    );
+    expect(await run('put("/a", "1") put("/b", "2") return body("/a") .. " " .. body("/b")')).toBe("none 2");
+  });
+
+  it("are taken away alone, not with what has their place", async () => {
+    expect(await run('put("/a", "1") M.remove("goods", "/b") local other = body("/a") M.remove("goods", "/a") return other .. body("/a")')).toBe(
+      "1none",
+    );
+  });
+
+  it("are none without a Redis", async () => {
+    expect(await run('is_there = false put("/a", "1") M.remove("goods", "/a") return body("/a") .. keys()')).toBe("none");
+  });
+});
