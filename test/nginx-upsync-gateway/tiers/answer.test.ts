@@ -31,6 +31,14 @@ describe("a kept answer", () => {
       expect(await run(`${STORED} return tostring(M.decode(${asked}, json_decode))`)).toBe("nil");
   });
 
+  it("keeps what says what a browser may do with it, all of it", async () => {
+    const headers = '{ ["content-security-policy"] = { "a", "b" }, ["access-control-allow-origin"] = "*", ["x-frame-options"] = "SAMEORIGIN" }';
+    expect(
+      await run(`local text = M.encode({ service = "a", uri = "/", stored = 1, headers = M.kept(${headers}), body = "" }, json_encode)
+        return M.decode(text, "a", "/", json_decode).headers`),
+    ).toEqual({ "content-security-policy": ["a", "b"], "access-control-allow-origin": "*", "x-frame-options": "SAMEORIGIN" });
+  });
+
   it("keeps of its headers those that are about the content", async () => {
     expect(
       await run('return M.kept({ ["content-type"] = "a/b", etag = "e", ["x-instance"] = "1", ["set-cookie"] = "s", date = "d" })'),

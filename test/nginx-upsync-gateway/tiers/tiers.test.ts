@@ -64,6 +64,13 @@ describe("a request that the service has no time for", () => {
     expect(await run(`vars.${variable} = "" mode = "static" return ask()`)).toBe("rejected");
   });
 
+  it("is given what nobody may take for fresh", async () => {
+    for (const from of ["cache", "static"])
+      expect(await run(`tier = "${from}" ask() return ngx.header["Cache-Control"] .. " " .. ngx.header.Age`)).toBe(
+        "max-age=0, must-revalidate 100",
+      );
+  });
+
   it("is given no file that is older than it may be", async () => {
     expect(await run('mode = "static" time = 1000.5 return ask()')).toBe("empty");
   });

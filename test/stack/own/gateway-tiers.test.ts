@@ -202,7 +202,7 @@ describe("an answer", () => {
       status: 200,
       tier: "cache",
       body: '{"url":"/goods/aged?x=1"}',
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": "application/json", "cache-control": "max-age=0, must-revalidate" },
     });
     await until("it is older", async () => Number((await ask("/goods/aged?x=1")).headers.age) > Number(kept.headers.age));
     await switchTo("auto", "service");

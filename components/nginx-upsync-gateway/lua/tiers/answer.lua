@@ -3,16 +3,22 @@
 
 local _M = {}
 
--- Of its headers those that are about the content.
-local KEPT = { "content-type", "content-language", "content-disposition", "etag", "last-modified" }
+-- Of its headers those that are about the content, and those that say what a browser may do with it.
+local KEPT = {
+  "content-type", "content-language", "content-disposition", "etag", "last-modified",
+  "content-security-policy", "content-security-policy-report-only", "permissions-policy", "referrer-policy",
+  "x-content-type-options", "x-frame-options",
+  "cross-origin-embedder-policy", "cross-origin-opener-policy", "cross-origin-resource-policy",
+  "access-control-allow-credentials", "access-control-allow-headers", "access-control-allow-methods",
+  "access-control-allow-origin", "access-control-expose-headers", "access-control-max-age",
+}
 
 --- The headers that are kept, out of those of a response.
 function _M.kept(headers)
   local kept = {}
   for _, name in ipairs(KEPT) do
-    if type(headers[name]) == "string" then
-      kept[name] = headers[name]
-    end
+    -- One that is there several times is a list.
+    kept[name] = headers[name]
   end
   return kept
 end

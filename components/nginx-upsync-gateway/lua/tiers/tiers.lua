@@ -49,6 +49,8 @@ local function serve(context, tier, found)
   for name, value in pairs(found.headers) do
     ngx.header[name] = value
   end
+  -- Nobody on the way is to take it for fresh, as one without a word may by its age.
+  ngx.header["Cache-Control"] = "max-age=0, must-revalidate"
   ngx.header["Age"] = math.max(math.floor(ngx.now() - found.stored), 0)
   ngx.header["Content-Length"] = #found.body
   ngx.print(found.body)
