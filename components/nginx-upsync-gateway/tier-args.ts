@@ -120,7 +120,7 @@ export interface GatewayTiersArgs {
   personalHeaders?: readonly string[];
 }
 
-/** A store of switches. Of two, the first word counts: Redis', then Consul's. */
+/** A store of switches. Of two, the first word counts: Redis', then Consul's; Consul's goes first once Redis has been away for 10 s. */
 export type SwitchStore = "redis" | "consul";
 
 /** Where an operator says from which source a location is answered: `auto`, `service`, `cache`, `static` or `empty`. */
@@ -143,7 +143,7 @@ export interface TierSettings {
   /** Where the tiers' switches are. */
   switches?: SwitchesArgs;
 
-  /** Files that answers are kept in, for all locations together, and places of each location in Redis; each takes up to `fill.maxKiB`. @default 1000 */
+  /** Files that answers are kept in, for all locations together, and places for them in Redis, for each. @default 1000 */
   answerFiles?: number;
 }
 

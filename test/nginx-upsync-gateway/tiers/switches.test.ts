@@ -58,6 +58,16 @@ describe("switches", () => {
     expect(await run(`${inConsul({ order: "static" })} modes() consul_says = nil return modes()`)).toBe("auto static");
   });
 
+  it("are what Consul says where Redis has been away for 10 s, else what Redis said last, until it is back", async () => {
+    const away = `redis_says["sw:goods"] = "cache" redis_says["sw:order"] = "empty" modes() local kept = redis_says redis_says = nil
+      ${inConsul({ goods: "service" })} modes()`;
+    expect(await run(`${away} time = time + 9.9 return modes()`)).toBe("cache empty");
+    expect(await run(`${away} time = time + 10 return modes()`)).toBe("service empty");
+    expect(await run(`${away} time = time + 10 modes() redis_says = kept modes() return modes()`)).toBe("cache empty");
+    // A failure now and then is none that lasts.
+    expect(await run(`${away} redis_says = kept modes() time = time + 10 redis_says = nil return modes()`)).toBe("cache empty");
+  });
+
   it("go to the next of Consul's servers when one does not answer, and say so once a minute", async () => {
     expect(await run(`consul_says = nil tick() tick() local first = asked tick() return first .. " " .. asked .. " " .. #logged`)).toBe(
       "b/v1/kv/switches/?recurse a/v1/kv/switches/?recurse 1",

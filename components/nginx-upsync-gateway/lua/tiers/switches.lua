@@ -14,6 +14,8 @@ local WORDS = { auto = true, service = true, cache = true, static = true, empty 
 -- How often the stores are read, in seconds: a word is obeyed within one.
 local INTERVAL = 0.25
 local CONSUL_TIMEOUT_MS = 500
+-- How long Redis may be away before Consul's word goes first, in seconds: a sentinel's failover is over by then.
+local PATIENCE = 10
 
 local settings
 -- Place in the list of Consul's servers of the one that answered last.
@@ -32,10 +34,15 @@ local function note(store, words)
   end
 end
 
--- Redis goes first; Consul's word is for what Redis says nothing of.
+-- Redis goes first, and Consul's word is for what Redis says nothing of; the other way round while Redis is away, when
+-- its last word is one that nobody can take back.
 local function apply()
+  local first, second = "redis", "consul"
+  if zone:get("away redis") and ngx.now() - zone:get("away redis") >= PATIENCE then
+    first, second = second, first
+  end
   for _, name in ipairs(settings.names) do
-    local mode = zone:get("word redis " .. name) or zone:get("word consul " .. name) or "auto"
+    local mode = zone:get("word " .. first .. " " .. name) or zone:get("word " .. second .. " " .. name) or "auto"
     local before = zone:get("mode " .. name) or "auto"
     if mode ~= before then
       zone:set("mode " .. name, mode)
@@ -104,9 +111,14 @@ local function read(premature, store)
   local ran, words, err = pcall(stores[store])
   is_reading[store] = false
   if ran and words then
+    zone:delete("away " .. store)
     note(store, words)
     apply()
-  elseif store == "consul" or not ran then
+    return
+  end
+  -- Since when: the first of the failures.
+  zone:add("away " .. store, ngx.now())
+  if store == "consul" or not ran then
     -- That Redis is away is said where it is called.
     quiet.warn("switches " .. store, "the switches stay as they are, for ", store, " cannot be read: ", ran and err or words)
   end
