@@ -1,9 +1,11 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { imageReference } from "../components/core/images";
-import { limitLines, limitZones } from "../components/nginx-upsync-gateway/limit-conf";
-import { type ClientLimitArgs, normalizeLimits } from "../components/nginx-upsync-gateway/limit-args";
+import { gatewayFolder } from "../components/nginx-upsync-gateway/gateway-files";
+import type { ClientLimitArgs } from "../components/nginx-upsync-gateway/limit-args";
+import type { GatewayTiersArgs } from "../components/nginx-upsync-gateway/tier-args";
+import { settingsOf } from "../test/nginx-upsync-gateway/settings";
 import { docker } from "../test/stack/support/engine";
 import { get, until } from "../test/stack/support/load";
 import type { Figure } from "./bench";
@@ -26,7 +28,10 @@ const LIMITS: Readonly<Record<string, ClientLimitArgs>> = {
   parallel: { by: { header: "X-Api-Key" }, connections: 10_000 },
 };
 
-/** Requests per second through the gateway, with limits and without, beside the same nginx with a plain upstream block, to the same three instances. */
+/** A bucket that each request is in and none overflows: all are for the service. */
+const TIERS: GatewayTiersArgs = { rate: 1e6, capacity: 1e8 };
+
+/** Requests per second through the gateway, with limits and tiers and without, beside the same nginx with a plain upstream block, to the same three instances. */
 export async function gatewayThroughput(): Promise<Figure[]> {
   const { stack, consul } = await benchStack({ goods: { instances: 1 }, order: { instances: 1 } });
   const folder = await mkdtemp(join(tmpdir(), "dockyard-throughput-"));
@@ -49,11 +54,11 @@ export async function gatewayThroughput(): Promise<Figure[]> {
     );
     const gatewayConf = await docker("exec", stack.container("gateway-1"), "cat", "/etc/gateway/current/nginx.conf");
     await writeFile(join(folder, "plain.conf"), withPlainUpstream(gatewayConf));
-    await docker("cp", "--follow-link", `${stack.container("gateway-1")}:/etc/gateway/current`, join(folder, "limited"));
-    await writeFile(join(folder, "limited", "limited.conf"), withLimits(gatewayConf));
+    const gatewayJson = await docker("exec", stack.container("gateway-1"), "cat", "/etc/gateway/current/gateway.json");
+    await writeLimited(join(folder, "limited"), gatewayJson);
     for (const [index, address] of INSTANCES.entries()) await startNginx(`instance-${index}`, address, "", "instance.conf");
     await startNginx("plain", PLAIN, "", "plain.conf");
-    await startNginx("limited", LIMITED, "limited/", "limited.conf");
+    await startNginx("limited", LIMITED, "limited/", "nginx.conf");
     // wrk is a Debian package, installed into a container of the gateway's own image; it runs inside of the bench's own network.
     await docker(
       "run",
@@ -115,7 +120,10 @@ export async function gatewayThroughput(): Promise<Figure[]> {
         runs: `median of ${ROUNDS} rounds of ${SECONDS} s each, in turns`,
       };
     };
-    return [figure("", others[0] ?? [], BOUND), figure(" with a limit of requests and one of connections", others[1] ?? [], LIMITED_BOUND)];
+    return [
+      figure("", others[0] ?? [], BOUND),
+      figure(" with a limit of requests, one of connections, and tiers", others[1] ?? [], LIMITED_BOUND),
+    ];
   } finally {
     await stack.remove();
     await rm(folder, { recursive: true, force: true });
@@ -126,14 +134,21 @@ function nginxConf(http: string): string {
   return `worker_processes 2;\npid /tmp/nginx.pid;\nevents { worker_connections 4096; }\nhttp { access_log off; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;\n${http}\n}\n`;
 }
 
-/** The gateway's own configuration with limits where the load goes. */
-function withLimits(gatewayConf: string): string {
-  const settings = normalizeLimits({ limits: LIMITS }, 1024);
-  const limited = gatewayConf
-    .replace(/^ {4}upstream /m, `${limitZones(settings).join("\n")}\n$&`)
-    .replace(/location \/goods\/ \{/, `$& ${limitLines(settings, Object.keys(LIMITS)).join(" ")}`);
-  if (limited.split("limit_req").length < 4) throw new Error("the gateway's configuration has no place for limits");
-  return limited;
+/** The folder of a gateway that follows the same Consul, with limits and tiers where the load goes. */
+async function writeLimited(folder: string, gatewayJson: string): Promise<void> {
+  const { consul } = JSON.parse(gatewayJson) as { consul: { host: string; port: number }[] };
+  const settings = settingsOf("limited", {
+    consul: { servers: consul },
+    services: { goods: { path: "/goods/", limits: Object.keys(LIMITS) } },
+    limits: LIMITS,
+    tiers: { goods: TIERS },
+  });
+  const conf = { ...settings, adminClients: [], memoryMiB: 256 };
+  for (const [file, content] of Object.entries(gatewayFolder(conf).files)) {
+    const path = join(folder, file);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, content);
+  }
 }
 
 /** The gateway's own configuration with a list of servers that never changes in place of all that is Lua. */
