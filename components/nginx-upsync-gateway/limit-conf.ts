@@ -1,9 +1,19 @@
+import { createHash } from "node:crypto";
 import type { NormalClientLimit, NormalLimitSettings } from "./limit-args";
 import { block } from "./nginx-block";
 
 /** Requests in a second of a rate such as `60r/m`. */
 export function requestsPerSecond(rate: string): number {
   return Number.parseFloat(rate) / (rate.endsWith("m") ? 60 : 1);
+}
+
+/**
+ * Name of what a limit counts in, with a hash of how it tells clients apart: nginx refuses a reload in which a name that it has comes with
+ * another key, and only while it runs, so that no check could tell. Sizes and rates may change under the same name.
+ */
+function zoneOf(what: "requests" | "connections", name: string, { by, exempt }: NormalClientLimit): string {
+  const told = [by === "address" ? by : by.header.toLowerCase(), exempt.length > 0];
+  return `${what}_${name}_${createHash("sha256").update(JSON.stringify(told)).digest("hex").slice(0, 6)}`;
 }
 
 /** What counts the clients, for the http block. */
@@ -16,7 +26,8 @@ export function limitZones({ limits }: NormalLimitSettings): string[] {
   ];
 }
 
-function zonesOf(name: string, { by, rate, connections, exempt, zoneMiB }: NormalClientLimit): string[] {
+function zonesOf(name: string, limit: NormalClientLimit): string[] {
+  const { by, rate, connections, exempt, zoneMiB } = limit;
   const header = by === "address" ? undefined : `$http_${by.header.toLowerCase().replaceAll("-", "_")}`;
   const client = header === undefined ? "$binary_remote_addr" : `$limit_${name}_client`;
   const key = exempt.length === 0 ? client : `$limit_${name}_key`;
@@ -29,8 +40,8 @@ function zonesOf(name: string, { by, rate, connections, exempt, zoneMiB }: Norma
           // An empty key is not counted.
           block(`map $limit_${name}_exempt ${key}`, [`0 ${client};`, 'default "";']),
         ]),
-    ...(rate === undefined ? [] : [`limit_req_zone ${key} zone=requests_${name}:${zoneMiB}m rate=${rate};`]),
-    ...(connections === undefined ? [] : [`limit_conn_zone ${key} zone=connections_${name}:${zoneMiB}m;`]),
+    ...(rate === undefined ? [] : [`limit_req_zone ${key} zone=${zoneOf("requests", name, limit)}:${zoneMiB}m rate=${rate};`]),
+    ...(connections === undefined ? [] : [`limit_conn_zone ${key} zone=${zoneOf("connections", name, limit)}:${zoneMiB}m;`]),
   ];
 }
 
@@ -38,16 +49,18 @@ function zonesOf(name: string, { by, rate, connections, exempt, zoneMiB }: Norma
 export function limitLines({ limits }: NormalLimitSettings, names: readonly string[]): string[] {
   const named = names.flatMap((name) => {
     const limit = limits[name];
-    return limit === undefined ? [] : [{ name, ...limit }];
+    return limit === undefined ? [] : [{ name, limit, ...limit }];
   });
   const [first] = named;
   if (first === undefined) return [];
   return [
-    ...named.flatMap(({ name, rate, burst, nodelay, connections }) => [
+    ...named.flatMap(({ name, limit, rate, burst, nodelay, connections }) => [
       ...(rate === undefined
         ? []
-        : [`limit_req zone=requests_${name}${burst > 0 ? ` burst=${burst}` : ""}${burst > 0 && nodelay ? " nodelay" : ""};`]),
-      ...(connections === undefined ? [] : [`limit_conn connections_${name} ${connections};`]),
+        : [
+            `limit_req zone=${zoneOf("requests", name, limit)}${burst > 0 ? ` burst=${burst}` : ""}${burst > 0 && nodelay ? " nodelay" : ""};`,
+          ]),
+      ...(connections === undefined ? [] : [`limit_conn ${zoneOf("connections", name, limit)} ${connections};`]),
     ]),
     ...(named.some(({ rate }) => rate !== undefined) ? [`limit_req_status ${first.status};`] : []),
     ...(named.some(({ connections }) => connections !== undefined) ? [`limit_conn_status ${first.status};`] : []),

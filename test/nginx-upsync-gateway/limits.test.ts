@@ -22,9 +22,9 @@ function guarded(change: object): object {
 describe("limits of clients", () => {
   it("are those of the login that users have had so far", () => {
     const text = conf(LOGIN);
-    expect(text).toContain("    limit_req_zone $binary_remote_addr zone=requests_login:10m rate=60r/m;\n");
+    expect(text).toContain("    limit_req_zone $binary_remote_addr zone=requests_login_c7b622:10m rate=60r/m;\n");
     expect(text).toContain(
-      "        location /login {\n            limit_req zone=requests_login;\n            limit_req_status 429;\n            set $gateway_wait 1;\n",
+      "        location /login {\n            limit_req zone=requests_login_c7b622;\n            limit_req_status 429;\n            set $gateway_wait 1;\n",
     );
     expect(text).toContain("        add_header Retry-After $gateway_retry_after always;\n");
   });
@@ -41,10 +41,10 @@ describe("limits of clients", () => {
       guardedPaths: [{ service: "goods", path: "/goods/search", match: "exact", limits: ["search"] }],
     });
     expect(text).toContain(
-      "location /goods/ {\n            limit_conn connections_all 20;\n            limit_conn_status 429;\n            set $gateway_wait 1;\n",
+      "location /goods/ {\n            limit_conn connections_all_c7b622 20;\n            limit_conn_status 429;\n            set $gateway_wait 1;\n",
     );
     expect(text).toContain(
-      "location = /goods/search {\n            limit_conn connections_all 20;\n            limit_req zone=requests_search burst=10 nodelay;\n            limit_req_status 429;\n            limit_conn_status 429;\n",
+      "location = /goods/search {\n            limit_conn connections_all_c7b622 20;\n            limit_req zone=requests_search_c7b622 burst=10 nodelay;\n            limit_req_status 429;\n            limit_conn_status 429;\n",
     );
   });
 
@@ -55,8 +55,19 @@ describe("limits of clients", () => {
     );
     expect(text).toContain("geo $limit_one_exempt {\n        default 0;\n        10.0.0.0/8 1;\n        ::1 1;\n    }\n");
     expect(text).toContain('map $limit_one_exempt $limit_one_key {\n        0 $limit_one_client;\n        default "";\n    }\n');
-    expect(text).toContain("limit_req_zone $limit_one_key zone=requests_one:1m rate=1r/m;\n");
+    expect(text).toContain("limit_req_zone $limit_one_key zone=requests_one_a07c5b:1m rate=1r/m;\n");
     expect(text).toContain("limit_req_status 503;\n            set $gateway_wait 60;\n");
+  });
+
+  it("count in another zone where they tell clients apart in another way, which nginx takes under no name that it has", () => {
+    const zone = (limit: object) => /zone=(requests_one_\w+):/.exec(conf(limited({ rate: "1r/s", ...limit })))?.[1];
+    const header = (name: string, exempt: readonly string[] = []) => zone({ by: { header: name }, exempt });
+    const keys = [zone({}), zone({ exempt: ["::1"] }), header("X-Api-Key"), header("X-Api-Key", ["::1"]), header("X-Tenant")];
+    expect(new Set(keys).size).toBe(keys.length);
+    // What may change under one name keeps its counts.
+    expect(zone({ rate: "5r/m", burst: 3, zoneMiB: 1 })).toBe(zone({}));
+    expect(zone({ exempt: ["::1", "10.0.0.0/8"] })).toBe(zone({ exempt: ["::1"] }));
+    expect(header("x-api-key")).toBe(header("X-Api-Key"));
   });
 
   it("believe only trusted proxies about the client's address, and only on the public port", () => {
@@ -72,7 +83,7 @@ describe("limits of clients", () => {
   });
 
   it("are the same with the engine upsync", () => {
-    expect(conf({ ...LOGIN, engine: "upsync" })).toContain("limit_req zone=requests_login;");
+    expect(conf({ ...LOGIN, engine: "upsync" })).toContain("limit_req zone=requests_login_c7b622;");
   });
 
   it.each<[string, object, string]>([

@@ -351,14 +351,15 @@ async function asking(work: () => Promise<unknown>): Promise<{ sent: number; fai
 }
 
 describe("a change", () => {
-  it("of the certificate drops no connection and no count", async () => {
+  it("of the certificate, and of whom a limit counts, drops no connection and no count", async () => {
     const answered = async () => valueOf(await metrics(), "gateway_requests_total", { upstream: "shop", status: "200" });
+    const keys = { ...GATEWAY.limits.keys, exempt: ["192.0.2.0/24"] };
     const before = await answered();
     released = new Promise((resolve) => (release = resolve));
     const held = ask("/slow", { timeoutMs: 60_000 });
     await until("it is under way", () => Promise.resolve(busy > 0));
     const { sent, failures } = await asking(async () => {
-      await stack.up({ ...renewed });
+      await stack.up({ ...renewed, gateway: { ...GATEWAY, limits: { ...GATEWAY.limits, keys } } });
       await until("the new certificate is served", async () => (await servedName()) === "CN=renewed");
     });
     expect(failures).toEqual([]);
@@ -366,6 +367,8 @@ describe("a change", () => {
     release();
     expect((await held).status).toBe(200);
     await until("each is counted", async () => (await answered()) === before + sent + 1);
+    expect(statuses(await burst(3, "/api/x", "192.0.2.9", { "X-Api-Key": "exempt" }))).toEqual({ 200: 3 });
+    expect(statuses(await burst(3, "/api/x", "203.0.113.4", { "X-Api-Key": "counted" }))).toEqual({ 200: 1, 503: 2 });
     const state = await stack.storedState();
     const secret = (renewed.key.split("\n")[1] ?? "none").slice(0, 40);
     expect(state).not.toContain(secret);
