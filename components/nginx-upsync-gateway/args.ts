@@ -16,7 +16,12 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   /** Hosts to choose from. @default the network's */
   placement?: Placement;
 
-  /** Image with nginx, its Lua module or upsync, curl and a shell, whose user may write /var/lib/gateway. @default Dockyard's own */
+  /**
+   * Image with nginx, its Lua module or upsync, curl and a shell, whose user may write /var/lib/gateway; for a `redis` also with the library
+   * that Debian has as lua-nginx-redis.
+   *
+   * @default Dockyard's own
+   */
   image?: string;
 
   /** `uid:gid` that the image's software runs as. @default "101:101" */

@@ -45,7 +45,7 @@ export function gatewayFolder(conf: GatewayConf): GatewayFolder {
   const files: Record<string, string> = {
     ...nginxConf,
     ...(Object.fromEntries(lua) as Record<string, string>),
-    ...(hasLua(conf) && luaFiles(conf.lua, renderModules(conf))),
+    ...luaFiles(conf.lua, renderModules(conf)),
   };
   const configuration = configurationOf(conf, files);
   return { files: { ...files, "gateway.json": renderSettings(conf, configuration) }, configuration };

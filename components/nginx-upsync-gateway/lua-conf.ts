@@ -14,7 +14,7 @@ export function luaLocations({ locations }: NormalGatewayLua): string[] {
   );
 }
 
-/** Files of the configuration folder with what the user wrote, and what has nginx load it before it is taken up. */
+/** Files of the configuration folder with what the user wrote, and what has nginx load all Lua before it is taken up. */
 export function luaFiles({ locations, modules }: NormalGatewayLua, load: readonly string[]): Record<string, string> {
   return {
     ...Object.fromEntries(Object.entries(locations).map(([name, { code }]) => [`lua/site/locations/${name}.lua`, code])),
@@ -29,7 +29,7 @@ export function luaSettings({ locations }: NormalGatewayLua): Record<string, unk
 }
 
 /**
- * An nginx that loads the locations' files and ends: `nginx -t` runs no Lua.
+ * An nginx that loads the gateway's own modules and the locations' files, and ends: `nginx -t` runs no Lua.
  *
  * @param load Lines that load nginx's modules.
  */

@@ -1,3 +1,5 @@
+import type { GatewayEngine } from "./gateway-settings";
+
 /** Folder of the configuration's volume; `current` in it is the folder that nginx runs with. */
 export const GATEWAY_CONFIG = "/etc/gateway";
 
@@ -7,10 +9,10 @@ export function gatewayCommand(): string[] {
   return [...RUNNING, "-g", "daemon off;"];
 }
 
-/** @param lua Whether there is Lua of the user's own, which is loaded to be checked. */
-export function gatewayCheck(folder: string, lua = false): string[] {
+/** The check of a configuration; with the engine `lua`, Lua is loaded to be checked as well. */
+export function gatewayCheck(folder: string, engine: GatewayEngine): string[] {
   const check = ["nginx", "-e", "stderr", "-t", "-q", "-p"];
-  if (!lua) return [...check, `${folder}/`, "-c", "nginx.conf"];
+  if (engine === "upsync") return [...check, `${folder}/`, "-c", "nginx.conf"];
   return ["sh", "-euc", `${check.join(" ")} "$0/" -c nginx.conf; nginx -e stderr -p "$0/" -c check.conf`, folder];
 }
 

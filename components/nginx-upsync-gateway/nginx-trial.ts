@@ -4,7 +4,7 @@ import { CATALOGUE_PREFIX } from "../core/images";
 import { heredoc, shellCommand, shellWord } from "../core/shell";
 import type { NormalNginxUpsyncGatewayArgs } from "./args";
 import { hasLua } from "./gateway-files";
-import { LUA_MODULES } from "./gateway-settings";
+import { type GatewayEngine, LUA_MODULES } from "./gateway-settings";
 import { gatewayCheck } from "./nginx-command";
 
 const FOLDER = "/tmp/trial";
@@ -26,7 +26,7 @@ export function tryOut(
   const own = gateway.modules.some((module) => !LUA_MODULES.includes(module)) || !gateway.image.startsWith(CATALOGUE_PREFIX);
   // Of a program that is refused anyway it would only tell what the faults lead to.
   if ((patterns.length === 0 && !own && !hasLua(gateway)) || isRefused()) return;
-  const said = host.refusedBy(gateway.image, gateway.user, renderTrial(files(), hasLua(gateway)));
+  const said = host.refusedBy(gateway.image, gateway.user, renderTrial(files(), gateway.engine));
   if (said === undefined) return;
   reportFaults([
     {
@@ -41,14 +41,14 @@ export function tryOut(
   ]);
 }
 
-/** The script that writes the configuration and has nginx check it; `lua` has it load the Lua of the user's own. */
-export function renderTrial(files: Readonly<Record<string, string>>, lua = false): string {
+/** The script that writes the configuration and has nginx check it. */
+export function renderTrial(files: Readonly<Record<string, string>>, engine: GatewayEngine): string {
   const folders = new Set(Object.keys(files).map((path) => `${FOLDER}/${path}`.replace(/\/[^/]*$/, "")));
   return [
     "set -eu",
     `mkdir -p ${[...folders].sort().join(" ")}`,
     ...Object.entries(files).map(([path, content]) => heredoc(`cat > ${shellWord(`${FOLDER}/${path}`)}`, content)),
-    shellCommand(gatewayCheck(FOLDER, lua)),
+    shellCommand(gatewayCheck(FOLDER, engine)),
     "",
   ].join("\n");
 }

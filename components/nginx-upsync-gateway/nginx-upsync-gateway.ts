@@ -9,7 +9,7 @@ import { RollingNode, RollingSet } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { NginxUpsyncGatewayArgs, NormalNginxUpsyncGatewayArgs, normalizeNginxUpsyncGatewayArgs } from "./args";
 import { checkedPair } from "./certificate";
-import { gatewayFolder, hasLua } from "./gateway-files";
+import { gatewayFolder } from "./gateway-files";
 import { type GatewayListen, gatewayListen } from "./gateway-listen";
 import { GATEWAY_CONFIG, gatewayCheck, gatewayCommand, gatewayProbe, gatewayReload } from "./nginx-command";
 import { GATEWAY_DATA } from "./nginx-conf";
@@ -130,7 +130,7 @@ function gatewayNode(
     config: {
       mountPath: GATEWAY_CONFIG,
       files: [...Object.entries(files).map(([path, content]) => ({ path, content })), ...secrets],
-      check: (folder) => gatewayCheck(folder, hasLua(gateway)),
+      check: (folder) => gatewayCheck(folder, gateway.engine),
       reload: gatewayReload(),
     },
     container: {

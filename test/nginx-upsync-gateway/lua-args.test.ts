@@ -76,15 +76,25 @@ describe("Lua of the user's own", () => {
     expect([refusals(hello({ path: "/" })), refusals(hello({}))]).toEqual([1, 2]);
   });
 
-  it("is loaded by nginx before it is taken up, and only where there is any", () => {
-    expect(gatewayCheck("/etc/gateway/1", true)).toEqual([
+  it("is loaded by nginx, as the gateway's own is, before it is taken up", () => {
+    expect(gatewayCheck("/etc/gateway/1", "lua")).toEqual([
       "sh",
       "-euc",
       'nginx -e stderr -t -q -p "$0/" -c nginx.conf; nginx -e stderr -p "$0/" -c check.conf',
       "/etc/gateway/1",
     ]);
-    expect(gatewayCheck("/etc/gateway/1")).toEqual(["nginx", "-e", "stderr", "-t", "-q", "-p", "/etc/gateway/1/", "-c", "nginx.conf"]);
-    expect(Object.keys(gatewayFolder(conf({ locations: {} })).files)).not.toContain("check.conf");
+    expect(gatewayCheck("/etc/gateway/1", "upsync")).toEqual([
+      "nginx",
+      "-e",
+      "stderr",
+      "-t",
+      "-q",
+      "-p",
+      "/etc/gateway/1/",
+      "-c",
+      "nginx.conf",
+    ]);
+    expect(Object.keys(gatewayFolder(conf({ locations: {} })).files)).toContain("check.conf");
   });
 
   it.each<[string, object, string]>([

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Host, NginxUpsyncGateway, type NginxUpsyncGatewayArgs, imageReference } from "../../components";
+import { renderTrial } from "../../components/nginx-upsync-gateway/nginx-trial";
 import { emptyNetwork, recordResources, settled } from "../mocks";
 import { GOOD } from "./faults";
 
@@ -32,6 +33,11 @@ describe("nginx's own look at a configuration, in preview", () => {
     );
     await expect(gatewayOf({ modules: ["/opt/none.so"] })).rejects.toThrow("must be what nginx takes");
     await expect(gatewayOf({ image: "nginx:1.26" }, ["nginx:1.26"])).rejects.toThrow("must be what nginx takes");
+  });
+
+  it("has the image load the gateway's Lua", () => {
+    expect(renderTrial({ "nginx.conf": "" }, "lua")).toContain('nginx -e stderr -p "$0/" -c check.conf');
+    expect(renderTrial({ "nginx.conf": "" }, "upsync")).not.toContain("check.conf");
   });
 
   it("is spared where the arguments' checks tell all, or the image is not there yet", async () => {

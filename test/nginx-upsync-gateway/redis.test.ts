@@ -115,6 +115,12 @@ describe("the gateway's calls to Redis", () => {
     ]);
   });
 
+  it("need no library in the image where there is no Redis", async () => {
+    const lua = await luaWith("redis.lua", `${NGINX} package.preload["nginx.redis"] = nil\n${MODULES}`);
+    expect(await lua.doString(`M.use_settings(nil) local _, why = M.call("GET", "a") return why`)).toBe("the gateway has no Redis");
+    await expect(lua.doString(`M.load_client()`)).rejects.toThrow("module 'nginx.redis' not found");
+  });
+
   it("give nil for what is absent, and the server's own words for what it refuses", async () => {
     expect(
       await run(`replies = { ngx.null, "ERR" }

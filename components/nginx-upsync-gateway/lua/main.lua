@@ -44,9 +44,14 @@ function _M.init()
   tiers.init(settings.tiers)
 end
 
---- Loads what the user wrote, in an nginx that does nothing else, and raises an error where it cannot be used.
+--- Loads what the gateway needs of its image and what the user wrote, in an nginx that does nothing else, and raises an error where that
+-- cannot be used.
 function _M.check()
-  locations.load(read_settings().lua, true)
+  local checked = read_settings()
+  if checked.redis then
+    redis.load_client()
+  end
+  locations.load(checked.lua, true)
 end
 
 local function tick(premature)

@@ -3,7 +3,7 @@
 local pool = require "gateway.redis_pool"
 
 -- `null` stands for what is absent inside a list of replies.
-local _M = { null = ngx.null, use_settings = pool.use_settings, is_configured = pool.is_configured }
+local _M = { null = ngx.null, use_settings = pool.use_settings, is_configured = pool.is_configured, load_client = pool.load_client }
 
 -- Commands that leave something behind in the connection, for whoever has it next.
 local LASTING = {

@@ -1,7 +1,6 @@
 -- The connections to Redis that each worker keeps. One is held for one exchange only and never by a request, so
 -- that none is lost with it; there are never more of them than the settings allow.
 
-local client = require "nginx.redis"
 local semaphore = require "ngx.semaphore"
 local sentinels = require "gateway.sentinels"
 
@@ -18,6 +17,8 @@ local AWAY = "Redis is away"
 -- Ways in which a server says that it is not, or not yet, the primary: it has not run the command.
 local ELSEWHERE = { READONLY = true, LOADING = true, MASTERDOWN = true }
 
+-- The library, which an image needs only where there is a Redis.
+local client
 local settings
 -- The server that was last found to be the primary.
 local current
@@ -27,11 +28,17 @@ local was_away = false
 local looking = false
 local found
 
+--- Raises an error where the image has no library for Redis.
+function _M.load_client()
+  client = require "nginx.redis"
+end
+
 --- In the master. @param redis_settings  nil where the gateway has no Redis
 function _M.use_settings(redis_settings)
   if not redis_settings then
     return
   end
+  _M.load_client()
   local path = ngx.config.prefix() .. redis_settings.passwordFile
   local file = assert(io.open(path, "r"))
   -- The file ends in a line break, the password does not.

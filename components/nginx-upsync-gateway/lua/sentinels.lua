@@ -1,14 +1,13 @@
 -- Asks Redis' Sentinels which server is the primary.
 
-local client = require "nginx.redis"
-
 local _M = {}
 
 -- Place of the Sentinel that answered last.
 local first = 1
 
 local function ask(sentinel, settings)
-  local connection = client:new()
+  -- The library, which an image needs only where there is a Redis.
+  local connection = require("nginx.redis"):new()
   connection:set_timeout(settings.timeoutMs)
   local ok, err = connection:connect(sentinel.host, sentinel.port)
   if not ok then

@@ -227,7 +227,7 @@ describe("several gateways behind one address", () => {
     const folder = "/tmp/looked-at";
     const script = `rm -rf ${folder}; cp -r /etc/gateway/current/ ${folder}; cd ${folder}/lua/site/locations; rm -f greeting.lua; cat > greeting.lua`;
     await execa("docker", ["exec", "-i", container(1), "sh", "-c", script], { input: greeting });
-    const { stderr } = await execa("docker", ["exec", container(1), ...gatewayCheck(folder, true)], { stdin: "ignore", reject: false });
+    const { stderr } = await execa("docker", ["exec", container(1), ...gatewayCheck(folder, "lua")], { stdin: "ignore", reject: false });
     expect(stderr).toMatch(words);
   });
 });
