@@ -6,12 +6,12 @@ import { checkRequests } from "./request-checks";
 import { checkTls } from "./tls-args";
 import type { GatewayEngine, NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
 import { checkLua } from "./lua-args";
+import { PREFIX_REMEDY, isPrefix } from "./prefixes";
 import { checkRedis } from "./redis-args";
 import { checkTierSettings } from "./tier-checks";
 
 const ENGINES: readonly string[] = ["lua", "upsync"] satisfies GatewayEngine[];
 const SERVICE_NAME = /^[a-z][a-z0-9_-]{0,62}$/;
-const LOCATION_PREFIX = /^\/[A-Za-z0-9._~/-]*$/;
 const HOST = /^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/;
 const MODULE_PATH = /^[A-Za-z0-9._/-]+\.so$/;
 
@@ -118,12 +118,7 @@ function checkService(checks: Checks, service: string, settings: NormalGatewaySe
       service,
       'must be 1 to 63 of a-z, 0-9, "-" and "_", a letter first: it names the upstream and the keys in Consul',
     )
-    .that(
-      LOCATION_PREFIX.test(settings.path),
-      `${at}.path`,
-      settings.path,
-      'must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/"',
-    )
+    .that(isPrefix(settings.path), `${at}.path`, settings.path, PREFIX_REMEDY)
     .that(
       isAddress(settings.fallback),
       `${at}.fallback`,

@@ -7,6 +7,7 @@ import { TIER_LUA_FILES, renderTierSettings } from "./tier-conf";
 import { redisSettings } from "./redis-args";
 
 const LUA_FILES = [
+  "answerer.lua",
   "balancer.lua",
   "consul.lua",
   "dump.lua",

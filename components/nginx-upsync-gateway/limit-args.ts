@@ -56,7 +56,7 @@ export interface GuardedPathArgs {
 export type PathMatch = "prefix" | "exact" | "regex";
 
 export interface LimitSettings {
-  /** Limits of clients, by name; each holds where a service or a guarded path names it. @default none */
+  /** Limits of clients, by name; each holds where a service, a guarded path or a location in Lua names it. @default none */
   limits?: Record<string, ClientLimitArgs>;
 
   /** Paths with limits of their own, such as that of a login. @default none */

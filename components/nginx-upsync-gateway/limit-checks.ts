@@ -3,23 +3,30 @@ import type { Checks } from "../core/errors";
 import type { NormalGatewaySettings } from "./gateway-settings";
 import type { NormalClientLimit, NormalGuardedPath } from "./limit-args";
 import { requestsPerSecond } from "./limit-conf";
+import { PREFIX_REMEDY, isPrefix, publicPrefixes } from "./prefixes";
 
 // Names of variables and zones are made of it.
 const LIMIT_NAME = /^[a-z][a-z0-9_]{0,31}$/;
 const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 const RATE = /^[1-9]\d*r\/[sm]$/;
-const PLAIN_PATH = /^\/[A-Za-z0-9._~/-]*$/;
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /** What is wrong with the limits and where they hold is added to `checks`. */
 export function checkLimits(checks: Checks, gateway: NormalGatewaySettings): void {
-  const used = new Set([...Object.values(gateway.services), ...gateway.guardedPaths].flatMap(({ limits }) => limits));
+  const { services, lua, guardedPaths } = gateway;
+  const used = new Set([...Object.values(services), ...Object.values(lua.locations), ...guardedPaths].flatMap(({ limits }) => limits));
   for (const [name, limit] of Object.entries(gateway.limits)) {
     checkLimit(checks, name, limit);
-    checks.that(used.has(name), `limits.${name}`, name, "must be named by a service or a guarded path; else it limits nothing");
+    checks.that(
+      used.has(name),
+      `limits.${name}`,
+      name,
+      "must be named by a service, a guarded path or a location in Lua; else it limits nothing",
+    );
   }
-  for (const [service, { limits }] of Object.entries(gateway.services)) checkNames(checks, `services.${service}.limits`, limits, gateway);
+  for (const [service, { limits }] of Object.entries(services)) checkNames(checks, `services.${service}.limits`, limits, gateway);
+  for (const [name, { limits }] of Object.entries(lua.locations)) checkNames(checks, `lua.locations.${name}.limits`, limits, gateway);
   checkGuardedPaths(checks, gateway);
   checkNetworks(checks, "trustedProxies", gateway.trustedProxies);
 }
@@ -84,7 +91,10 @@ function checkNames(checks: Checks, at: string, names: readonly string[], { limi
 function checkGuardedPaths(checks: Checks, gateway: NormalGatewaySettings): void {
   const { guardedPaths, services } = gateway;
   const seen = new Map(
-    Object.entries(services).map(([service, { path }]) => [`prefix ${path}`, `the path of ${service}, which takes limits itself`]),
+    publicPrefixes({ ...gateway, guardedPaths: [] }).map(([path, owner]) => [
+      `prefix ${path}`,
+      `the path of ${owner}, which takes limits itself`,
+    ]),
   );
   for (const [i, guarded] of guardedPaths.entries()) {
     const at = `guardedPaths[${i}]`;
@@ -109,12 +119,10 @@ function checkGuardedPath(
   checks
     .that(Object.hasOwn(services, service), `${at}.service`, service, `must be one of the gateway's: ${Object.keys(services).join(", ")}`)
     .that(
-      match === "regex" ? path !== "" && path.length <= 1024 && !CONTROL.test(path) : PLAIN_PATH.test(path),
+      match === "regex" ? path !== "" && path.length <= 1024 && !CONTROL.test(path) : isPrefix(path),
       `${at}.path`,
       path,
-      match === "regex"
-        ? "must be a regular expression of 1 to 1024 characters in one line"
-        : 'must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/"',
+      match === "regex" ? "must be a regular expression of 1 to 1024 characters in one line" : PREFIX_REMEDY,
     )
     .that(isWhole(maxBodyKiB, 1, 1_048_576), `${at}.maxBodyKiB`, maxBodyKiB, "must be 1 to 1048576 KiB");
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { Shape, listOf, maybe, named, number, oneOf, shape, text } from "../core/argument-shape";
+import { Shape, listOf, maybe, named, number, oneOf, shape, text, texts } from "../core/argument-shape";
 import type { Checks } from "../core/errors";
+import { PREFIX_REMEDY, isPrefix } from "./prefixes";
 
 /** A file in Lua 5.1 with LuaJIT's extensions: the text, or where it is. */
 export interface LuaSource {
@@ -34,6 +35,9 @@ export interface LuaLocation extends LuaSource {
 
   /** Largest body of a request, in KiB; it is held in memory. @default 64 */
   readonly maxBodyKiB?: number;
+
+  /** Names of the gateway's `limits` that its clients are held to. @default none */
+  readonly limits?: readonly string[];
 }
 
 /** Lua of the user's own. */
@@ -50,7 +54,9 @@ const SOURCE: Shape<LuaSource> = { file: maybe(text), code: maybe(text) };
 
 /** Names and types of {@link GatewayLua}. */
 export const LUA = shape<GatewayLua>({
-  locations: named(shape<LuaLocation>({ ...SOURCE, path: text, methods: maybe(listOf(oneOf(METHODS))), maxBodyKiB: maybe(number) })),
+  locations: named(
+    shape<LuaLocation>({ ...SOURCE, path: text, methods: maybe(listOf(oneOf(METHODS))), maxBodyKiB: maybe(number), limits: maybe(texts) }),
+  ),
   modules: maybe(named(shape<LuaSource>(SOURCE))),
 });
 
@@ -58,6 +64,7 @@ export interface NormalLuaLocation {
   readonly path: string;
   readonly methods: readonly LuaMethod[];
   readonly maxBodyKiB: number;
+  readonly limits: readonly string[];
   readonly code: string;
 }
 
@@ -71,8 +78,8 @@ export interface NormalGatewayLua {
 export function normalizeLua(checks: Checks, { locations, modules = {} }: GatewayLua): NormalGatewayLua {
   return {
     locations: mapped(locations, (location, name) => {
-      const { path, methods = METHODS, maxBodyKiB = 64 } = location;
-      return { path, methods, maxBodyKiB, code: read(checks, `lua.locations.${name}`, location) };
+      const { path, methods = METHODS, maxBodyKiB = 64, limits = [] } = location;
+      return { path, methods, maxBodyKiB, limits, code: read(checks, `lua.locations.${name}`, location) };
     }),
     modules: mapped(modules, (source, name) => read(checks, `lua.modules.${name}`, source)),
   };
@@ -95,7 +102,6 @@ function read(checks: Checks, at: string, { file, code }: LuaSource): string {
 }
 
 const NAME = /^[a-z][a-z0-9_]{0,62}$/;
-const LOCATION_PREFIX = /^\/[A-Za-z0-9._~/-]*$/;
 
 /** @param services Paths of the services, by the services' names. */
 export function checkLua(checks: Checks, { locations, modules }: NormalGatewayLua, services: Readonly<Record<string, string>>): void {
@@ -105,7 +111,7 @@ export function checkLua(checks: Checks, { locations, modules }: NormalGatewayLu
     const owner = owners.get(path);
     checks
       .that(NAME.test(name), at, name, 'must be 1 to 63 of a-z, 0-9 and "_", a letter first: it names the file')
-      .that(LOCATION_PREFIX.test(path), `${at}.path`, path, 'must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/"')
+      .that(isPrefix(path), `${at}.path`, path, PREFIX_REMEDY)
       .that(owner === undefined, `${at}.path`, path, `must differ from that of ${owner}; give each location a path of its own`)
       .that(methods.length > 0, `${at}.methods`, methods, "must name GET, POST or both; leave it out for both")
       .that(

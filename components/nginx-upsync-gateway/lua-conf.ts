@@ -1,10 +1,14 @@
 import type { NormalGatewayLua } from "./lua-args";
+import type { NormalLimitSettings } from "./limit-args";
+import { limitLines } from "./limit-conf";
 import { block } from "./nginx-block";
 
 /** The locations that Lua answers. */
-export function luaLocations({ locations }: NormalGatewayLua): string[] {
-  return Object.entries(locations).map(([name, { path, maxBodyKiB }]) =>
+export function luaLocations(conf: NormalLimitSettings & { readonly lua: NormalGatewayLua }): string[] {
+  return Object.entries(conf.lua.locations).map(([name, { path, maxBodyKiB, limits }]) =>
     block(`location ${path}`, [
+      ...limitLines(conf, limits),
+      `log_by_lua_block { gateway.finish("lua:${name}") }`,
       `client_max_body_size ${maxBodyKiB}k;`,
       // A body never goes to /tmp, where Lua would have to read it from, and which is memory as well.
       `client_body_buffer_size ${maxBodyKiB}k;`,

@@ -3,6 +3,7 @@ import type { NormalGuardedPath } from "./limit-args";
 import { limitLines, limitZones, realAddress, retryAfter } from "./limit-conf";
 import { luaLocations } from "./lua-conf";
 import { block, quoted } from "./nginx-block";
+import { publicPrefixes } from "./prefixes";
 import type { RedisConf } from "./redis-args";
 import { refusals, refuse, requestBounds, securityHeaderValues, securityHeaders } from "./request-conf";
 import { type TlsConf, hsts, hstsValue, listeners, redirectServer } from "./tls-conf";
@@ -70,7 +71,7 @@ export function renderNginxConf(conf: GatewayConf): string {
       ...guards(conf),
       "",
       ...services(conf).flatMap(([name, service]) => [upstream(conf, name, service), ""]),
-      ...redirectServer(conf.port, conf.tls),
+      ...redirectServer(conf.port, conf.tls, requestLines(conf)),
       publicServer(conf),
       "",
       ...(conf.engine === "lua" ? [unavailableServer(), ""] : []),
@@ -193,22 +194,25 @@ function upsync({ consul, kvPrefix, pull }: GatewayConf, name: string, { strongD
 }
 
 function publicServer(conf: GatewayConf): string {
-  const paths = [...Object.values(conf.services), ...Object.values(conf.lua.locations)].map(({ path }) => path);
+  const isTaken = publicPrefixes(conf).some(([path]) => path === "/");
   return block("server", [
     ...listeners(conf.port, conf.tls),
-    ...realAddress(conf),
+    ...requestLines(conf),
     ...refuse(),
     ...retryAfter(conf),
     ...securityHeaders(conf),
     ...hsts(conf.tls),
-    ...(conf.engine === "lua" ? ["log_by_lua_block { gateway.finish() }"] : []),
-    ...tierVariable(conf),
     "",
     ...services(conf).flatMap(([name, service]) => [location(conf, name, service), ""]),
     ...conf.guardedPaths.flatMap((guarded) => [guardedLocation(conf, guarded), ""]),
-    ...luaLocations(conf.lua).flatMap((location) => [location, ""]),
-    ...(paths.includes("/") ? [] : [block("location /", ["return 404;"])]),
+    ...luaLocations(conf).flatMap((location) => [location, ""]),
+    ...(isTaken ? [] : [block("location /", ["return 404;"])]),
   ]);
+}
+
+/** Whom each request of a public port is of, and that it is counted: for every server of clients. */
+function requestLines(conf: GatewayConf): string[] {
+  return [...realAddress(conf), ...(conf.engine === "lua" ? ["log_by_lua_block { gateway.finish() }"] : []), ...tierVariable(conf)];
 }
 
 function guardedLocation(conf: GatewayConf, { service, path, match, limits, maxBodyKiB }: NormalGuardedPath): string {
@@ -221,11 +225,11 @@ function guardedLocation(conf: GatewayConf, { service, path, match, limits, maxB
 }
 
 function location(conf: GatewayConf, name: string, service: NormalGatewayService, more: readonly string[] = []): string {
-  const { engine, metrics } = conf;
+  const { engine } = conf;
   return block(`location ${service.path}`, [
     ...limitLines(conf, service.limits),
     ...more,
-    ...(metrics ? [`log_by_lua_block { gateway.finish("${name}") }`] : []),
+    ...(engine === "lua" ? [`log_by_lua_block { gateway.finish("${name}") }`] : []),
     ...tierLocation(conf, name),
     `proxy_pass http://${name};`,
     `proxy_connect_timeout ${service.connectTimeoutMs}ms;`,

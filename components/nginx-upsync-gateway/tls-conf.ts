@@ -37,11 +37,11 @@ export function listeners(port: number, tls: TlsConf | undefined): string[] {
   ];
 }
 
-/** The plain port's own server, where it only sends clients on. */
-export function redirectServer(port: number, tls: TlsConf | undefined): string[] {
+/** The plain port's own server, where it only sends clients on. @param lines What every server of clients has. */
+export function redirectServer(port: number, tls: TlsConf | undefined, lines: readonly string[]): string[] {
   if (!tls?.redirect) return [];
   const target = tls.publishedPort === 443 ? "$host" : `$host:${tls.publishedPort}`;
-  return [block("server", [`listen ${port};`, `location / { return 308 https://${target}$request_uri; }`]), ""];
+  return [block("server", [`listen ${port};`, ...lines, `location / { return 308 https://${target}$request_uri; }`]), ""];
 }
 
 /** Value of the header that keeps browsers from plain HTTP: only over TLS, and only where the service sets none. */

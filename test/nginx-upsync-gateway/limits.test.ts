@@ -120,7 +120,7 @@ describe("limits of clients", () => {
     [
       "a limit that holds nowhere",
       { limits: { one: { rate: "1r/s" } } },
-      "edge.limits.one: must be named by a service or a guarded path; else it limits nothing",
+      "edge.limits.one: must be named by a service, a guarded path or a location in Lua; else it limits nothing",
     ],
     [
       "a name for a limit",

@@ -38,7 +38,7 @@ const hello = (change: object) => ({ locations: { hello: { path: "/hello", code:
 describe("Lua of the user's own", () => {
   it("takes GET and POST, and bodies of 64 KiB, by default", () => {
     expect(settingsOf("edge", { ...GOOD, lua: hello({}) }).lua).toEqual({
-      locations: { hello: { path: "/hello", methods: ["GET", "POST"], maxBodyKiB: 64, code: CODE } },
+      locations: { hello: { path: "/hello", methods: ["GET", "POST"], maxBodyKiB: 64, limits: [], code: CODE } },
       modules: {},
     });
   });
@@ -61,6 +61,7 @@ describe("Lua of the user's own", () => {
     expect(renderNginxConf(conf(hello({ maxBodyKiB: 4 })))).toContain(
       [
         "        location /hello {",
+        '            log_by_lua_block { gateway.finish("lua:hello") }',
         "            client_max_body_size 4k;",
         "            client_body_buffer_size 4k;",
         "            client_body_in_single_buffer on;",
@@ -68,6 +69,17 @@ describe("Lua of the user's own", () => {
         "        }",
       ].join("\n"),
     );
+  });
+
+  it("holds its clients to limits, which it has to know", () => {
+    const limits = { slow: { rate: "1r/s" } } as const;
+    const limited = { ...GOOD, limits, lua: hello({ limits: ["slow"] }) };
+    expect(renderNginxConf({ ...settingsOf("edge", limited), adminClients: [] })).toContain(
+      "location /hello {\n            limit_req zone=requests_slow_c7b622;\n            limit_req_status 429;\n            set $gateway_wait 1;\n",
+    );
+    expect(faults(hello({ limits: ["slow", "none"] }), { limits })).toEqual([
+      'edge.lua.locations.hello.limits[1]: must be the name of a limit; there are slow, got "none"',
+    ]);
   });
 
   it("may answer everything that no service does", () => {
@@ -142,6 +154,12 @@ describe("Lua of the user's own", () => {
     ],
   ])("is refused with %s", (_, lua, line) => {
     expect(faults(lua)).toEqual([line]);
+  });
+
+  it("is refused where a guarded path has its path", () => {
+    expect(faults(hello({}), { guardedPaths: [{ service: "goods", path: "/hello" }] })).toEqual([
+      'edge.guardedPaths[0].path: must differ from the path of lua.locations.hello, which takes limits itself, got "/hello"',
+    ]);
   });
 
   it("is refused where there is no Lua", () => {

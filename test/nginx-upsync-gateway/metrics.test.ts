@@ -31,6 +31,8 @@ describe("the page for Prometheus", () => {
       for _ = 1, 3 do M.count("goods", "service", 200) end
       M.count("goods", "limit", 429)
       M.count(nil, "none", 400)
+      M.count("lua:hello", "lua", 200)
+      M.count("gone", "service", 200)
       M.flush()
       M.count("goods", "service", 200)
       M.flush()
@@ -41,6 +43,7 @@ describe("the page for Prometheus", () => {
     expect(samples.filter(({ name }) => name === "gateway_requests_total")).toEqual([
       { name: "gateway_requests_total", labels: { upstream: "goods", tier: "limit", status: "429" }, value: 1 },
       { name: "gateway_requests_total", labels: { upstream: "goods", tier: "service", status: "200" }, value: 4 },
+      { name: "gateway_requests_total", labels: { upstream: "lua:hello", tier: "lua", status: "200" }, value: 1 },
       { name: "gateway_requests_total", labels: { upstream: "none", tier: "none", status: "400" }, value: 1 },
     ]);
     const first = { upstream: "goods", peer: "10.0.0.1:80" };

@@ -61,6 +61,14 @@ describe("the gateway's nginx.conf", () => {
     );
   });
 
+  it("leaves everything that no service has to a guarded path, where one is there for it", () => {
+    const guarded = (match?: "exact") => conf({ ...SHOP, guardedPaths: [{ service: "goods", path: "/", match }] });
+    // That of the admin pages stays.
+    expect(renderNginxConf(guarded()).split("return 404;")).toHaveLength(2);
+    expect(renderNginxConf(guarded()).split("location / {")).toHaveLength(3);
+    expect(renderNginxConf(guarded("exact")).split("return 404;")).toHaveLength(3);
+  });
+
   it("looks names up only where Consul's servers have names", () => {
     expect(renderNginxConf(conf(SHOP))).not.toContain("resolver");
     const named = conf({ ...SHOP, consul: { servers: [{ host: "consul-1", port: 8500 }] }, resolver: "10.0.0.53" });

@@ -20,10 +20,17 @@ describe("TLS in nginx.conf", () => {
   it("has the plain port send clients on, and tells them nothing else there", () => {
     const text = conf({ publishedPort: 18_443 });
     expect(text).toContain(
-      "    server {\n        listen 8080;\n        location / { return 308 https://$host:18443$request_uri; }\n    }\n\n    server {\n        listen 8443 ssl;\n        http2 on;\n        ssl_certificate tls.crt;\n        ssl_certificate_key tls.key;\n        ssl_protocols TLSv1.2 TLSv1.3;\n",
+      "    server {\n        listen 8080;\n        log_by_lua_block { gateway.finish() }\n        location / { return 308 https://$host:18443$request_uri; }\n    }\n\n    server {\n        listen 8443 ssl;\n        http2 on;\n        ssl_certificate tls.crt;\n        ssl_certificate_key tls.key;\n        ssl_protocols TLSv1.2 TLSv1.3;\n",
     );
     expect(text).not.toContain("Strict-Transport-Security");
     expect(conf({ publishedPort: 443 })).toContain("return 308 https://$host$request_uri;");
+  });
+
+  it("counts whom it sends on, by the address that a proxy before it tells", () => {
+    const text = renderNginxConf({ ...settingsOf("edge", { ...GOOD, tls: SECRETS, trustedProxies: ["10.0.0.7"] }), adminClients: [] });
+    const real = "set_real_ip_from 10.0.0.7;\n        real_ip_header X-Forwarded-For;\n        real_ip_recursive on;\n";
+    expect(text).toContain(`listen 8080;\n        ${real}        log_by_lua_block { gateway.finish() }\n        location / { return 308`);
+    expect(text.split(real)).toHaveLength(3);
   });
 
   it("serves both ports alike without the redirect, HTTP/1.1 without HTTP/2, and TLS 1.3 alone", () => {

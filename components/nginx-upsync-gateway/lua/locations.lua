@@ -73,6 +73,7 @@ end
 --- The content phase of a location.
 function _M.answer(name)
   local location = locations[name]
+  ngx.ctx.tier = "lua"
   if not location.methods[ngx.req.get_method()] then
     return exchange.refuse(405, "method not allowed", { Allow = location.allow })
   end

@@ -1,5 +1,6 @@
 -- What nginx.conf calls, phase by phase.
 
+local answerer = require "gateway.answerer"
 local balancer = require "gateway.balancer"
 local dump = require "gateway.dump"
 local follower = require "gateway.follower"
@@ -74,23 +75,17 @@ function _M.init_worker()
   tiers.init_worker()
 end
 
--- What answered: a limit where one refused the request, else what the location says, else the service.
-local function tier(status)
-  local var = ngx.var
-  if (status == 429 or status == 503) and (var.limit_req_status == "REJECTED" or var.limit_conn_status == "REJECTED") then
-    return "limit"
-  end
-  local given = var.gateway_tier
-  return given and given ~= "" and given or "service"
-end
-
---- The log phase of each request. @param service  name of the one whose location it is, nil where it is none's
-function _M.finish(service)
+--- The log phase of each request, before the access log is written.
+-- @param owner  the service whose location it is, `lua:<name>` for one in Lua, nil where it is none's
+function _M.finish(owner)
   balancer.finish()
   tiers.finish()
+  local tier = owner and answerer.tier() or "none"
+  if settings.tiers then
+    ngx.var.gateway_tier = tier
+  end
   if settings.metrics then
-    local status = ngx.status
-    metrics.count(service, service and tier(status) or "none", status)
+    metrics.count(owner, tier, ngx.status)
   end
 end
 

@@ -37,7 +37,7 @@ local function table_in(parent, key)
   return found
 end
 
---- Counts a request. A service without a name is none of those behind the gateway.
+--- Counts a request. `lua:<name>` stands for a location in Lua; a service without a name is none of those behind the gateway.
 function _M.count(service, tier, status)
   local by_status = table_in(table_in(pending, service or "none"), tier)
   by_status[status] = (by_status[status] or 0) + 1
@@ -101,7 +101,7 @@ local function requests(lines, services)
   for _, key in ipairs(sorted(counts:get_keys(0))) do
     local service, tier, status = string.match(key, "^(%S+) (%S+) (%S+)$")
     local count = counts:get(key)
-    if count and (services[service] or service == "none") then
+    if count and (services[service] or service == "none" or string.find(service, "^lua:")) then
       local labels = string.format('{upstream="%s",tier="%s",status="%s"}', service, tier, status)
       sample(lines, "gateway_requests_total", labels, whole(count))
     end

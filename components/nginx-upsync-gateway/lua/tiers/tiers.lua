@@ -1,5 +1,6 @@
 -- Which tier answers a request: the service, Redis, a file, or nobody. Phase by phase, as nginx.conf calls it.
 
+local answerer = require "gateway.answerer"
 local cache = require "gateway.tiers.cache"
 local circuits = require "gateway.tiers.circuit"
 local files = require "gateway.tiers.files"
@@ -203,8 +204,8 @@ end
 --- The header filter.
 function _M.header(name)
   local context = ngx.ctx
+  ngx.header["X-Gateway-Tier"] = answerer.tier()
   if context.is_sent then
-    ngx.header["X-Gateway-Tier"] = context.tier
     -- Here, not at the end: that comes when the client has taken the whole answer.
     record(name, context)
     fill.begin(name, context, locations[name].fill)
