@@ -123,6 +123,12 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
         ? "must differ from publishedPort and publishedAdminPort"
         : `must leave ${instances} ports to each side of publishedPort and publishedAdminPort, one for every gateway`,
     )
+    .that(
+      instances === 1 || !tls?.redirect || args.tls?.redirectPort !== undefined,
+      "tls.redirectPort",
+      undefined,
+      "must be given for several gateways that send clients on: the port of what is before them, as of a listen with listenTls; or turn redirect off",
+    )
     .done();
 
   return {

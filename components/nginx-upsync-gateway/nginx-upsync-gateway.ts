@@ -10,7 +10,7 @@ import { secretOnly } from "../core/secret";
 import { NginxUpsyncGatewayArgs, NormalNginxUpsyncGatewayArgs, normalizeNginxUpsyncGatewayArgs } from "./args";
 import { checkedPair } from "./certificate";
 import { gatewayFolder } from "./gateway-files";
-import { type GatewayListen, gatewayListen } from "./gateway-listen";
+import { type GatewayListen, gatewayListen, gatewayListenTls } from "./gateway-listen";
 import { GATEWAY_CONFIG, gatewayCheck, gatewayCommand, gatewayProbe, gatewayReload } from "./nginx-command";
 import { GATEWAY_DATA } from "./nginx-conf";
 import { tryOut } from "./nginx-trial";
@@ -58,8 +58,14 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
   public readonly internals: readonly Endpoint[];
   public readonly admins: readonly Endpoint[];
 
+  /** The same of every gateway with TLS; empty without `tls`. */
+  public readonly secures: readonly Endpoint[];
+
   /** What a listen of a `HaproxyKeepalivedPair` takes, beside its port, to lead to whichever gateways are there. */
   public readonly listen: GatewayListen;
+
+  /** The same for TLS, which goes through to the gateways: to them, and to their limits, all clients are the pair. Undefined without `tls`. */
+  public readonly listenTls: GatewayListen | undefined;
 
   /** Who must have seen an instance's coming and going; for `AppService` and `ConsulUpstream`. Empty for the engine `upsync`, which cannot say. */
   public readonly followers: readonly GatewayFollower[];
@@ -73,8 +79,16 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
     this.endpoints = members.map(({ host, publishedPort }) => new Endpoint(host.address, publishedPort));
     this.admins = members.map(({ host, publishedAdminPort }) => new Endpoint(host.address, publishedAdminPort));
     [this.internal, this.endpoint, this.admin] = [first(this.internals), first(this.endpoints), first(this.admins)];
-    this.secure = gateway.tls && new Endpoint(this.endpoint.host, gateway.tls.publishedPort);
     this.listen = gatewayListen(name, this.internals);
+    const { tls } = gateway;
+    this.secures = tls ? members.map(({ host }, index) => new Endpoint(host.address, tls.publishedPort + index)) : [];
+    [this.secure] = this.secures;
+    this.listenTls =
+      tls &&
+      gatewayListenTls(
+        name,
+        members.map(({ address }) => new Endpoint(address, tls.port)),
+      );
     const nodes = this.createNodes(name, members, gateway);
     this.followers = gatewayFollowers(members, gateway, nodes);
 

@@ -14,7 +14,7 @@ export interface TlsArgs {
   /** Port that clients connect to, inside the container. @default 8443 */
   port?: number;
 
-  /** Port on the host's loopback for clients. @default the same as port */
+  /** Port on the host's loopback for clients; gateway n gets the one n − 1 behind it. @default the same as port */
   publishedPort?: number;
 
   /**
@@ -24,6 +24,14 @@ export interface TlsArgs {
    * @default true
    */
   redirect?: boolean;
+
+  /**
+   * Port that clients are sent on to. Several gateways need it said, for they send clients to one address: the port of what is before
+   * them, such as that of a pair's listen with the gateway's `listenTls`.
+   *
+   * @default publishedPort of a gateway that is alone
+   */
+  redirectPort?: number;
 
   /** Whether HTTP/2 is spoken with who asks for it. @default true */
   http2?: boolean;
@@ -51,6 +59,7 @@ export const TLS: Shape<TlsSettings> = {
       port: maybe(number),
       publishedPort: maybe(number),
       redirect: maybe(flag),
+      redirectPort: maybe(number),
       http2: maybe(flag),
       minimumVersion: maybe(oneOf(["1.2", "1.3"])),
       hstsSeconds: maybe(number),
@@ -72,6 +81,7 @@ export function normalizeTls({ tls }: TlsSettings): NormalTlsSettings {
       port,
       publishedPort: tls.publishedPort ?? port,
       redirect: tls.redirect ?? true,
+      redirectPort: tls.redirectPort ?? tls.publishedPort ?? port,
       http2: tls.http2 ?? true,
       minimumVersion: tls.minimumVersion ?? "1.2",
       hstsSeconds: tls.hstsSeconds,
@@ -82,13 +92,14 @@ export function normalizeTls({ tls }: TlsSettings): NormalTlsSettings {
 /** What is wrong with it, but for the certificate itself, is added to `checks`. @param taken Ports of the gateway's other listeners. */
 export function checkTls(checks: Checks, { tls }: NormalTlsSettings, taken: readonly number[]): void {
   if (tls === undefined) return;
-  const { port, publishedPort, hstsSeconds } = tls;
+  const { port, publishedPort, redirectPort, hstsSeconds } = tls;
   checkGivenSecret(checks, "tls.certificate", tls.certificate);
   checkGivenSecret(checks, "tls.key", tls.key);
   checks
     .that(isWhole(port, 1024, 65_535), "tls.port", port, "must be a port from 1024 to 65535, for nginx runs unprivileged")
     .that(!taken.includes(port), "tls.port", port, "must differ from port and adminPort; choose another")
     .that(isWhole(publishedPort, 1, 65_535), "tls.publishedPort", publishedPort, "must be a port from 1 to 65535")
+    .that(isWhole(redirectPort, 1, 65_535), "tls.redirectPort", redirectPort, "must be a port from 1 to 65535")
     .that(
       hstsSeconds === undefined || isWhole(hstsSeconds, 1, 63_072_000),
       "tls.hstsSeconds",

@@ -40,7 +40,7 @@ export function listeners(port: number, tls: TlsConf | undefined): string[] {
 /** The plain port's own server, where it only sends clients on. @param lines What every server of clients has. */
 export function redirectServer(port: number, tls: TlsConf | undefined, lines: readonly string[]): string[] {
   if (!tls?.redirect) return [];
-  const target = tls.publishedPort === 443 ? "$host" : `$host:${tls.publishedPort}`;
+  const target = tls.redirectPort === 443 ? "$host" : `$host:${tls.redirectPort}`;
   return [block("server", [`listen ${port};`, ...lines, `location / { return 308 https://${target}$request_uri; }`]), ""];
 }
 

@@ -24,6 +24,7 @@ describe("TLS in nginx.conf", () => {
     );
     expect(text).not.toContain("Strict-Transport-Security");
     expect(conf({ publishedPort: 443 })).toContain("return 308 https://$host$request_uri;");
+    expect(conf({ publishedPort: 18_443, redirectPort: 443 })).toContain("return 308 https://$host$request_uri;");
   });
 
   it("counts whom it sends on, by the address that a proxy before it tells", () => {
@@ -60,6 +61,7 @@ describe("TLS in nginx.conf", () => {
       "edge.tls.port: must be a port from 1024 to 65535, for nginx runs unprivileged, got 443",
     ],
     ["no port", { ...SECRETS, publishedPort: 0 }, "edge.tls.publishedPort: must be a port from 1 to 65535, got 0"],
+    ["nowhere to send clients on", { ...SECRETS, redirectPort: 0 }, "edge.tls.redirectPort: must be a port from 1 to 65535, got 0"],
     ["an old version", { ...SECRETS, minimumVersion: "1.1" }, 'edge.tls.minimumVersion: must be one of 1.2, 1.3, got "1.1"'],
     ["no time", { ...SECRETS, hstsSeconds: 0 }, "edge.tls.hstsSeconds: must be 1 to 63072000 seconds"],
   ])("refuses %s", (_, tls, fault) => {
@@ -117,6 +119,22 @@ describe("a certificate and its key", () => {
     expect(JSON.stringify([{ ...command, stdin: "" }, inputs("edge-1", "Container")])).not.toContain(PAIR.key.slice(30, 60));
     expect(inputs("edge-1", "Container").ports).toContainEqual(
       expect.objectContaining({ internal: 8443, external: 18_443, ip: "127.0.0.1" }),
+    );
+  });
+
+  it("are those of several gateways, which a pair leads to and which send clients to its port", async () => {
+    const registered = recordResources();
+    const network = emptyNetwork({ pair: "10.89.0.10", other: "10.89.0.20" });
+    const pair = new NginxUpsyncGateway("pair", { ...GOOD, network, instances: 2, tls: { ...SECRETS, redirectPort: 443 } });
+    await settled(registered);
+    expect([String(pair.secure), ...pair.secures.map(String)]).toEqual(["127.0.0.1:8443", "127.0.0.1:8443", "127.0.0.1:8444"]);
+    expect(pair.listenTls).toMatchObject({ mode: "tcp", lines: ["option redispatch 1"] });
+    expect(Object.values(pair.listenTls?.servers ?? {}).map(({ endpoint }) => String(endpoint))).toEqual([
+      "10.89.0.10:8443",
+      "10.89.0.11:8443",
+    ]);
+    expect(() => new NginxUpsyncGateway("other", { ...GOOD, network, instances: 2, tls: SECRETS })).toThrow(
+      "other.tls.redirectPort: must be given for several gateways that send clients on",
     );
   });
 });
