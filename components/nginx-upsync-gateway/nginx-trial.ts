@@ -11,7 +11,7 @@ const FOLDER = "/tmp/trial";
 
 /**
  * Has nginx itself look at a configuration before anything is touched, where that can tell more than the checks of the arguments: regular
- * expressions, Lua, modules and images of the user's own. Elsewhere it would only make every preview longer.
+ * expressions of guarded paths and filters, Lua, modules and images of the user's own. Elsewhere it would only make every preview longer.
  *
  * @param files What gives the configuration without its certificate, which may not be known yet.
  * @throws {ConfigError} with nginx's own words.
@@ -23,9 +23,10 @@ export function tryOut(
   files: () => Readonly<Record<string, string>>,
 ): void {
   const patterns = gateway.guardedPaths.flatMap(({ match, path }) => (match === "regex" ? [path] : []));
+  const filters = Object.values(gateway.tiers).flatMap(({ filter }) => (filter ? [filter.pattern] : []));
   const own = gateway.modules.some((module) => !LUA_MODULES.includes(module)) || !gateway.image.startsWith(CATALOGUE_PREFIX);
   // Of a program that is refused anyway it would only tell what the faults lead to.
-  if ((patterns.length === 0 && !own && !hasLua(gateway)) || isRefused()) return;
+  if ((patterns.length === 0 && filters.length === 0 && !own && !hasLua(gateway)) || isRefused()) return;
   const said = host.refusedBy(gateway.image, gateway.user, renderTrial(files(), gateway.engine));
   if (said === undefined) return;
   reportFaults([
@@ -33,6 +34,7 @@ export function tryOut(
       path: name,
       value: {
         ...(patterns.length > 0 && { guardedPaths: patterns }),
+        ...(filters.length > 0 && { filters }),
         ...(hasLua(gateway) && { lua: Object.keys(gateway.lua.locations) }),
         modules: gateway.modules,
       },

@@ -140,7 +140,8 @@ function checkHeaders(checks: Checks, at: string, { personalHeaders }: NormalTie
 
 function hasGroup(pattern: string): boolean {
   try {
-    return /\((?!\?)/.test(pattern) && new RegExp(pattern) instanceof RegExp;
+    // What matches nothing at all still has all groups.
+    return (new RegExp(`${pattern}|`).exec("")?.length ?? 0) > 1;
   } catch {
     return false;
   }

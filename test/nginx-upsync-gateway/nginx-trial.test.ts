@@ -1,3 +1,4 @@
+import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { Host, NginxUpsyncGateway, type NginxUpsyncGatewayArgs, imageReference } from "../../components";
 import { renderTrial } from "../../components/nginx-upsync-gateway/nginx-trial";
@@ -38,6 +39,12 @@ describe("nginx's own look at a configuration, in preview", () => {
   it("has the image load the gateway's Lua", () => {
     expect(renderTrial({ "nginx.conf": "" }, "lua")).toContain('nginx -e stderr -p "$0/" -c check.conf');
     expect(renderTrial({ "nginx.conf": "" }, "upsync")).not.toContain("check.conf");
+  });
+
+  it("is taken for a filter's pattern", async () => {
+    const redis = { endpoints: [{ host: "10.89.0.31", port: 6379 }], user: "edge", password: pulumi.secret("sesame") };
+    const tiers = { goods: { filter: { name: "known", pattern: "^/goods/(.)$", filledKey: "filled" } } };
+    await expect(gatewayOf({ redis, tiers })).rejects.toThrow('got {"filters":["^/goods/(.)$"],');
   });
 
   it("is spared where the arguments' checks tell all, or the image is not there yet", async () => {

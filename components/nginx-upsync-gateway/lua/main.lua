@@ -10,6 +10,7 @@ local memory = require "gateway.memory"
 local metrics = require "gateway.metrics"
 local redis = require "gateway.redis"
 local status = require "gateway.status"
+local filter = require "gateway.tiers.filter"
 local tiers = require "gateway.tiers.tiers"
 local upstreams = require "gateway.upstreams"
 local workers = require "gateway.workers"
@@ -51,6 +52,11 @@ function _M.check()
   local checked = read_settings()
   if checked.redis then
     redis.load_client()
+  end
+  for _, location in pairs(checked.tiers and checked.tiers.locations or {}) do
+    if location.filter then
+      filter.check(location.filter)
+    end
   end
   locations.load(checked.lua, true)
 end

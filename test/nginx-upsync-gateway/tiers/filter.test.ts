@@ -17,7 +17,7 @@ const HELPERS = `
 `;
 
 async function run(script: string): Promise<string> {
-  return (await (await tierModule("filter", HELPERS)).doString(script)) as string;
+  return (await (await tierModule("filter", HELPERS, ["quiet"])).doString(script)) as string;
 }
 
 describe("the filter", () => {
@@ -29,6 +29,21 @@ describe("the filter", () => {
 
   it("is not asked for other paths", async () => {
     expect(await run('tick() return absent("/goods/") .. " " .. absent("/goods/8/parts") .. " " .. questions')).toBe("false false 0");
+  });
+
+  it("denies nothing by a pattern that matches without its group, or that fails, and says so once a minute", async () => {
+    expect(
+      await run(
+        'tick() settings.pattern = "^/goods/8$" ngx.re.match = function() return { [0] = "/goods/8", false } end return absent("/goods/8")',
+      ),
+    ).toBe("false");
+    const failing = 'tick() ngx.re.match = function() return nil, "pcre2_match() failed" end';
+    expect(
+      await run(`${failing} local said = absent("/goods/8") .. absent("/goods/8") return said .. " " .. #logged .. " " .. questions`),
+    ).toBe("falsefalse 1 0");
+    expect(await run(`${failing} local _, why = pcall(M.check, settings) return why`)).toBe(
+      "the pattern of the filter known cannot be used: pcre2_match() failed",
+    );
   });
 
   it("denies nothing where nobody has said that it is full, or for another run of the server", async () => {

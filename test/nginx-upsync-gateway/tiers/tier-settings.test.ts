@@ -195,6 +195,11 @@ describe("a gateway's tiers", () => {
       'edge.tiers.goods.filter.pattern: must be a regular expression with a group for the item, as ^/goods/([0-9]+)$, got "(["',
     ],
     [
+      "a filter whose parentheses are no group",
+      goods({ filter: { name: "a", pattern: String.raw`^/goods/\(x\)$`, filledKey: "b" } }),
+      String.raw`edge.tiers.goods.filter.pattern: must be a regular expression with a group for the item, as ^/goods/([0-9]+)$, got "^/goods/\\(x\\)$"`,
+    ],
+    [
       "a filter by a bad name",
       goods({ filter: { name: "a b", pattern: "(.)", filledKey: "b" } }),
       "edge.tiers.goods.filter.name: must be 1 to 128 letters, digits, '_', '.', ':' and '-', got \"a b\"",

@@ -2,6 +2,7 @@
 -- known to hold everything: whoever fills it notes in a key beside it the run of the server that it filled it in.
 -- A server that has lost its data, or a part of it, would deny what is there.
 
+local quiet = require "gateway.tiers.quiet"
 local redis = require "gateway.redis"
 
 local _M = {}
@@ -33,11 +34,22 @@ function _M.start()
   end
 end
 
+--- Raises an error where the pattern cannot be used.
+function _M.check(settings)
+  local _, err = ngx.re.match("", settings.pattern, "jo")
+  if err then
+    error("the pattern of the filter " .. settings.name .. " cannot be used: " .. err, 0)
+  end
+end
+
 --- Whether it is certain that there is no such thing.
 -- @param settings  { command, name, filledKey, pattern }
 function _M.is_absent(settings, path)
-  local match = ngx.re.match(path, settings.pattern, "jo")
-  local item = match and (match[1] or match[0])
+  local match, err = ngx.re.match(path, settings.pattern, "jo")
+  if err then
+    quiet.warn("filter " .. settings.name, "the pattern of the filter ", settings.name, " fails: ", err)
+  end
+  local item = match and match[1]
   local run = item and zone:get("redis run")
   if not run then
     return false
