@@ -42,10 +42,10 @@ export function refuse(): string[] {
   return ["if ($gateway_refused) { return 400; }"];
 }
 
-/** Values of the headers that an answer lacks, for the http block. */
+/** Values of the headers that an answer lacks, whoever gave it, for the http block. */
 export function securityHeaderValues(settings: NormalRequestSettings): string[] {
   return headersOf(settings).map(([header, value]) =>
-    block(`map $upstream_http_${underscored(header)} $gateway_${underscored(header)}`, [`"" ${quoted(value)};`, 'default "";']),
+    block(`map $sent_http_${underscored(header)} $gateway_${underscored(header)}`, [`"" ${quoted(value)};`, 'default "";']),
   );
 }
 

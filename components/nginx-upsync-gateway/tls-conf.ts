@@ -47,9 +47,7 @@ export function redirectServer(port: number, tls: TlsConf | undefined, lines: re
 /** Value of the header that keeps browsers from plain HTTP: only over TLS, and only where the service sets none. */
 export function hstsValue(tls: TlsConf | undefined): string[] {
   if (tls?.hstsSeconds === undefined) return [];
-  return [
-    block('map "$https $upstream_http_strict_transport_security" $gateway_hsts', [`"on " max-age=${tls.hstsSeconds};`, 'default "";']),
-  ];
+  return [block('map "$https $sent_http_strict_transport_security" $gateway_hsts', [`"on " max-age=${tls.hstsSeconds};`, 'default "";'])];
 }
 
 /** Adds the header, for a server. */

@@ -43,7 +43,7 @@ describe("TLS in nginx.conf", () => {
 
   it("keeps browsers from plain HTTP where it is told to", () => {
     const text = conf({ hstsSeconds: 31_536_000 });
-    expect(text).toContain('map "$https $upstream_http_strict_transport_security" $gateway_hsts {\n        "on " max-age=31536000;\n');
+    expect(text).toContain('map "$https $sent_http_strict_transport_security" $gateway_hsts {\n        "on " max-age=31536000;\n');
     expect(text).toContain("        add_header Strict-Transport-Security $gateway_hsts always;\n");
   });
 
