@@ -1,6 +1,7 @@
 import { NETWORK, PLACEMENT, callback, checkShape, maybe, number, shape, text, texts } from "../core/argument-shape";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
+import { workerConnections } from "./connections";
 import type { ContainerTransform } from "../core/container-transform";
 import { Checks, bounded } from "../core/errors";
 import type { ServiceNetwork } from "../core/service-network";
@@ -33,7 +34,7 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   /** Port on the host's loopback for the admin pages; gateway n gets the one n − 1 behind it. @default the same as adminPort, or the next that is free of publishedPort's */
   publishedAdminPort?: number;
 
-  /** Memory limit in MiB. @default 256 */
+  /** Memory limit in MiB; half of it is for connections, of which each worker holds at most 4,096. @default 512 */
   memoryMiB?: number;
 
   /** CPUs that the gateway may use. @default 2 */
@@ -65,6 +66,9 @@ const ARGUMENTS = shape<NginxUpsyncGatewayArgs>({
   transform: maybe(callback),
 });
 
+/** A worker with fewer is of no use. */
+const LEAST_CONNECTIONS = 128;
+
 /** The most that there is a use for on a handful of hosts. */
 const MOST = 8;
 
@@ -91,7 +95,7 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
     user = "101:101",
     publishedPort = settings.port,
     publishedAdminPort = freeOf(settings.adminPort, publishedPort, instances),
-    memoryMiB = 256,
+    memoryMiB = 512,
     cpus = 2,
     logMiB,
     allowDataLoss = [],
@@ -100,6 +104,12 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
 
   checks
     .that(memoryMiB >= 64, "memoryMiB", memoryMiB, "must be 64 or more")
+    .that(
+      !(memoryMiB >= 64) || workerConnections({ ...settings, memoryMiB }) >= LEAST_CONNECTIONS,
+      "memoryMiB",
+      memoryMiB,
+      `must give each of ${settings.workers} workers ${LEAST_CONNECTIONS} connections that take what requests.maxHeaderKiB lets them; raise it, or lower workers`,
+    )
     .that(cpus > 0, "cpus", cpus, "must be more than 0")
     .that(
       Number.isInteger(instances) && instances >= 1 && instances <= MOST,

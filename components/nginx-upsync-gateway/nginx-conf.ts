@@ -1,3 +1,4 @@
+import { workerConnections } from "./connections";
 import type { NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
 import type { NormalGuardedPath } from "./limit-args";
 import { limitLines, limitZones, realAddress, retryAfter } from "./limit-conf";
@@ -37,6 +38,9 @@ export interface GatewayConf extends Pick<
   readonly redis?: RedisConf;
   readonly tls: TlsConf | undefined;
 
+  /** Memory of the container, in MiB. */
+  readonly memoryMiB: number;
+
   /** Addresses or networks, other than the container itself, that may read the admin pages: the network's own gateway address. */
   readonly adminClients: readonly string[];
 }
@@ -58,7 +62,7 @@ export function renderNginxConf(conf: GatewayConf): string {
     "# Each request's path is matched.",
     "pcre_jit on;",
     "",
-    block("events", ["worker_connections 4096;"]),
+    block("events", [`worker_connections ${workerConnections(conf)};`]),
     "",
     block("http", [
       ...temporaryPaths(),

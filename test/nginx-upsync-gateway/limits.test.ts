@@ -7,7 +7,7 @@ import { settingsOf } from "./settings";
 const LOGIN = { limits: { login: { rate: "60r/m" } }, guardedPaths: [{ service: "goods", path: "/login", limits: ["login"] }] } as const;
 
 function conf(args: Partial<GatewaySettings>): string {
-  return renderNginxConf({ ...settingsOf("edge", { ...GOOD, ...args }), adminClients: [] });
+  return renderNginxConf({ ...settingsOf("edge", { ...GOOD, ...args }), adminClients: [], memoryMiB: 512 });
 }
 
 /** A limit that the service itself names. */

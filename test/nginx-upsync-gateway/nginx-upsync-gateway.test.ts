@@ -42,6 +42,10 @@ describe("several gateways", () => {
   it.each<[Partial<NginxUpsyncGatewayArgs>, string]>([
     [{ instances: 0 }, "refused.instances: must be 1 to 8 gateways; each holds connections to every instance of every service, got 0"],
     [{ instances: 1.5 }, "refused.instances: must be 1 to 8 gateways; each holds connections to every instance of every service, got 1.5"],
+    [
+      { memoryMiB: 64, workers: 32 },
+      "refused.memoryMiB: must give each of 32 workers 128 connections that take what requests.maxHeaderKiB lets them; raise it, or lower workers, got 64",
+    ],
     [{ publishedAdminPort: 8080 }, "refused.publishedAdminPort: must differ from publishedPort, got 8080"],
     [
       { instances: 3, publishedAdminPort: 8082 },

@@ -56,6 +56,7 @@ describe("bounds of requests and headers of answers", () => {
         securityHeaders: { frameOptions: "SAMEORIGIN", referrerPolicy: null, contentSecurityPolicy: `default-src 'self'; img-src "x"` },
       }),
       adminClients: [],
+      memoryMiB: 512,
     });
     for (const line of [
       "client_max_body_size 64k;",

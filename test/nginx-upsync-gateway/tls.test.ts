@@ -13,7 +13,7 @@ const PAIR = selfSigned({ name: "shop.example" });
 const SECRETS = { certificate: pulumi.secret(PAIR.certificate), key: pulumi.secret(PAIR.key) };
 
 function conf(tls: Partial<TlsArgs>): string {
-  return renderNginxConf({ ...settingsOf("edge", { ...GOOD, tls: { ...SECRETS, ...tls } }), adminClients: [] });
+  return renderNginxConf({ ...settingsOf("edge", { ...GOOD, tls: { ...SECRETS, ...tls } }), adminClients: [], memoryMiB: 512 });
 }
 
 describe("TLS in nginx.conf", () => {
@@ -28,7 +28,11 @@ describe("TLS in nginx.conf", () => {
   });
 
   it("counts whom it sends on, by the address that a proxy before it tells", () => {
-    const text = renderNginxConf({ ...settingsOf("edge", { ...GOOD, tls: SECRETS, trustedProxies: ["10.0.0.7"] }), adminClients: [] });
+    const text = renderNginxConf({
+      ...settingsOf("edge", { ...GOOD, tls: SECRETS, trustedProxies: ["10.0.0.7"] }),
+      adminClients: [],
+      memoryMiB: 512,
+    });
     const real = "set_real_ip_from 10.0.0.7;\n        real_ip_header X-Forwarded-For;\n        real_ip_recursive on;\n";
     expect(text).toContain(`listen 8080;\n        ${real}        log_by_lua_block { gateway.finish() }\n        location / { return 308`);
     expect(text.split(real)).toHaveLength(3);
