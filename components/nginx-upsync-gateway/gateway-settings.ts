@@ -206,8 +206,16 @@ export function normalizeGatewaySettings(checks: Checks, args: GatewaySettings):
   };
 
   checkGatewaySettings(checks, gateway);
+  checkOfTiers(checks, args, Object.keys(gateway.tiers).length > 0);
 
   return gateway;
+}
+
+/** What is given for tiers only is refused without any: the defaults do not tell. */
+function checkOfTiers(checks: Checks, { switches, answerFiles }: GatewaySettings, hasTiers: boolean): void {
+  for (const [option, value] of Object.entries({ switches, answerFiles })) {
+    checks.that(hasTiers || value === undefined, option, value, "must be left out without tiers, for which alone it is");
+  }
 }
 
 function normalizeService(given: GatewayServiceArgs): NormalGatewayService {

@@ -122,6 +122,13 @@ export function checkLua(checks: Checks, { locations, modules }: NormalGatewayLu
       );
     owners.set(path, name);
   }
+  const unused = Object.keys(modules);
+  checks.that(
+    unused.length === 0 || Object.keys(locations).length > 0,
+    "lua.modules",
+    unused,
+    "must be left out without a location, whose file could ask for them",
+  );
   for (const name of Object.keys(modules)) {
     checks.that(NAME.test(name), `lua.modules.${name}`, name, 'must be 1 to 63 of a-z, 0-9 and "_", a letter first: it names the file');
   }

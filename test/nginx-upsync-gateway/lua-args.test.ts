@@ -21,7 +21,7 @@ writeFileSync(file, `${CODE} -- from a file`);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function conf(lua: object) {
-  return { ...settingsOf("edge", { ...GOOD, lua } as GatewaySettings), adminClients: [] };
+  return { ...settingsOf("edge", { ...GOOD, lua } as GatewaySettings), adminClients: [], memoryMiB: 512 };
 }
 
 function faults(lua: object, more: object = {}): string[] {
@@ -74,7 +74,7 @@ describe("Lua of the user's own", () => {
   it("holds its clients to limits, which it has to know", () => {
     const limits = { slow: { rate: "1r/s" } } as const;
     const limited = { ...GOOD, limits, lua: hello({ limits: ["slow"] }) };
-    expect(renderNginxConf({ ...settingsOf("edge", limited), adminClients: [] })).toContain(
+    expect(renderNginxConf({ ...settingsOf("edge", limited), adminClients: [], memoryMiB: 512 })).toContain(
       "location /hello {\n            limit_req zone=requests_slow_c7b622;\n            limit_req_status 429;\n            set $gateway_wait 1;\n",
     );
     expect(faults(hello({ limits: ["slow", "none"] }), { limits })).toEqual([
@@ -148,8 +148,13 @@ describe("Lua of the user's own", () => {
       "edge.lua.locations.hello.maxBodyKiB: must be 1 to 16384 KiB, which every request may hold in memory, got 0",
     ],
     [
+      "modules that no location could ask for",
+      { locations: {}, modules: { words: { code: "return {}" } } },
+      'edge.lua.modules: must be left out without a location, whose file could ask for them, got ["words"]',
+    ],
+    [
       "a module's name",
-      { locations: {}, modules: { "a.b": { code: "" } } },
+      { ...hello({}), modules: { "a.b": { code: "" } } },
       'edge.lua.modules.a.b: must be 1 to 63 of a-z, 0-9 and "_", a letter first: it names the file, got "a.b"',
     ],
   ])("is refused with %s", (_, lua, line) => {

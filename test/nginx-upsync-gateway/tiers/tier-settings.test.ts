@@ -179,6 +179,12 @@ describe("a gateway's tiers", () => {
       goods({ empty: { body: "{}" } }),
       'edge.tiers.goods.empty.body: must be left out with the status 204, which has none, got "{}"',
     ],
+    ["files without tiers", { tiers: {}, answerFiles: 10 }, "edge.answerFiles: must be left out without tiers, for which alone it is, got 10"],
+    [
+      "switches without tiers",
+      { tiers: {}, switches: { consulPrefix: "switches" } },
+      'edge.switches: must be left out without tiers, for which alone it is, got {"consulPrefix":"switches"}',
+    ],
     [
       "a filter without a Redis",
       { redis: undefined, tiers: { goods: { filter: { name: "a", pattern: "(.)", filledKey: "b" } } } },
@@ -220,7 +226,7 @@ describe("a gateway's tiers", () => {
 });
 
 describe("the configuration of tiers", () => {
-  const conf = (change: object = {}) => ({ ...settingsOf("edge", { ...GOOD, ...change }), adminClients: [] });
+  const conf = (change: object = {}) => ({ ...settingsOf("edge", { ...GOOD, ...change }), adminClients: [], memoryMiB: 512 });
 
   it("is in their location alone, and its log", () => {
     const text = renderNginxConf(conf());
