@@ -1,6 +1,7 @@
 import { isIPv4 } from "node:net";
 import type { Checks } from "../core/errors";
 import { checkKvPrefix } from "../core/kv-prefix";
+import { isWhole } from "../core/whole";
 import { checkLimits } from "./limit-checks";
 import { checkRequests } from "./request-checks";
 import { checkTls } from "./tls-args";
@@ -139,10 +140,6 @@ function checkService(checks: Checks, service: string, settings: NormalGatewaySe
       settings.readTimeoutMs,
       "must be 1 to 3600000 milliseconds; take the slowest answer that is still of use",
     );
-}
-
-function isWhole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
 }
 
 function isAddress(value: string): boolean {

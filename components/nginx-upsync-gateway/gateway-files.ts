@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { GATEWAY_DATA, type GatewayConf, UNAVAILABLE_SOCKET, renderModules, renderNginxConf } from "./nginx-conf";
+import { GATEWAY_DATA } from "./nginx-command";
+import { type GatewayConf, renderModules, renderNginxConf } from "./nginx-conf";
+import { UNAVAILABLE_SOCKET } from "./own-servers";
 import { luaFiles, luaSettings } from "./lua-conf";
 import { TIER_LUA_FILES, renderTierSettings } from "./tier-conf";
 import { redisSettings } from "./redis-args";

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
 import type { Checks } from "../core/errors";
+import { isWhole } from "../core/whole";
 import type { NormalGatewaySettings } from "./gateway-settings";
 import type { NormalClientLimit, NormalGuardedPath } from "./limit-args";
 import { requestsPerSecond } from "./limit-conf";
@@ -132,8 +133,4 @@ function isNetwork(text: string): boolean {
   const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
   if (bits < 0 || rest.length > 0) return false;
   return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
-}
-
-function isWhole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
 }

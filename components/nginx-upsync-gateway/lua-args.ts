@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Shape, listOf, maybe, named, number, oneOf, shape, text, texts } from "../core/argument-shape";
 import type { Checks } from "../core/errors";
+import { isWhole } from "../core/whole";
 import { PREFIX_REMEDY, isPrefix } from "./prefixes";
 
 /** A file in Lua 5.1 with LuaJIT's extensions: the text, or where it is. */
@@ -115,7 +116,7 @@ export function checkLua(checks: Checks, { locations, modules }: NormalGatewayLu
       .that(owner === undefined, `${at}.path`, path, `must differ from that of ${owner}; give each location a path of its own`)
       .that(methods.length > 0, `${at}.methods`, methods, "must name GET, POST or both; leave it out for both")
       .that(
-        Number.isInteger(maxBodyKiB) && maxBodyKiB >= 1 && maxBodyKiB <= 16_384,
+        isWhole(maxBodyKiB, 1, 16_384),
         `${at}.maxBodyKiB`,
         maxBodyKiB,
         "must be 1 to 16384 KiB, which every request may hold in memory",

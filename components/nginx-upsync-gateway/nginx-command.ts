@@ -3,6 +3,9 @@ import type { GatewayEngine } from "./gateway-settings";
 /** Folder of the configuration's volume; `current` in it is the folder that nginx runs with. */
 export const GATEWAY_CONFIG = "/etc/gateway";
 
+/** Where nginx keeps what was last seen, on a volume that it may write. */
+export const GATEWAY_DATA = "/var/lib/gateway";
+
 const RUNNING = ["nginx", "-e", "stderr", "-p", `${GATEWAY_CONFIG}/current/`, "-c", "nginx.conf"];
 
 export function gatewayCommand(): string[] {

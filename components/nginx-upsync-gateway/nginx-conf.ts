@@ -4,11 +4,14 @@ import type { NormalGuardedPath } from "./limit-args";
 import { limitLines, limitZones, realAddress, retryAfter } from "./limit-conf";
 import { luaLocations } from "./lua-conf";
 import { block, quoted } from "./nginx-block";
+import { GATEWAY_DATA } from "./nginx-command";
+import { adminServer, unavailableServer } from "./own-servers";
 import { publicPrefixes } from "./prefixes";
 import type { RedisConf } from "./redis-args";
 import { refusals, refuse, requestBounds, securityHeaderValues, securityHeaders } from "./request-conf";
 import { type TlsConf, hsts, hstsValue, listeners, redirectServer } from "./tls-conf";
-import { tierLogField, tierLocation, tierPages, tierVariable, tierZones } from "./tier-conf";
+import { tierLocation, tierLogField, tierVariable, tierZones } from "./tier-conf";
+import { upstream } from "./upstream-conf";
 
 /** What the gateway's configuration depends on. */
 export interface GatewayConf extends Pick<
@@ -44,12 +47,6 @@ export interface GatewayConf extends Pick<
   /** Addresses or networks, other than the container itself, that may read the admin pages: the network's own gateway address. */
   readonly adminClients: readonly string[];
 }
-
-/** Where nginx keeps what was last seen, on a volume that it may write. */
-export const GATEWAY_DATA = "/var/lib/gateway";
-
-/** Where nginx answers, to itself, the requests that have no instance to go to. */
-export const UNAVAILABLE_SOCKET = "unix:/tmp/unavailable.sock";
 
 export function renderNginxConf(conf: GatewayConf): string {
   return [
@@ -170,33 +167,6 @@ function guards(conf: GatewayConf): string[] {
   return [...requestBounds(conf), ...refusals(), ...limitZones(conf), ...securityHeaderValues(conf), ...hstsValue(conf.tls)];
 }
 
-function upstream(conf: GatewayConf, name: string, service: NormalGatewayService): string {
-  return block(`upstream ${name}`, [
-    `server ${service.fallback};`,
-    ...(conf.engine === "lua" ? [`balancer_by_lua_block { gateway.balance("${name}") }`] : upsync(conf, name, service)),
-    `keepalive ${service.keepalive};`,
-    "keepalive_requests 10000;",
-    // Below the 5 s after which Node.js closes idle connections: a request must not meet the closing.
-    "keepalive_timeout 4s;",
-  ]);
-}
-
-/** The directives as the module's documentation has them; the slash keeps `goods` apart from `goods-old`. */
-function upsync({ consul, kvPrefix, pull }: GatewayConf, name: string, { strongDependency }: NormalGatewayService): string[] {
-  const server = consul.servers
-    .slice(0, 1)
-    .map(({ host, port }) => `${host}:${port}`)
-    .join();
-  const dump = `${GATEWAY_DATA}/servers_${name}.conf`;
-  return [
-    `upsync ${server}/v1/kv/${kvPrefix}/${name}/ upsync_timeout=${minutes(pull.timeoutSeconds)} upsync_interval=${pull.intervalMs}ms ` +
-      `upsync_type=consul strong_dependency=${strongDependency ? "on" : "off"};`,
-    `upsync_dump_path ${dump};`,
-    // The star lets the file be absent, as it is at the first start.
-    `include ${dump}*;`,
-  ];
-}
-
 function publicServer(conf: GatewayConf): string {
   const isTaken = publicPrefixes(conf).some(([path]) => path === "/");
   return block("server", [
@@ -245,41 +215,6 @@ function location(conf: GatewayConf, name: string, service: NormalGatewayService
   ]);
 }
 
-/** A balancer cannot refuse a request with a status of its own, so it sends those that it must refuse here. */
-function unavailableServer(): string {
-  return block("server", [
-    `listen ${UNAVAILABLE_SOCKET};`,
-    "access_log off;",
-    "default_type application/json;",
-    "add_header Retry-After 1 always;",
-    `return 503 '{"error":"no instance of the service is available"}';`,
-  ]);
-}
-
-function adminServer(conf: GatewayConf): string {
-  const { engine, adminPort, adminClients, metrics } = conf;
-  const pages =
-    engine === "lua"
-      ? ["upstreams", "drained", "serving", "health", ...tierPages(conf)].map((page) =>
-          block(`location = /__gateway/${page}`, [`content_by_lua_block { gateway.status.${page}() }`]),
-        )
-      : [block("location = /upstream_show", ["upstream_show;"]), block("location = /__gateway/health", ["return 200;"])];
-  return block("server", [
-    `listen ${adminPort};`,
-    "access_log off;",
-    ...["127.0.0.1", ...adminClients].map((client) => `allow ${client};`),
-    "deny all;",
-    "",
-    ...pages,
-    ...(metrics ? [block("location = /metrics", ["content_by_lua_block { gateway.status.metrics() }"])] : []),
-    block("location /", ["return 404;"]),
-  ]);
-}
-
 function services(conf: GatewayConf): [string, NormalGatewayService][] {
   return Object.entries(conf.services).sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
-function minutes(seconds: number): string {
-  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
 }

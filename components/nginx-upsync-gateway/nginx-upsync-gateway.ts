@@ -11,8 +11,7 @@ import { NginxUpsyncGatewayArgs, NormalNginxUpsyncGatewayArgs, normalizeNginxUps
 import { checkedPair } from "./certificate";
 import { gatewayFolder } from "./gateway-files";
 import { type GatewayListen, gatewayListen, gatewayListenTls } from "./gateway-listen";
-import { GATEWAY_CONFIG, gatewayCheck, gatewayCommand, gatewayProbe, gatewayReload } from "./nginx-command";
-import { GATEWAY_DATA } from "./nginx-conf";
+import { GATEWAY_CONFIG, GATEWAY_DATA, gatewayCheck, gatewayCommand, gatewayProbe, gatewayReload } from "./nginx-command";
 import { tryOut } from "./nginx-trial";
 import { REDIS_PASSWORD_FILE } from "./redis-args";
 import { CERTIFICATE_FILE, KEY_FILE } from "./tls-conf";

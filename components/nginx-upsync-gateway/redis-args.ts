@@ -2,6 +2,7 @@ import type { Output } from "@pulumi/pulumi";
 import { Shape, anything, instanceOf, listOf, maybe, number, shape, text } from "../core/argument-shape";
 import type { Checks } from "../core/errors";
 import { checkGivenSecret } from "../core/secret";
+import { isWhole } from "../core/whole";
 
 /** Name or IPv4 address of a server, and its port. */
 export interface RedisServer {
@@ -95,10 +96,6 @@ export function checkRedis(checks: Checks, redis: NormalGatewayRedis): void {
         .that(isWhole(port, 1, 65_535), `redis.${role}[${i}].port`, port, "must be a port from 1 to 65535");
     }
   }
-}
-
-function isWhole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
 }
 
 /** What the Lua modules are told of it. */

@@ -1,5 +1,6 @@
 import type { Checks } from "../core/errors";
 import { checkKvPrefix } from "../core/kv-prefix";
+import { isWhole } from "../core/whole";
 import type { NormalTierSettings, NormalTiers } from "./tier-args";
 
 /** What the checks look at besides the tiers themselves. */
@@ -145,8 +146,4 @@ function hasGroup(pattern: string): boolean {
   } catch {
     return false;
   }
-}
-
-function isWhole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
 }

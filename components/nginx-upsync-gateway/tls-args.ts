@@ -2,6 +2,7 @@ import type { Output } from "@pulumi/pulumi";
 import { Shape, flag, maybe, number, oneOf, shape, textInput } from "../core/argument-shape";
 import type { Checks } from "../core/errors";
 import { checkGivenSecret } from "../core/secret";
+import { isWhole } from "../core/whole";
 
 /** TLS towards clients. */
 export interface TlsArgs {
@@ -106,8 +107,4 @@ export function checkTls(checks: Checks, { tls }: NormalTlsSettings, taken: read
       hstsSeconds,
       "must be 1 to 63072000 seconds, which are two years; leave it out to have no such header",
     );
-}
-
-function isWhole(value: number, low: number, high: number): boolean {
-  return Number.isInteger(value) && value >= low && value <= high;
 }
