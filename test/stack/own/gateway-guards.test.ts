@@ -20,6 +20,7 @@ const GATEWAY = {
     login: { rate: "60r/m", burst: 2, nodelay: true, exempt: ["192.0.2.0/24"] },
     keys: { by: { header: "X-Api-Key" }, rate: "6r/m", status: 503 },
     parallel: { connections: 2 },
+    scripted: { rate: "6r/m" },
   },
   guardedPaths: [
     { service: "shop", path: "/login", limits: ["login"] },
@@ -27,6 +28,15 @@ const GATEWAY = {
     { service: "shop", path: String.raw`^/reports/\d+$`, match: "regex", limits: ["parallel"] },
     { service: "shop", path: "/upload", match: "exact", maxBodyKiB: 64 },
   ],
+  lua: {
+    locations: {
+      framed: {
+        path: "/framed",
+        code: 'return function() return { headers = { ["X-Frame-Options"] = "SAMEORIGIN" }, body = "framed" } end',
+        limits: ["scripted"],
+      },
+    },
+  },
   trustedProxies: [HOST],
   requests: { maxBodyKiB: 32, maxHeaderKiB: 4, headerTimeoutSeconds: 2, bodyTimeoutSeconds: 2 },
 };
@@ -140,6 +150,15 @@ describe("limits", () => {
     expect(JSON.parse(free[0]?.body ?? "")).toMatchObject({ client: "203.0.113.1" });
     // What the client itself says of its address counts for nothing before the proxy's own word.
     expect(statuses(await burst(3, "/login", "192.0.2.9, 203.0.113.1"))).not.toHaveProperty("200", 3);
+  });
+
+  it("hold on a location in Lua, which is counted and keeps its headers as a service does", async () => {
+    const answers = await burst(2, "/framed", "203.0.113.5");
+    expect(statuses(answers)).toEqual({ 200: 1, 429: 1 });
+    const [served, refused] = [200, 429].map((status) => answers.find((answer) => answer.status === status));
+    expect([served?.headers["x-frame-options"], refused?.headers["x-frame-options"]]).toEqual(["SAMEORIGIN", "DENY"]);
+    const counted = async (tier: string) => valueOf(await metrics(), "gateway_requests_total", { upstream: "lua:framed", tier });
+    await until("both are counted", async () => (await counted("lua")) === 1 && (await counted("limit")) === 1);
   });
 
   it("tell clients apart by a header, by their address without one, and cap what is under way", async () => {
@@ -325,6 +344,10 @@ describe("the page for Prometheus", () => {
     expect(valueOf(page, "gateway_list_age_seconds")).toBeLessThan(30);
     // The tries from before the service listened.
     expect(valueOf(page, "gateway_requests_total", { upstream: "none", status: "400" })).toBeGreaterThan(0);
+    // The plain port's server sends clients on, and nginx itself refuses what is too large.
+    expect(valueOf(page, "gateway_requests_total", { upstream: "none", status: "308" })).toBeGreaterThan(0);
+    expect(valueOf(page, "gateway_requests_total", { upstream: "shop", tier: "none", status: "413" })).toBeGreaterThan(0);
+    expect(page.filter(({ labels }) => labels.tier === "service" && labels.status === "413")).toEqual([]);
   });
 });
 
@@ -379,7 +402,7 @@ describe("a change", () => {
     const guardedPaths = [{ service: "shop", path: "^/reports/(", match: "regex" }];
     const events = await eventsDuring(stack.label, async () => {
       const limits = {};
-      expect(await stack.refusal({ gateway: { ...GATEWAY, limits, guardedPaths } })).toMatch(
+      expect(await stack.refusal({ gateway: { ...GATEWAY, limits, guardedPaths, lua: undefined } })).toMatch(
         /gateway: must be what nginx takes, which says: .*pcre2_compile\(\) failed: missing closing parenthesis in "\^\/reports\/\("/,
       );
       await stack.configure({ gateway: GATEWAY });

@@ -30,10 +30,6 @@ function faults.echo(request)
   return { json = { method = request.method, get = request.get, post = request.post, lists = request.lists, json = request.json } }
 end
 
-function faults.framed()
-  return { headers = { ["X-Frame-Options"] = "SAMEORIGIN" }, body = "framed" }
-end
-
 return function(request)
   return faults[string.match(request.path, "[^/]+$")](request)
 end
