@@ -32,7 +32,8 @@ describe("a kept answer", () => {
   });
 
   it("keeps what says what a browser may do with it, all of it", async () => {
-    const headers = '{ ["content-security-policy"] = { "a", "b" }, ["access-control-allow-origin"] = "*", ["x-frame-options"] = "SAMEORIGIN" }';
+    const headers =
+      '{ ["content-security-policy"] = { "a", "b" }, ["access-control-allow-origin"] = "*", ["x-frame-options"] = "SAMEORIGIN" }';
     expect(
       await run(`local text = M.encode({ service = "a", uri = "/", stored = 1, headers = M.kept(${headers}), body = "" }, json_encode)
         return M.decode(text, "a", "/", json_decode).headers`),

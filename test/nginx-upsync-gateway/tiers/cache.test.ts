@@ -34,9 +34,9 @@ describe("answers in Redis", () => {
   });
 
   it("are taken away alone, not with what has their place", async () => {
-    expect(await run('put("/a", "1") M.remove("goods", "/b") local other = body("/a") M.remove("goods", "/a") return other .. body("/a")')).toBe(
-      "1none",
-    );
+    expect(
+      await run('put("/a", "1") M.remove("goods", "/b") local other = body("/a") M.remove("goods", "/a") return other .. body("/a")'),
+    ).toBe("1none");
   });
 
   it("are none without a Redis", async () => {

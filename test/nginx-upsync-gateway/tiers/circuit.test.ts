@@ -85,6 +85,8 @@ describe("a circuit", () => {
     const late = "bad(10) time = time + 5 admits() local first = probe time = time + 61 admits()";
     for (const end of ["circuit:record(first, false, 0.01)", "circuit:record(first, true, 0.01)", "circuit:abandon_probe(first)"])
       expect(await run(`${late} ${end} return admits() .. " " .. circuit:state()`), end).toBe("false false probing");
-    expect(await run(`${late} circuit:record(first, false, 0.01) local said = circuit:record(probe, false, 0.01) return tostring(said)`)).toBe("nil");
+    expect(
+      await run(`${late} circuit:record(first, false, 0.01) local said = circuit:record(probe, false, 0.01) return tostring(said)`),
+    ).toBe("nil");
   });
 });

@@ -90,7 +90,12 @@ describe("filling", () => {
   });
 
   it("takes nothing away that it cannot judge", async () => {
-    for (const script of ["ngx.status = 404 is_readable = false", 'ngx.status = 404 method = "POST"', "ngx.status = 500", "ngx.status = 304"])
+    for (const script of [
+      "ngx.status = 404 is_readable = false",
+      'ngx.status = 404 method = "POST"',
+      "ngx.status = 500",
+      "ngx.status = 304",
+    ])
       expect(await run(`${script} answer({ "a" }) return kept()`)).toBe("");
   });
 

@@ -179,7 +179,11 @@ describe("a gateway's tiers", () => {
       goods({ empty: { body: "{}" } }),
       'edge.tiers.goods.empty.body: must be left out with the status 204, which has none, got "{}"',
     ],
-    ["files without tiers", { tiers: {}, answerFiles: 10 }, "edge.answerFiles: must be left out without tiers, for which alone it is, got 10"],
+    [
+      "files without tiers",
+      { tiers: {}, answerFiles: 10 },
+      "edge.answerFiles: must be left out without tiers, for which alone it is, got 10",
+    ],
     [
       "switches without tiers",
       { tiers: {}, switches: { consulPrefix: "switches" } },

@@ -35,6 +35,7 @@ const HELPERS = `
 const STORES = `
   tier, calls = "service", {}
   local function kept(name, uri) asked_for = uri return { headers = {}, body = "kept", stored = 900 } end
+  package.preload["gateway.answerer"] = function() return { tier = function() return vars.gateway_tier end } end
   package.preload["gateway.tiers.cache"] = function() return { get = kept, use_settings = function() end } end
   package.preload["gateway.tiers.files"] = function() return { get = kept, use_settings = function() end } end
   package.preload["gateway.tiers.fill"] = function() return { begin = function() end, finish = function() end } end
@@ -128,7 +129,14 @@ describe("the circuit", () => {
 describe("a request on its way to the service", () => {
   it("says nothing by which an answer is not kept, where its answer may be", async () => {
     const sent = 'local said = " " .. table.concat(calls, " ") .. " " return said';
-    for (const header of ["Accept-Encoding", "Forwarded", "X-Forwarded-Prefix", "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override"])
+    for (const header of [
+      "Accept-Encoding",
+      "Forwarded",
+      "X-Forwarded-Prefix",
+      "X-Original-URL",
+      "X-Rewrite-URL",
+      "X-HTTP-Method-Override",
+    ])
       expect(await run(`ask() ${sent}`), header).toContain(` ${header} `);
     expect(await run(`vars.http_cookie = "a=b" ask() ${sent}`)).toBe(" read take ");
   });

@@ -221,7 +221,8 @@ describe("an answer", () => {
     await ask("/goods/query?once");
     await keep("/goods/control");
     await switchTo("static", "static");
-    for (const path of ["private", "cookie", "large", "login", "session", "key", "query?once"]) expect((await ask(`/goods/${path}`)).tier, path).toBe("empty");
+    for (const path of ["private", "cookie", "large", "login", "session", "key", "query?once"])
+      expect((await ask(`/goods/${path}`)).tier, path).toBe("empty");
     expect((await ask("/goods/control")).tier).toBe("static");
     // Nor is it what another host is asked for.
     expect((await ask("/goods/control", { headers: { host: "elsewhere" } })).tier).toBe("empty");
