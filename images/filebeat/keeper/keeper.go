@@ -234,8 +234,8 @@ func (k *keeper) takeUp(folder string) error {
 	return nil
 }
 
-// unread tells whether there is something left to read of a container that is gone, by Filebeat's having a file of it open or one to open; where nobody
-// knows, there may be. Of one that is there nobody wants to read more.
+// unread tells whether there is something left to read of a container that is gone, by Filebeat's having a file of it open or one to open; where
+// nobody knows, there may be. Of one that is there nobody wants to read more.
 func (k *keeper) unread(id string) bool {
 	if _, there := k.known[id]; there {
 		return false

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// Filebeat tries whether it may write to Redis and Kafka with its first event, and says little of why not. The keeper logs in as Filebeat would, and has Kafka tell of the topic.
+// Filebeat tries whether it may write to Redis and Kafka with its first event, and says little of why not. The keeper logs in as Filebeat would, and
+// has Kafka tell of the topic.
 
 const loginTime = 5 * time.Second
 
