@@ -1,7 +1,9 @@
 import { Agent } from "node:http";
+import { request } from "node:https";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gatewayCheck } from "../../../components/nginx-upsync-gateway/nginx-command";
+import { selfSigned } from "../support/certificates";
 import { containersOf, docker } from "../support/engine";
 import { type Answer, get, underLoad, until } from "../support/load";
 import { TestStack, freePorts } from "../support/test-stack";
@@ -26,7 +28,7 @@ const admin = (n: number) => `http://127.0.0.1:${ports + 2 + n}`;
 const container = (n: number) => stack.container(`gateway-${n}`);
 
 beforeAll(async () => {
-  ports = await freePorts(5);
+  ports = await freePorts(7);
   settings = { greeting: GREETING, logMiB: 30, ports };
   const network = {
     subnet: "10.154.0.0/24",
@@ -39,7 +41,7 @@ beforeAll(async () => {
     },
     virtualAddress: "10.154.0.100",
   };
-  stack = await TestStack.create("test-gateways", { network, gateway: settings }, PROGRAM);
+  stack = await TestStack.create("test-gateways", { network, gateway: settings, tls: selfSigned({ name: "edge" }) }, PROGRAM);
   await stack.up();
   await restored();
 });
@@ -207,6 +209,20 @@ describe("several gateways behind one address", () => {
     const after = await Promise.all(await ids());
     expect(after.filter((id) => id === undefined || before.includes(id))).toEqual([]);
     for (const n of [1, 2]) expect((await get(`${direct(n)}/greeting`)).body).toBe("welcome two");
+  });
+
+  it("serve TLS behind the address, and each at a port of its own", async () => {
+    const statusOf = (url: string) =>
+      new Promise((resolve, reject) => {
+        const outgoing = request(url, { agent: false, rejectUnauthorized: false }, (incoming) => resolve(incoming.resume().statusCode));
+        outgoing.on("error", reject).end();
+      });
+    const urls = [
+      ENTRY.replace("http:", "https:").replace("8080", "8443"),
+      `https://127.0.0.1:${ports + 5}`,
+      `https://127.0.0.1:${ports + 6}`,
+    ];
+    expect(await Promise.all(urls.map((url) => statusOf(`${url}/web`)))).toEqual([200, 200, 200]);
   });
 
   it("keep what they run when a file is no Lua", async () => {

@@ -21,6 +21,7 @@ const { subnet, addresses, virtualAddress } = config.requireObject<{
   virtualAddress: string;
 }>("network");
 const { greeting, logMiB, ports } = config.requireObject<{ greeting: string; logMiB: number; ports: number }>("gateway");
+const tls = config.requireObject<{ certificate: string; key: string }>("tls");
 
 const network = new ServiceNetwork("services", { placement: new Placement([new Host({ name: "local" })]), subnet, addresses });
 
@@ -54,6 +55,7 @@ const gateway = new NginxUpsyncGateway("gateway", {
   publishedPort: ports + 1,
   publishedAdminPort: ports + 3,
   consul: { servers: discovery.client.endpoints },
+  tls: { certificate: pulumi.secret(tls.certificate), key: pulumi.secret(tls.key), publishedPort: ports + 5, redirect: false },
   services: { web: { path: "/web" }, emptied: { path: "/emptied", allowEmpty: true } },
   redis: {
     endpoints: cache.endpoints,
@@ -74,7 +76,10 @@ const gateway = new NginxUpsyncGateway("gateway", {
 
 new HaproxyKeepalivedPair("entry", {
   network,
-  haproxy: { listens: { http: { port: 8080, ...gateway.listen } }, stats: { publishedPort: null } },
+  haproxy: {
+    listens: { http: { port: 8080, ...gateway.listen }, ...(gateway.listenTls && { https: { port: 8443, ...gateway.listenTls } }) },
+    stats: { publishedPort: null },
+  },
   keepalived: { instances: { entry: { addresses: [virtualAddress] } } },
 });
 
