@@ -105,13 +105,8 @@ function locationSettings(
       },
     }),
     empty,
-    personal: [...new Set([...PERSONAL, ...told, ...personalHeaders].map(headerVariable))],
+    personal: [...new Set([...PERSONAL, ...told, ...personalHeaders].map((header) => header.toLowerCase()))],
   };
-}
-
-/** nginx's variable of a request's header. */
-function headerVariable(header: string): string {
-  return `http_${header.toLowerCase().replaceAll("-", "_")}`;
 }
 
 function hasTiers({ tiers }: Tiered): boolean {

@@ -86,7 +86,7 @@ end
 function _M.finish(owner)
   balancer.finish()
   tiers.finish()
-  local tier = owner and answerer.tier() or "none"
+  local tier = owner and (ngx.ctx.told or answerer.tier()) or "none"
   if settings.tiers then
     ngx.var.gateway_tier = tier
   end

@@ -279,7 +279,7 @@ describe("the configuration of tiers", () => {
           fill: { maxBytes: 2048, refreshSeconds: 5, cacheSeconds: 3600, staticSeconds: 86_400 },
           filter: { name: "goods:known", pattern: "^/goods/(\\d+)$", filledKey: "goods:filled", command: ["BF.EXISTS"] },
           empty: { status: 204, type: "application/json", body: "" },
-          personal: ["http_authorization", "http_proxy_authorization", "http_cookie", "http_x_api_key"],
+          personal: ["authorization", "proxy-authorization", "cookie", "x-api-key"],
         },
       },
     });
@@ -293,12 +293,12 @@ describe("the configuration of tiers", () => {
       tiers: { locations: { goods: { personal: string[] } } };
     };
     expect(tiers.locations.goods.personal).toEqual([
-      "http_authorization",
-      "http_proxy_authorization",
-      "http_cookie",
-      "http_x_api_key",
-      "http_x_client_key",
-      "http_x_tenant",
+      "authorization",
+      "proxy-authorization",
+      "cookie",
+      "x-api-key",
+      "x-client-key",
+      "x-tenant",
     ]);
   });
 });

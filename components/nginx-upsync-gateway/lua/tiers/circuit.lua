@@ -9,11 +9,15 @@ local SLOT = 1
 
 --- @param settings  { windowSeconds, minimumRequests, errorRate, slowSeconds, slowRate, openSeconds, probes, probeSeconds }
 function _M.new(name, settings, zone, now)
-  return setmetatable({ name = name, settings = settings, zone = zone, now = now }, _M)
+  local keys = {}
+  for _, what in ipairs({ "open", "closed", "probe", "probes", "passed" }) do
+    keys[what] = what .. " " .. name
+  end
+  return setmetatable({ name = name, settings = settings, zone = zone, now = now, keys = keys }, _M)
 end
 
 local function key(self, what)
-  return what .. " " .. self.name
+  return self.keys[what]
 end
 
 local function slot_key(self, slot, what)

@@ -16,26 +16,37 @@ local locations
 local circuit_of = {}
 
 -- Headers by which a service may take another URL or method, or write another host into its answer: they are no part
--- of what an answer is kept by.
-local UNKEYED = {
-  "Forwarded", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Ssl",
-  "X-Host", "X-Original-Host", "X-HTTP-Method", "X-HTTP-Method-Override", "X-Method-Override", "X-Original-URI",
-  "X-Original-URL", "X-Rewrite-URL",
-}
+-- of what an answer is kept by. And what is kept must suit those who take no compression.
+local UNKEYED = {}
+for _, name in ipairs({
+  "accept-encoding", "forwarded", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme", "x-forwarded-server",
+  "x-forwarded-ssl", "x-host", "x-original-host", "x-http-method", "x-http-method-override", "x-method-override",
+  "x-original-uri", "x-original-url", "x-rewrite-url",
+}) do
+  UNKEYED[name] = true
+end
 
--- What a lower tier may answer: a question that changes nothing and does not say who asks. The headers are looked up
--- one by one: the list of all of them ends at a hundred.
-local function is_readable(location)
+-- Timers of nginx count in milliseconds, so a shorter pause is one of a whole turn of its events.
+local SHORTEST_PAUSE = 0.001
+
+-- What a lower tier may answer: a question that changes nothing and does not say who asks.
+local function is_readable(location, headers)
   local method = ngx.req.get_method()
   if method ~= "GET" and method ~= "HEAD" then
     return false
   end
-  for _, variable in ipairs(location.personal) do
-    if ngx.var[variable] then
+  for _, name in ipairs(location.personal) do
+    if headers[name] then
       return false
     end
   end
   return true
+end
+
+local function pause(seconds)
+  if seconds >= SHORTEST_PAUSE then
+    ngx.sleep(seconds)
+  end
 end
 
 local function answer_with(context, tier, status)
@@ -103,11 +114,11 @@ local function to_service(context, tier, probe)
   context.probe = probe
   context.is_sent = true
   ngx.var.gateway_tier = tier
-  -- What is kept must suit those who take no compression.
   if context.is_readable then
-    ngx.req.clear_header("Accept-Encoding")
-    for _, header in ipairs(UNKEYED) do
-      ngx.req.clear_header(header)
+    for name in pairs(context.headers) do
+      if UNKEYED[name] then
+        ngx.req.clear_header(name)
+      end
     end
   end
 end
@@ -132,9 +143,9 @@ local function metered(name, context)
     meter.give_back(key, place, location.bucket)
     return refuse(context, "filter", 404, "there is no such thing")
   end
-  if place.wait > 0 then
-    ngx.sleep(place.wait)
-    ngx.sleep(meter.release(key, location.bucket))
+  if place.wait >= SHORTEST_PAUSE then
+    pause(place.wait)
+    pause(meter.release(key, location.bucket))
   end
   return to_service(context, "service")
 end
@@ -145,8 +156,10 @@ function _M.access(name)
   context.location = name
   -- A place in the bucket, or a probe, is not for the time that a client takes to send what it asks.
   ngx.req.read_body()
+  -- All of them: by default the list ends at a hundred.
+  context.headers = ngx.req.get_headers(0)
   -- A body is a part of the question that no answer is kept by.
-  context.is_readable = is_readable(locations[name]) and not (ngx.req.get_body_data() or ngx.req.get_body_file())
+  context.is_readable = is_readable(locations[name], context.headers) and not (ngx.req.get_body_data() or ngx.req.get_body_file())
   -- All of a URL that the service is told.
   context.uri = context.is_readable and ngx.var.scheme .. "://" .. ngx.var.host .. ngx.var.request_uri
   local mode = switches.mode(name)
@@ -170,6 +183,11 @@ local function latency()
   local var = ngx.var
   if (var.upstream_addr or "") == "" then
     return nil
+  end
+  -- One try is by far the most usual.
+  local only = tonumber(var.upstream_header_time)
+  if only then
+    return only
   end
   local seconds, ends = 0, {}
   for time in string.gmatch(var.upstream_response_time or "", "[^,: ]+") do
@@ -204,7 +222,8 @@ end
 --- The header filter.
 function _M.header(name)
   local context = ngx.ctx
-  ngx.header["X-Gateway-Tier"] = answerer.tier()
+  context.told = answerer.tier()
+  ngx.header["X-Gateway-Tier"] = context.told
   if context.is_sent then
     -- Here, not at the end: that comes when the client has taken the whole answer.
     record(name, context)
