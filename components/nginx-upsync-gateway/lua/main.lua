@@ -87,7 +87,7 @@ function _M.finish(owner)
   balancer.finish()
   tiers.finish()
   local tier = owner and (ngx.ctx.told or answerer.tier()) or "none"
-  if settings.tiers then
+  if settings.tiers and tier ~= ngx.ctx.logged then
     ngx.var.gateway_tier = tier
   end
   if settings.metrics then

@@ -57,7 +57,12 @@ end
 
 local function count(self, what)
   local slot = math.floor(self.now() / SLOT)
-  self.zone:incr(slot_key(self, slot, what), 1, 0, self.settings.windowSeconds + 2)
+  if slot ~= self.slot then
+    self.slot, self.slot_keys = slot, {}
+  end
+  local name = self.slot_keys[what] or slot_key(self, slot, what)
+  self.slot_keys[what] = name
+  self.zone:incr(name, 1, 0, self.settings.windowSeconds + 2)
 end
 
 local function close(self)

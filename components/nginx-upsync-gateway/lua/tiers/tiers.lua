@@ -36,7 +36,8 @@ local function is_readable(location, headers)
     return false
   end
   for _, name in ipairs(location.personal) do
-    if headers[name] then
+    -- Past what looks a name up in other ways of writing it.
+    if rawget(headers, name) then
       return false
     end
   end
@@ -51,7 +52,7 @@ end
 
 local function answer_with(context, tier, status)
   context.tier = tier
-  ngx.var.gateway_tier = tier
+  ngx.var.gateway_tier, context.logged = tier, tier
   ngx.status = status
   ngx.header["X-Gateway-Tier"] = tier
 end
@@ -113,7 +114,7 @@ local function to_service(context, tier, probe)
   context.tier = tier
   context.probe = probe
   context.is_sent = true
-  ngx.var.gateway_tier = tier
+  ngx.var.gateway_tier, context.logged = tier, tier
   if context.is_readable then
     for name in pairs(context.headers) do
       if UNKEYED[name] then
@@ -150,16 +151,25 @@ local function metered(name, context)
   return to_service(context, "service")
 end
 
+-- A place in the bucket, or a probe, is not for the time that a client takes to send what it asks.
+-- @return whether there is a body; HTTP/1 says so by a header
+local function read_body(headers)
+  if not rawget(headers, "content-length") and not rawget(headers, "transfer-encoding") and ngx.req.http_version() < 2 then
+    return false
+  end
+  ngx.req.read_body()
+  return (ngx.req.get_body_data() or ngx.req.get_body_file()) ~= nil
+end
+
 --- The access phase.
 function _M.access(name)
   local context = ngx.ctx
   context.location = name
-  -- A place in the bucket, or a probe, is not for the time that a client takes to send what it asks.
-  ngx.req.read_body()
   -- All of them: by default the list ends at a hundred.
   context.headers = ngx.req.get_headers(0)
   -- A body is a part of the question that no answer is kept by.
-  context.is_readable = is_readable(locations[name], context.headers) and not (ngx.req.get_body_data() or ngx.req.get_body_file())
+  local has_body = read_body(context.headers)
+  context.is_readable = not has_body and is_readable(locations[name], context.headers)
   -- All of a URL that the service is told.
   context.uri = context.is_readable and ngx.var.scheme .. "://" .. ngx.var.host .. ngx.var.request_uri
   local mode = switches.mode(name)
@@ -181,13 +191,12 @@ end
 -- How long the service took to begin its answer, over all tries; nil where it was not asked.
 local function latency()
   local var = ngx.var
-  if (var.upstream_addr or "") == "" then
-    return nil
-  end
   -- One try is by far the most usual.
   local only = tonumber(var.upstream_header_time)
   if only then
     return only
+  elseif (var.upstream_addr or "") == "" then
+    return nil
   end
   local seconds, ends = 0, {}
   for time in string.gmatch(var.upstream_response_time or "", "[^,: ]+") do
