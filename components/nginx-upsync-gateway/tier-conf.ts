@@ -12,6 +12,7 @@ export const TIER_LUA_FILES = [
   "tiers/filter.lua",
   "tiers/meter.lua",
   "tiers/quiet.lua",
+  "tiers/reply.lua",
   "tiers/switches.lua",
   "tiers/tiers.lua",
 ] as const;

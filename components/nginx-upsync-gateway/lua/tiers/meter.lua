@@ -8,8 +8,9 @@ local _M = {}
 
 local zone = ngx.shared.gateway_tiers
 
--- Nobody pauses while holding the lock, so others spin; only when the holder's process is not running they sleep.
-local SPINS = 200
+-- Nobody pauses while holding the lock, so others spin; only when the holder's process is not running they sleep, and soon: it
+-- may wait for the very core that they spin on.
+local SPINS = 30
 local NAP = 0.001
 -- A worker that dies with the lock in its hand blocks the others for so long, in seconds.
 local LOCK_LIFE = 0.5

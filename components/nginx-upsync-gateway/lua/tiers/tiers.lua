@@ -7,6 +7,7 @@ local files = require "gateway.tiers.files"
 local fill = require "gateway.tiers.fill"
 local filter = require "gateway.tiers.filter"
 local meter = require "gateway.tiers.meter"
+local reply = require "gateway.tiers.reply"
 local switches = require "gateway.tiers.switches"
 
 local _M = {}
@@ -50,64 +51,22 @@ local function pause(seconds)
   end
 end
 
-local function answer_with(context, tier, status)
-  context.tier = tier
-  ngx.var.gateway_tier, context.logged = tier, tier
-  ngx.status = status
-  ngx.header["X-Gateway-Tier"] = tier
-end
-
-local function serve(context, tier, found)
-  answer_with(context, tier, 200)
-  for name, value in pairs(found.headers) do
-    ngx.header[name] = value
-  end
-  -- Nobody on the way is to take it for fresh, as one without a word may by its age.
-  ngx.header["Cache-Control"] = "max-age=0, must-revalidate"
-  ngx.header["Age"] = math.max(math.floor(ngx.now() - found.stored), 0)
-  ngx.header["Content-Length"] = #found.body
-  ngx.print(found.body)
-  return ngx.exit(200)
-end
-
-local function serve_empty(context, empty)
-  answer_with(context, "empty", empty.status)
-  ngx.header["Cache-Control"] = "no-store"
-  if empty.body ~= "" then
-    ngx.header["Content-Type"] = empty.type
-    ngx.header["Content-Length"] = #empty.body
-    ngx.print(empty.body)
-  end
-  return ngx.exit(empty.status == 204 and 204 or 200)
-end
-
-local function refuse(context, tier, status, reason, seconds)
-  answer_with(context, tier, status)
-  ngx.header["Content-Type"] = "application/json"
-  ngx.header["Cache-Control"] = "no-store"
-  if seconds then
-    ngx.header["Retry-After"] = math.max(math.ceil(seconds), 1)
-  end
-  ngx.print('{"error":"' .. reason .. '"}')
-  return ngx.exit(200)
-end
-
 -- Answers from what was kept: from Redis or only from the files, and with nothing where there is neither.
 local function serve_kept(name, context, from)
   local location = locations[name]
   if not context.is_readable then
-    return refuse(context, "rejected", 503, "the service takes no requests now", location.circuit.openSeconds)
+    return reply.refuse(context, "rejected", 503, "the service takes no requests now", location.circuit.openSeconds)
   end
   local uri = context.uri
   local found = from == "cache" and cache.get(name, uri)
   if found then
-    return serve(context, "cache", found)
+    return reply.serve(context, "cache", found)
   end
   found = from ~= "empty" and files.get(name, uri)
   if found and ngx.now() - found.stored <= location.fill.staticSeconds then
-    return serve(context, "static", found)
+    return reply.serve(context, "static", found)
   end
-  return serve_empty(context, location.empty)
+  return reply.serve_empty(context, location.empty)
 end
 
 local function to_service(context, tier, probe)
@@ -134,15 +93,15 @@ local function metered(name, context)
   local key = location.key == "client" and name .. " " .. ngx.var.remote_addr or name
   local place = meter.take(key, location.bucket)
   if place.tier == "rejected" then
-    return refuse(context, "rejected", 503, "too many requests", place.delay - location.bucket.static)
+    return reply.refuse(context, "rejected", 503, "too many requests", place.delay - location.bucket.static)
   elseif place.tier ~= "service" and not context.is_readable then
-    return refuse(context, "rejected", 503, "too many requests", place.delay - location.bucket.service)
+    return reply.refuse(context, "rejected", 503, "too many requests", place.delay - location.bucket.service)
   elseif place.tier ~= "service" then
     return serve_kept(name, context, place.tier)
   end
   if is_absent(location, context) then
     meter.give_back(key, place, location.bucket)
-    return refuse(context, "filter", 404, "there is no such thing")
+    return reply.refuse(context, "filter", 404, "there is no such thing")
   end
   if place.wait >= SHORTEST_PAUSE then
     pause(place.wait)
