@@ -46,9 +46,15 @@ async function status(): Promise<Status> {
   throw last;
 }
 
-async function isWhole(nodes = 3): Promise<boolean> {
-  const { brokers, votersCurrent, underReplicated } = await status();
-  return brokers.length === nodes && Object.values(votersCurrent).every(Boolean) && underReplicated.length === 0;
+/** Waits for the cluster to be whole in its own words: on a busy machine a replica falls behind for a moment, also behind the last gate. */
+async function untilWhole(nodes = 3): Promise<void> {
+  await until("the cluster is whole", async () => {
+    const { brokers, votersCurrent, underReplicated } = await status();
+    const behind = Object.keys(votersCurrent).filter((voter) => !votersCurrent[voter]);
+    const seen = { brokers: brokers.length, behind, underReplicated };
+    if (seen.brokers !== nodes || behind.length + underReplicated.length > 0) throw new Error(JSON.stringify(seen));
+    return true;
+  });
 }
 
 /** Waits in the container for the cluster to be whole: many who ask from outside would take the CPU that a broker needs to start. */
@@ -136,7 +142,7 @@ describe("a Kafka cluster", () => {
     expect(Object.keys(await containersOf(stack.label))).toEqual([]);
     await docker("volume", "rm", container("events-1-data"));
     await stack.up();
-    expect(await isWhole()).toBe(true);
+    await untilWhole();
     const { passwords } = await stack.secretOutputs<{ passwords: Record<string, string> }>();
     login = { ...login, password: passwords.tester ?? "" };
     reader = { ...reader, password: passwords.reader ?? "" };
@@ -228,14 +234,14 @@ describe("a Kafka cluster", () => {
     await docker("volume", "rm", container("events-2-data"));
     await stack.refresh();
     await stack.up(kafka({ onLeave: "move", brokers: 4 }));
-    expect(await isWhole(4)).toBe(true);
+    await untilWhole(4);
     expect(Object.keys((await status()).votersCurrent)).toEqual(["events-1", "events-2", "events-3"]);
     expect((await readTopic(login, "things")).length).toBe(before);
 
     await stack.up(kafka({ onLeave: "move" }));
     settings = { ...settings, onLeave: "move" };
     await until("it is gone", async () => (await status()).brokers.length === 3);
-    expect(await isWhole()).toBe(true);
+    await untilWhole();
     expect(await stack.preview()).toEqual([]);
   });
 
