@@ -25,30 +25,26 @@ local function paths(service, uri)
   return settings.folder .. "/" .. first, settings.folder .. "/" .. second
 end
 
-local function read(path)
+-- @param what  how much of it: "*a" for all, "*l" for its first line
+local function read(path, what)
   local file = io.open(path, "r")
   if not file then
     return nil
   end
-  local text = file:read("*a")
+  local text = file:read(what)
   file:close()
   return text
 end
 
 local function read_about(path)
-  local file = io.open(path, "r")
-  if not file then
-    return nil
-  end
-  local line = file:read("*l")
-  file:close()
+  local line = read(path, "*l")
   return line and json.decode(line)
 end
 
 --- The answer kept for a request, or nil.
 function _M.get(service, uri)
   for _, path in ipairs({ paths(service, uri) }) do
-    local text = read(path)
+    local text = read(path, "*a")
     local found = text and answer.decode(text, service, uri, json.decode)
     if found then
       return found
