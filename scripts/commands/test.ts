@@ -16,6 +16,12 @@ interface Report {
   numFailedTests: number;
   numPendingTests: number;
   success: boolean;
+  testResults: {
+    name: string;
+    /** What ended the file itself, as a set-up that failed. */
+    message: string;
+    assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
+  }[];
 }
 
 /** Files that use one running stack, and so take turns. */
@@ -49,8 +55,22 @@ export default async function test(args: readonly string[]): Promise<number> {
   const [passed, skipped] = [sum((report) => report.numPassedTests), sum((report) => report.numPendingTests)];
   // A run that fails without a failed test, by a set-up or a stray error, is a failure too.
   const failed = sum(({ success, numFailedTests }) => (success ? 0 : Math.max(numFailedTests, 1)));
+  for (const line of failures(reports)) console.log(line);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   return failed === 0 && passed > 0 ? 0 : 1;
+}
+
+/** What failed and why, once more at the end: the files' own reports are thousands of lines above. */
+function failures(reports: readonly Report[]): string[] {
+  return reports
+    .flatMap(({ testResults }) => testResults)
+    .flatMap(({ name, message, assertionResults }) => {
+      const file = relative(PROJECT_ROOT, name);
+      const cases = assertionResults
+        .filter(({ status }) => status === "failed")
+        .map(({ fullName, failureMessages }) => `failed: ${file} > ${fullName}\n${failureMessages.join("\n")}`);
+      return message === "" ? cases : [...cases, `failed: ${file}\n${message}`];
+    });
 }
 
 async function runUnitTier(filters: readonly string[]): Promise<Report> {
