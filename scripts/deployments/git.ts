@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm, stat, utimes } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -64,7 +64,7 @@ export async function takeSnapshot({ root, folder }: Place): Promise<Snapshot | 
   return withIndex(async (env) => {
     const index = resolve(root, await git(root, ["rev-parse", "--git-path", "index"]));
     // With git's own notes of which files it has seen, so that only what has changed is read.
-    if (existsSync(index)) await copyFile(index, env.GIT_INDEX_FILE);
+    if (existsSync(index)) await copyIndex(index, env.GIT_INDEX_FILE);
     await git(root, ["add", "--all"], env);
     await git(root, ["reset", "--quiet", "--", configurations(folder)], env);
     const tree = await git(root, ["write-tree"], env);
@@ -73,6 +73,17 @@ export async function takeSnapshot({ root, folder }: Place): Promise<Snapshot | 
     const [revision = "", committed] = (await git(root, ["rev-parse", "HEAD^{commit}", "HEAD^{tree}"])).split("\n");
     return { revision, commit: tree === committed ? revision : await commitOf(root, tree, revision), tree, folder };
   });
+}
+
+/**
+ * Copies git's index, with the second that it was written in: what was changed in that second or later git looks into, even where a file's size
+ * and times say that nothing has changed. In a copy of now it would trust them.
+ */
+async function copyIndex(from: string, to: string): Promise<void> {
+  const { mtimeMs } = await stat(from);
+  await copyFile(from, to);
+  const second = Math.floor(mtimeMs / 1000);
+  await utimes(to, second, second);
 }
 
 /** Pathspec of the files of Pulumi's in a folder that configure a stack. */

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -97,6 +97,19 @@ describe("a snapshot", () => {
     const before = await takeSnapshot({ root, folder: "." });
     commit({});
     expect((await takeSnapshot({ root, folder: "." }))?.tree).toBe(before?.tree);
+  });
+
+  it("sees a change of the second in which git looked last, that leaves the file as large as it was", async () => {
+    const touch = (file: string) => utimesSync(join(root, file), 1_700_000_000, 1_700_000_000);
+    // By this time git would see it all the same, and a test cannot set it.
+    git("config", "core.trustctime", "false");
+    write({ "index.ts": "1" });
+    touch("index.ts");
+    const revision = commit({});
+    touch(".git/index");
+    write({ "index.ts": "2" });
+    touch("index.ts");
+    expect((await takeSnapshot({ root, folder: "." }))?.commit).not.toBe(revision);
   });
 
   it("leaves out the configurations of stacks, which are noted apart", async () => {
