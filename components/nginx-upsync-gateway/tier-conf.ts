@@ -62,7 +62,8 @@ export function renderTierSettings({
   services,
   consul,
   limits,
-}: Pick<GatewayConf, "tiers" | "switches" | "answerFiles" | "services" | "consul" | "limits">): Record<string, unknown> {
+  tls,
+}: Pick<GatewayConf, "tiers" | "switches" | "answerFiles" | "services" | "consul" | "limits" | "tls">): Record<string, unknown> {
   if (!hasTiers({ tiers })) return {};
   const told = Object.values(limits).flatMap(({ by }) => (by === "address" ? [] : [by.header]));
   const locations = Object.entries(services)
@@ -75,6 +76,7 @@ export function renderTierSettings({
     tiers: {
       switches: { ...switches, names: locations.map(([name]) => name), consul: consul.servers.map(({ host, port }) => ({ host, port })) },
       files: { folder: ANSWERS, files: answerFiles },
+      http2: tls?.http2 ?? false,
       locations: Object.fromEntries(locations) as Record<string, unknown>,
     },
   };

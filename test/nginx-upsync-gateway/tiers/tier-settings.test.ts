@@ -262,6 +262,7 @@ describe("the configuration of tiers", () => {
         consul: [{ host: "10.20.0.11", port: 8500 }],
       },
       files: { folder: "/var/lib/gateway/answers", files: 1000 },
+      http2: false,
       locations: {
         goods: {
           key: "location",

@@ -1,3 +1,5 @@
+import { request } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type LoggedRequest, burst, requestsOf, tally } from "../support/burst";
@@ -13,6 +15,8 @@ const GATEWAY = "10.153.0.21:8080";
 const SECOND = "10.153.0.22:8080";
 const BURST = 1000;
 const RATE = 100;
+/** What the circuit takes for slow, by itself. */
+const SLOW_MS = 2000;
 /** Small enough to be empty again before long. */
 const BUCKET = { rate: RATE, capacity: 400, delays: { service: 1, cache: 2, static: 3 } };
 
@@ -67,6 +71,28 @@ interface Asked {
 async function ask(path: string, { gateway = GATEWAY, ...request }: Asked = {}): Promise<Answer & { tier: string }> {
   const answer = await get(`http://${gateway}${path}`, request);
   return { ...answer, tier: String(answer.headers["x-gateway-tier"]) };
+}
+
+/** Begins to send a body, and ends it when a service that took so long would be slow. @returns who answered. */
+async function sendSlowly(path: string): Promise<string> {
+  const [host, port] = GATEWAY.split(":");
+  const outgoing = request({ host, port, path, method: "POST", headers: { "content-length": 4 }, agent: false });
+  const answered = new Promise<string>((resolve, reject) => {
+    outgoing.on("error", reject);
+    outgoing.on("response", (incoming) => {
+      incoming.resume().on("error", reject);
+      resolve(`${incoming.headers["x-gateway-tier"]} ${incoming.statusCode}`);
+    });
+  });
+  outgoing.write("12");
+  await delay(SLOW_MS + 200);
+  outgoing.end("34");
+  return answered;
+}
+
+async function circuit(): Promise<string> {
+  const { body } = await get(`http://10.153.0.21:8081/__gateway/tiers`);
+  return (JSON.parse(body) as { locations: Record<string, { circuit: string }> }).locations.goods?.circuit ?? "";
 }
 
 /** Throws a location's switch, and waits until it is obeyed; fails when that takes more than a second. */
@@ -229,6 +255,10 @@ describe("an answer", () => {
     await switchTo("auto", "service");
   });
 
+  it("that would send nginx elsewhere is the client's, as it is", async () => {
+    expect(await service.countDuring(async () => expect((await ask("/goods/elsewhere")).body).toBe('{"url":"/goods/elsewhere"}'))).toBe(1);
+  });
+
   it("is given no more when the service has withdrawn it", async () => {
     await keep("/goods/withdrawn");
     service.status = 404;
@@ -276,6 +306,17 @@ describe("the circuit", () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask("/goods/1")));
     expect(answers.every(({ tier }) => tier === "service")).toBe(true);
   });
+
+  it("stays closed where clients are slow to send, and opens where the service is slow to answer", async () => {
+    const sent = await Promise.all(Array.from({ length: 12 }, () => sendSlowly("/goods/slow")));
+    expect([...new Set(sent), await circuit()]).toEqual(["service 200", "closed"]);
+    // The control.
+    service.delayMs = SLOW_MS + 200;
+    await Promise.all(Array.from({ length: 12 }, () => ask("/goods/1")));
+    expect(await circuit()).not.toBe("closed");
+    service.delayMs = 0;
+    await until("it is closed again", async () => (await ask("/goods/1")).tier === "service" && (await circuit()) === "closed");
+  });
 });
 
 describe("without Redis", () => {
@@ -297,9 +338,15 @@ describe("without Redis", () => {
       expect(alone["rejected 503"]).toBeGreaterThan(0);
       const { stderr } = await execa("docker", ["logs", stack.container("gateway-1")]);
       expect(stderr.split("\n").filter((line) => line.includes("Redis is away"))).toHaveLength(1);
+      // What Redis said last, which nobody can take back now, goes behind Consul after ten seconds.
+      await put("switches/goods", "static");
+      await until("Consul is obeyed", async () => (await ask("/goods/1")).tier === "static", 12_000);
     } finally {
       await docker("start", redis);
     }
+    await until("Redis takes a word", () => operate(redis, "SET", "gateway:switch:goods", "auto"));
+    await until("Redis goes first again", async () => (await ask("/goods/1")).tier === "service");
+    await get(`${consul}/v1/kv/switches/goods`, { method: "DELETE" });
     await until("Redis is used again", async () => (await burst(GATEWAY, "/goods/1", 150)).some(({ tier }) => tier === "cache"));
   });
 });

@@ -6,6 +6,8 @@ export class CountingService {
   readonly times: number[] = [];
   /** Status of its answers. */
   status = 200;
+  /** How long it takes for an answer, in ms. */
+  delayMs = 0;
   private readonly server: Server = createServer((request, response) => this.answer(request, response));
 
   /** Listens on an address of the machine that containers reach. @returns the port. */
@@ -38,8 +40,13 @@ export class CountingService {
     if (url.endsWith("private")) headers["cache-control"] = "private";
     if (url.endsWith("cookie")) headers["set-cookie"] = "who=me";
     if (url.endsWith("large")) headers["x-size"] = "large";
-    response.writeHead(this.status, headers);
-    response.end(url.endsWith("large") ? "x".repeat(70_000) : JSON.stringify({ url }));
+    if (url.endsWith("elsewhere")) headers["x-accel-redirect"] = "/shared/1";
+    const answer = () => {
+      response.writeHead(this.status, headers);
+      response.end(url.endsWith("large") ? "x".repeat(70_000) : JSON.stringify({ url }));
+    };
+    if (this.delayMs === 0) answer();
+    else setTimeout(answer, this.delayMs);
   }
 }
 

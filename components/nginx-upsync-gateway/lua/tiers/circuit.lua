@@ -27,11 +27,17 @@ end
 --- Whether the service may have a request, and where that is a probe, its number. While the circuit is open only
 -- probes get through, one at a time.
 function _M:admits()
-  local probe_at = self.zone:get(key(self, "open"))
-  if not probe_at then
+  -- nginx' clock stands still while it handles the events that came together: what was true of one of them is of all.
+  local now = self.now()
+  if self.closed_at == now then
     return true
   end
-  if self.now() < probe_at or self.zone:get(key(self, "probe")) then
+  local probe_at = self.zone:get(key(self, "open"))
+  if not probe_at then
+    self.closed_at = now
+    return true
+  end
+  if now < probe_at or self.zone:get(key(self, "probe")) then
     return false
   end
   local number = self.zone:incr(key(self, "probes"), 1, 0)
@@ -118,6 +124,7 @@ function _M:record(probe, failed, seconds)
   end
   if all_failed / total >= self.settings.errorRate or all_slow / total >= self.settings.slowRate then
     local ok = self.zone:add(key(self, "open"), self.now() + self.settings.openSeconds)
+    self.closed_at = nil
     return ok and "opened" or nil
   end
 end

@@ -18,8 +18,8 @@ local LOCK_LIFE = 0.5
 -- By how much timers are late without anything being wrong, in ms.
 local LATE = 5
 
--- A state as it lies in memory.
-local record = ffi.new("double[3]")
+-- A state as it lies in memory, and when release lets the next one go that has waited.
+local record = ffi.new("double[4]")
 local RECORD = ffi.typeof("const double*")
 local SIZE = ffi.sizeof(record)
 
@@ -29,16 +29,18 @@ local scripts = {}
 
 local function read(key)
   local bytes = zone:get(key)
-  if not bytes then
-    return nil
+  -- Shared memory outlives a reload, by which this code may be newer than what lies there.
+  if not bytes or #bytes ~= SIZE then
+    return nil, 0
   end
   local values = ffi.cast(RECORD, bytes)
-  return { excess = values[0], last = values[1], free = values[2] }
+  return { excess = values[0], last = values[1], free = values[2] }, values[3]
 end
 
-local function write(key, state, life)
-  record[0], record[1], record[2] = state.excess, state.last, state.free
-  zone:set(key, ffi.string(record, SIZE), life)
+-- A bucket that has run empty is as good as none.
+local function write(key, state, gate, settings)
+  record[0], record[1], record[2], record[3] = state.excess, state.last, state.free, gate
+  zone:set(key, ffi.string(record, SIZE), settings.capacity / settings.rate + 1)
 end
 
 -- nginx' workers are processes: between one's reading and writing another would read the same.
@@ -60,30 +62,24 @@ local function lock(key)
   end
 end
 
--- A bucket that has run empty is as good as none.
-local function life_of(settings)
-  return settings.capacity / settings.rate + 1
-end
-
 local function take_here(key, settings)
   local name = lock(key)
   local now = ngx.now() * 1000
-  local before = read(key)
-  local gate = zone:get("gate " .. key)
-  if before and gate then
+  local before, gate = read(key)
+  if before then
     before.free = math.max(before.free, gate)
   end
   local tier, state, wait, delay = bucket.take(before, now, settings)
-  write(key, state, life_of(settings))
+  write(key, state, gate, settings)
   zone:delete(name)
   return { tier = tier, wait = wait, delay = delay, due = now + wait * 1000 }
 end
 
 local function give_back_here(key, place, settings)
   local name = lock(key)
-  local state = read(key)
+  local state, gate = read(key)
   if state then
-    write(key, bucket.give_back(state, place.due, settings), life_of(settings))
+    write(key, bucket.give_back(state, place.due, settings), gate, settings)
   end
   zone:delete(name)
 end
@@ -187,10 +183,10 @@ end
 function _M.release(key, settings)
   key = "bucket " .. key
   local name = lock(key)
-  local now, gate = ngx.now() * 1000, "gate " .. key
-  local due = math.max(zone:get(gate) or 0, now - LATE)
-  local following = due + 1000 / settings.rate
-  zone:set(gate, following, math.max(following - now, 0) / 1000 + 1)
+  local now = ngx.now() * 1000
+  local state, gate = read(key)
+  local due = math.max(gate, now - LATE)
+  write(key, state or { excess = 0, last = now, free = now }, due + 1000 / settings.rate, settings)
   zone:delete(name)
   return math.max(due - now, 0) / 1000
 end

@@ -21,6 +21,8 @@ local settings
 -- Place in the list of Consul's servers of the one that answered last.
 local current = 1
 local is_reading = { redis = false, consul = false }
+-- What this worker saw at a time of nginx' clock, which stands still while it handles the events that came together.
+local seen, seen_at = {}, nil
 
 -- What a store said last stays while it is away, and when another worker comes to read it.
 local function note(store, words)
@@ -46,6 +48,7 @@ local function apply()
     local before = zone:get("mode " .. name) or "auto"
     if mode ~= before then
       zone:set("mode " .. name, mode)
+      seen_at = nil
       ngx.log(ngx.NOTICE, "gateway: ", name, " is switched from ", before, " to ", mode)
     end
   end
@@ -152,7 +155,16 @@ end
 
 --- What a location is switched to.
 function _M.mode(name)
-  return zone:get("mode " .. name) or "auto"
+  local now = ngx.now()
+  if now ~= seen_at then
+    seen, seen_at = {}, now
+  end
+  local mode = seen[name]
+  if not mode then
+    mode = zone:get("mode " .. name) or "auto"
+    seen[name] = mode
+  end
+  return mode
 end
 
 return _M

@@ -15,17 +15,17 @@ local _M = {}
 -- By location: its settings.
 local locations
 local circuit_of = {}
+local speaks_http2
+-- How many answers this worker is collecting: most requests' bodies pass while it is none.
+local collecting = 0
 
 -- Headers by which a service may take another URL or method, or write another host into its answer: they are no part
 -- of what an answer is kept by. And what is kept must suit those who take no compression.
-local UNKEYED = {}
-for _, name in ipairs({
+local UNKEYED = {
   "accept-encoding", "forwarded", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme", "x-forwarded-server",
   "x-forwarded-ssl", "x-host", "x-original-host", "x-http-method", "x-http-method-override", "x-method-override",
   "x-original-uri", "x-original-url", "x-rewrite-url",
-}) do
-  UNKEYED[name] = true
-end
+}
 
 -- Timers of nginx count in milliseconds, so a shorter pause is one of a whole turn of its events.
 local SHORTEST_PAUSE = 0.001
@@ -36,9 +36,10 @@ local function is_readable(location, headers)
   if method ~= "GET" and method ~= "HEAD" then
     return false
   end
-  for _, name in ipairs(location.personal) do
+  local personal = location.personal
+  for i = 1, #personal do
     -- Past what looks a name up in other ways of writing it.
-    if rawget(headers, name) then
+    if rawget(headers, personal[i]) then
       return false
     end
   end
@@ -75,9 +76,10 @@ local function to_service(context, tier, probe)
   context.is_sent = true
   ngx.var.gateway_tier, context.logged = tier, tier
   if context.is_readable then
-    for name in pairs(context.headers) do
-      if UNKEYED[name] then
-        ngx.req.clear_header(name)
+    local headers = context.headers
+    for i = 1, #UNKEYED do
+      if rawget(headers, UNKEYED[i]) then
+        ngx.req.clear_header(UNKEYED[i])
       end
     end
   end
@@ -113,7 +115,9 @@ end
 -- A place in the bucket, or a probe, is not for the time that a client takes to send what it asks.
 -- @return whether there is a body; HTTP/1 says so by a header
 local function read_body(headers)
-  if not rawget(headers, "content-length") and not rawget(headers, "transfer-encoding") and ngx.req.http_version() < 2 then
+  local is_said = rawget(headers, "content-length") or rawget(headers, "transfer-encoding")
+  -- The version is no call that LuaJIT compiles.
+  if not is_said and not (speaks_http2 and ngx.req.http_version() >= 2) then
     return false
   end
   ngx.req.read_body()
@@ -196,11 +200,18 @@ function _M.header(name)
     -- Here, not at the end: that comes when the client has taken the whole answer.
     record(name, context)
     fill.begin(name, context, locations[name].fill)
+    if context.chunks then
+      context.is_collected = true
+      collecting = collecting + 1
+    end
   end
 end
 
 --- The body filter.
 function _M.body(name)
+  if collecting == 0 then
+    return
+  end
   local context = ngx.ctx
   if context.chunks then
     fill.collect(context, locations[name].fill)
@@ -214,16 +225,19 @@ function _M.finish()
     if not context.is_recorded then
       record(context.location, context)
     end
+    if context.is_collected then
+      collecting = collecting - 1
+    end
     fill.finish(context, locations[context.location].fill)
   end
 end
 
---- In the master. @param settings  { switches, files, locations }, or nil where no location has tiers
+--- In the master. @param settings  { switches, files, locations, http2 }, or nil where no location has tiers
 function _M.init(settings)
   if not settings then
     return
   end
-  locations = settings.locations
+  locations, speaks_http2 = settings.locations, settings.http2
   files.use_settings(settings.files)
   cache.use_settings(settings.files.files)
   switches.use_settings(settings.switches)
