@@ -81,7 +81,7 @@ async function sendSlowly(path: string): Promise<string> {
     outgoing.on("error", reject);
     outgoing.on("response", (incoming) => {
       incoming.resume().on("error", reject);
-      resolve(`${incoming.headers["x-gateway-tier"]} ${incoming.statusCode}`);
+      resolve(`${String(incoming.headers["x-gateway-tier"])} ${incoming.statusCode}`);
     });
   });
   outgoing.write("12");
