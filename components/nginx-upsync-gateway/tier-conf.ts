@@ -44,6 +44,8 @@ export function tierLocation({ tiers }: Tiered, name: string): string[] {
   return [
     // An answer that sends nginx elsewhere would lose who asked, and a probe its end.
     "proxy_ignore_headers X-Accel-Redirect;",
+    // Most requests are for the service: Lua says so only where it is another one.
+    "set $gateway_tier service;",
     `access_by_lua_block { gateway.tiers.access("${name}") }`,
     `header_filter_by_lua_block { gateway.tiers.header("${name}") }`,
     `body_filter_by_lua_block { gateway.tiers.body("${name}") }`,

@@ -86,8 +86,9 @@ end
 function _M.finish(owner)
   balancer.finish()
   tiers.finish()
-  local tier = owner and (ngx.ctx.told or answerer.tier()) or "none"
-  if settings.tiers and tier ~= ngx.ctx.logged then
+  local context = ngx.ctx
+  local tier = owner and (context.told or answerer.tier()) or "none"
+  if settings.tiers and tier ~= context.logged then
     ngx.var.gateway_tier = tier
   end
   if settings.metrics then

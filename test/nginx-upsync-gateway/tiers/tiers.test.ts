@@ -38,7 +38,7 @@ const HELPERS = `
     M.header("goods") M.finish()
     return M.state().goods.circuit
   end
-  function ask() ngx.ctx, ngx.header = {}, {} M.access("goods") return vars.gateway_tier end
+  function ask() ngx.ctx, ngx.header, vars.gateway_tier = {}, {}, "service" M.access("goods") return vars.gateway_tier end
 `;
 
 const STORES = `

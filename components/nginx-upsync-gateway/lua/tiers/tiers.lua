@@ -70,11 +70,12 @@ local function serve_kept(name, context, from)
   return reply.serve_empty(context, location.empty)
 end
 
-local function to_service(context, tier, probe)
-  context.tier = tier
+local function to_service(context, probe)
+  context.tier = "service"
   context.probe = probe
   context.is_sent = true
-  ngx.var.gateway_tier, context.logged = tier, tier
+  -- As nginx has set the variable already.
+  context.logged = "service"
   if context.is_readable then
     local headers = context.headers
     for i = 1, #UNKEYED do
@@ -109,7 +110,7 @@ local function metered(name, context)
     pause(place.wait)
     pause(meter.release(key, location.bucket))
   end
-  return to_service(context, "service")
+  return to_service(context)
 end
 
 -- A place in the bucket, or a probe, is not for the time that a client takes to send what it asks.
@@ -146,7 +147,7 @@ function _M.access(name)
   if not admitted then
     return serve_kept(name, context, "cache")
   elseif probe then
-    return to_service(context, "service", probe)
+    return to_service(context, probe)
   end
   return metered(name, context)
 end
@@ -174,10 +175,9 @@ local function latency()
   return seconds
 end
 
-local function record(name, context)
+local function record(name, context, seconds)
   context.is_recorded = true
   local circuit = circuit_of[name]
-  local seconds = latency()
   -- A client that went away says nothing about the service, unless it has waited too long for it.
   if not seconds or (ngx.status == 499 and seconds < locations[name].circuit.slowSeconds) then
     if context.probe then
@@ -194,11 +194,12 @@ end
 --- The header filter.
 function _M.header(name)
   local context = ngx.ctx
-  context.told = answerer.tier()
+  local seconds = context.is_sent and latency()
+  context.told = seconds and "service" or answerer.tier()
   ngx.header["X-Gateway-Tier"] = context.told
   if context.is_sent then
     -- Here, not at the end: that comes when the client has taken the whole answer.
-    record(name, context)
+    record(name, context, seconds)
     fill.begin(name, context, locations[name].fill)
     if context.chunks then
       context.is_collected = true
@@ -223,7 +224,7 @@ function _M.finish()
   local context = locations and ngx.ctx
   if context and context.is_sent then
     if not context.is_recorded then
-      record(context.location, context)
+      record(context.location, context, latency())
     end
     if context.is_collected then
       collecting = collecting - 1
