@@ -10,7 +10,7 @@ import { publicPrefixes } from "./prefixes";
 import type { RedisConf } from "./redis-args";
 import { refusals, refuse, requestBounds, securityHeaderValues, securityHeaders } from "./request-conf";
 import { type TlsConf, hsts, hstsValue, listeners, redirectServer } from "./tls-conf";
-import { tierLocation, tierLogField, tierVariable, tierZones } from "./tier-conf";
+import { tierHeader, tierLocation, tierLogField, tierVariable, tierZones } from "./tier-conf";
 import { upstream } from "./upstream-conf";
 
 /** What the gateway's configuration depends on. */
@@ -174,6 +174,7 @@ function publicServer(conf: GatewayConf): string {
     ...requestLines(conf),
     ...refuse(),
     ...retryAfter(conf),
+    ...tierHeader(conf),
     ...securityHeaders(conf),
     ...hsts(conf.tls),
     "",

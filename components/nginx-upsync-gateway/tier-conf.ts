@@ -39,13 +39,21 @@ export function tierVariable(conf: Tiered): string[] {
   return hasTiers(conf) ? ['set $gateway_tier "";'] : [];
 }
 
+/** The tier that answered, for who asked; nginx leaves the header out where it is empty. */
+export function tierHeader(conf: Tiered): string[] {
+  return hasTiers(conf) ? ["add_header X-Gateway-Tier $gateway_tier always;"] : [];
+}
+
 export function tierLocation({ tiers }: Tiered, name: string): string[] {
   if (!Object.hasOwn(tiers, name)) return [];
   return [
     // An answer that sends nginx elsewhere would lose who asked, and a probe its end.
     "proxy_ignore_headers X-Accel-Redirect;",
+    "proxy_hide_header X-Gateway-Tier;",
     // Most requests are for the service: Lua says so only where it is another one.
     "set $gateway_tier service;",
+    // All of a URL that the service is told.
+    'set $gateway_url "$scheme://$host$request_uri";',
     `access_by_lua_block { gateway.tiers.access("${name}") }`,
     `header_filter_by_lua_block { gateway.tiers.header("${name}") }`,
     `body_filter_by_lua_block { gateway.tiers.body("${name}") }`,

@@ -65,12 +65,14 @@ local function tick(premature)
   if premature then
     upstreams.leave()
     metrics.leave()
+    tiers.publish()
     return
   end
   upstreams.publish_counts()
   follower.check_age(memory.last_confirmed_at())
   dump.keep_current()
   metrics.flush()
+  tiers.publish()
 end
 
 --- In each worker, before its first connection.

@@ -39,6 +39,16 @@ describe("a circuit", () => {
     );
   });
 
+  it("counts what another worker has counted, once that has told it", async () => {
+    const goodElsewhere = "for _ = 1, 11 do other:record(nil, false, 0.01) end";
+    expect(await run(`${goodElsewhere} return bad(10)`)).toBe("opened");
+    expect(await run(`${goodElsewhere} other:publish() return bad(10) .. ' ' .. bad(1)`)).toBe("nil opened");
+    // Or when a request of a later turn ends there.
+    expect(await run(`${goodElsewhere} time = time + 0.001 other:record(nil, false, 0.01) return bad(10) .. ' ' .. bad(1)`)).toBe(
+      "nil opened",
+    );
+  });
+
   it("opens when half of them are slow", async () => {
     expect(await run("good(10) return slow(9) .. ' ' .. slow(1)")).toBe("nil opened");
   });

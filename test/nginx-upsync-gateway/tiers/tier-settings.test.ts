@@ -239,6 +239,9 @@ describe("the configuration of tiers", () => {
     expect(text).toContain("    lua_shared_dict gateway_tiers 8m;\n    lua_shared_dict gateway_fills 16m;\n");
     expect(text).toContain("location = /__gateway/tiers {");
     expect(text.match(/proxy_ignore_headers .*/g)).toEqual(["proxy_ignore_headers X-Accel-Redirect;"]);
+    // A service's own word for it is none.
+    expect(text).toContain("proxy_hide_header X-Gateway-Tier;");
+    expect(text).toContain("add_header X-Gateway-Tier $gateway_tier always;");
   });
 
   it("is nowhere without them", () => {

@@ -3,7 +3,7 @@ import { tierModule } from "./nginx";
 
 /** One location, `goods`, whose tiers below have an answer for everything; `ask()` is a request's access phase and says who answers. */
 const HELPERS = `
-  method, mode, vars = "GET", "auto", { scheme = "http", host = "a", request_uri = "/goods/1?x" }
+  method, mode, vars = "GET", "auto", { gateway_url = "http://a/goods/1?x" }
   ngx.var = vars
   ngx.header, ngx.status = {}, 0
   ngx.req = { get_method = function() return method end, clear_header = function(name) table.insert(calls, name) end }
@@ -87,7 +87,7 @@ describe("a request that the service has no time for", () => {
 
   it("is given what was kept for the same scheme, host and query", async () => {
     expect(await run('tier = "cache" ask() return asked_for')).toBe("http://a/goods/1?x");
-    expect(await run('vars.scheme, vars.host, mode = "https", "b", "static" ask() return asked_for')).toBe("https://b/goods/1?x");
+    expect(await run('vars.gateway_url, mode = "https://b/goods/1?x", "static" ask() return asked_for')).toBe("https://b/goods/1?x");
   });
 
   it("is refused where its body is a part of the question", async () => {

@@ -13,7 +13,7 @@ function _M.new(name, settings, zone, now)
   for _, what in ipairs({ "open", "closed", "probe", "probes", "passed" }) do
     keys[what] = what .. " " .. name
   end
-  return setmetatable({ name = name, settings = settings, zone = zone, now = now, keys = keys }, _M)
+  return setmetatable({ name = name, settings = settings, zone = zone, now = now, keys = keys, uncounted = 0 }, _M)
 end
 
 local function key(self, what)
@@ -61,14 +61,18 @@ local function counts(self)
   return total, failed, slow
 end
 
-local function count(self, what)
-  local slot = math.floor(self.now() / SLOT)
-  if slot ~= self.slot then
-    self.slot, self.slot_keys = slot, {}
+local function count(self, what, more)
+  local slot = math.floor(self.counted_at / SLOT)
+  self.zone:incr(slot_key(self, slot, what), more, 0, self.settings.windowSeconds + 2)
+end
+
+--- Counts what the worker has not told the others yet: what it noted in one turn of its events it tells in the next one in which a request
+-- ends, or when this is called.
+function _M:publish()
+  if self.uncounted > 0 then
+    count(self, "total", self.uncounted)
+    self.uncounted = 0
   end
-  local name = self.slot_keys[what] or slot_key(self, slot, what)
-  self.slot_keys[what] = name
-  self.zone:incr(name, 1, 0, self.settings.windowSeconds + 2)
 end
 
 local function close(self)
@@ -113,11 +117,18 @@ function _M:record(probe, failed, seconds)
   if probe then
     return probed(self, probe, failed or slow)
   end
-  count(self, "total")
+  local now = self.now()
+  if now ~= self.counted_at then
+    -- One by one each would wait for the memory that the workers share.
+    self:publish()
+    self.counted_at = now
+  end
+  self.uncounted = self.uncounted + 1
   if not failed and not slow then
     return nil
   end
-  count(self, failed and "failed" or "slow")
+  self:publish()
+  count(self, failed and "failed" or "slow", 1)
   local total, all_failed, all_slow = counts(self)
   if total < self.settings.minimumRequests then
     return nil

@@ -43,28 +43,40 @@ local function write(key, state, gate, settings)
   zone:set(key, ffi.string(record, SIZE), settings.capacity / settings.rate + 1)
 end
 
--- nginx' workers are processes: between one's reading and writing another would read the same.
-local function lock(key)
-  local name = "lock " .. key
-  local deadline
+local function holds(name)
+  local ok, err = zone:add(name, true, LOCK_LIFE)
+  return ok or err ~= "exists"
+end
+
+local function wait_for(name)
+  local deadline = ngx.now() + 2 * LOCK_LIFE
   while true do
     for _ = 1, SPINS do
-      local ok, err = zone:add(name, true, LOCK_LIFE)
-      if ok or err ~= "exists" then
-        return name
+      if holds(name) then
+        return
       end
     end
-    deadline = deadline or ngx.now() + 2 * LOCK_LIFE
     if ngx.now() > deadline then
-      return name
+      return
     end
     ngx.sleep(NAP)
   end
 end
 
+-- nginx' workers are processes: between one's reading and writing another would read the same.
+local function lock(key)
+  local name = "lock " .. key
+  -- Most of the time nobody has it, and LuaJIT compiles what calls this only where no loop is on the way.
+  if not holds(name) then
+    wait_for(name)
+  end
+  return name
+end
+
 local function take_here(key, settings)
-  local name = lock(key)
+  -- When it came, however long others have the lock.
   local now = ngx.now() * 1000
+  local name = lock(key)
   local before, gate = read(key)
   if before then
     before.free = math.max(before.free, gate)

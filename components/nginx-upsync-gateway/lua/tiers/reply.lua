@@ -6,7 +6,6 @@ local function answer_with(context, tier, status)
   context.tier = tier
   ngx.var.gateway_tier, context.logged = tier, tier
   ngx.status = status
-  ngx.header["X-Gateway-Tier"] = tier
 end
 
 --- Answers with what was kept of the service. @param found  { headers, body, stored }

@@ -134,8 +134,7 @@ function _M.access(name)
   -- A body is a part of the question that no answer is kept by.
   local has_body = read_body(context.headers)
   context.is_readable = not has_body and is_readable(locations[name], context.headers)
-  -- All of a URL that the service is told.
-  context.uri = context.is_readable and ngx.var.scheme .. "://" .. ngx.var.host .. ngx.var.request_uri
+  context.uri = context.is_readable and ngx.var.gateway_url
   local mode = switches.mode(name)
   if mode == "service" then
     return metered(name, context)
@@ -196,7 +195,10 @@ function _M.header(name)
   local context = ngx.ctx
   local seconds = context.is_sent and latency()
   context.told = seconds and "service" or answerer.tier()
-  ngx.header["X-Gateway-Tier"] = context.told
+  if context.told ~= context.logged then
+    -- What nginx makes the header of.
+    ngx.var.gateway_tier, context.logged = context.told, context.told
+  end
   if context.is_sent then
     -- Here, not at the end: that comes when the client has taken the whole answer.
     record(name, context, seconds)
@@ -262,6 +264,13 @@ function _M.init_worker()
   fill.start(fills)
   if filtered then
     filter.start()
+  end
+end
+
+--- Brings up to date, a few times a second, what the workers share.
+function _M.publish()
+  for _, circuit in pairs(circuit_of) do
+    circuit:publish()
   end
 end
 
