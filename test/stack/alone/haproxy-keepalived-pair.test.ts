@@ -6,7 +6,7 @@ import { renderKeepalivedConf } from "../../../components/haproxy-keepalived-pai
 import { haproxyCheck, keepalivedCheck } from "../../../components/haproxy-keepalived-pair/pair-command";
 import { imageReference } from "../../../components/core/images";
 import { fullHaproxy, fullKeepalived } from "../../haproxy-keepalived-pair/settings";
-import { containersOf, docker } from "../support/engine";
+import { pause, containersOf, docker } from "../support/engine";
 import { get, underLoad, until } from "../support/load";
 import { MovingAddress, heldTwice } from "../support/moving-address";
 import { Prober } from "../support/prober";
@@ -141,7 +141,7 @@ describe("a pair of which something dies", () => {
     const holder = await address.settled();
     let back = Infinity;
     const samples = await address.sampled(async () => {
-      await docker("pause", stack.container(holder));
+      await pause(stack.container(holder));
       await until("the other has it", async () => (await address.holders()).includes(address.other(holder)));
       await docker("unpause", stack.container(holder));
       back = Date.now();
@@ -260,7 +260,7 @@ describe("a pair that changes", () => {
   it("does not begin a roll while the other node is not healthy", async () => {
     const holder = await address.settled();
     const other = address.other(holder);
-    await docker("pause", stack.container(other));
+    await pause(stack.container(other));
     try {
       const before = await ids();
       const said = await stack.refusedUp({ pair: { ...pair, environment: { CHANGED: "2" } } });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "../support/engine";
+import { pause, docker } from "../support/engine";
 import { until } from "../support/load";
 import { missingRows, nodeStatus, writeLoad } from "../support/mysql";
 import { PromotedSet } from "../support/promotion";
@@ -54,7 +54,7 @@ describe("another MySQL node that leads", () => {
     const before = await set.leader();
     let epoch = 0;
     const { written } = await writeLoad(set.login, RATE, async () => {
-      await docker("pause", set.container(before));
+      await pause(set.container(before));
       await set.promote("--force");
       await until("another takes writes", async () => ![0, before].includes(await set.leader()));
       ({ epoch } = await nodeStatus(set.address(await set.leader())));

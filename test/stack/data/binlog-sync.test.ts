@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { documentsOf, rowsOf, syncStatus, type Documents } from "../support/binlog-sync";
-import { docker } from "../support/engine";
+import { pause, docker } from "../support/engine";
 import { es } from "../support/elasticsearch";
 import { until } from "../support/load";
 import { RoleClient, asRoot, nodeStatus, type MysqlLogin } from "../support/mysql";
@@ -220,7 +220,7 @@ describe("indices that follow tables", () => {
   it("lose nothing while a part stands still and goes on", async () => {
     await changedDuring(async () => {
       for (const node of ["indexing-1", "search-1"]) {
-        await docker("pause", stack.container(node));
+        await pause(stack.container(node));
         await delay(7_000);
         await docker("unpause", stack.container(node));
       }

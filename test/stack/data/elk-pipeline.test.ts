@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { imageReference } from "../../../components/core/images";
 import { containersOf, docker } from "../support/engine";
 import { es } from "../support/elasticsearch";
 import { until } from "../support/load";
@@ -309,14 +310,13 @@ describe("logs on their way into an index", () => {
   it("go to Redis where that is the output, with what was not taken meanwhile", async () => {
     const address = "10.162.0.99";
     const run = ["--network", `${LABEL}-services`, "--ip", address, "--label", `dockyard.stack=${LABEL}`];
-    const image = (await docker("images", "--quiet", "dockyard/redis")).split("\n")[0] ?? "";
     await docker(
       "run",
       "--detach",
       "--name",
       stack.container("list"),
       ...run,
-      image,
+      imageReference("redis"),
       "redis-server",
       "--requirepass",
       "s3cret",

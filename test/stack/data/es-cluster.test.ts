@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { execa } from "execa";
-import { containersOf, docker, eventsDuring } from "../support/engine";
+import { pause, containersOf, docker, eventsDuring } from "../support/engine";
 import { es, esAnywhere, indexLoad } from "../support/elasticsearch";
 import { until } from "../support/load";
 import { TestStack, freePorts } from "../support/test-stack";
@@ -94,7 +94,7 @@ describe("an Elasticsearch cluster", () => {
 
   it("would have failed reads if two of its nodes were away: the control", async () => {
     const away = async (failures: readonly string[]) => {
-      await docker("pause", container(2), container(3));
+      await pause(container(2), container(3));
       try {
         await until("a read fails", async () => failures.some((failure) => failure.startsWith("search")));
       } finally {
@@ -137,7 +137,7 @@ describe("an Elasticsearch cluster", () => {
         await until("it is missed", async () => Object.keys(await catNodes()).length === 2, 120_000);
         await docker("start", container(node));
         await until("it is back", isGreen, 120_000);
-        await docker("pause", container(node));
+        await pause(container(node));
         await delay(3_000);
         await docker("unpause", container(node));
         await until("all are there", isGreen, 120_000);

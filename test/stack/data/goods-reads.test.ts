@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { docker } from "../support/engine";
+import { pause, docker } from "../support/engine";
 import { get, until, underLoad } from "../support/load";
 import { asRoot, goodsQueries, nodeStatus } from "../support/mysql";
 import { withoutAllBut } from "../support/systems";
@@ -98,7 +98,7 @@ describe("goods", () => {
     };
     expect(await queriesDuring(flood(1_000_000))).toBeLessThan(ABSENT * 0.01);
     // Without the filter every one of them is: the control.
-    await docker("pause", stack.container("cache-1"));
+    await pause(stack.container("cache-1"));
     try {
       expect(await queriesDuring(flood(2_000_000))).toBe(ABSENT);
     } finally {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { containersOf, docker, eventsDuring } from "../support/engine";
+import { pause, containersOf, docker, eventsDuring } from "../support/engine";
 import { until } from "../support/load";
 import { MysqlLogin, RoleClient, asRoot, connectTo, missingRows, nodeStatus, refusalOf, writeLoad } from "../support/mysql";
 import { SmallDisk } from "../support/small-disk";
@@ -96,7 +96,7 @@ describe("a MySQL replica set", () => {
   it("has no commit told to be done that no replica has", async () => {
     const client = new RoleClient(login, "source");
     await client.query("INSERT INTO things VALUES (2)");
-    await docker("pause", container(2), container(3));
+    await pause(container(2), container(3));
     let done = false;
     const waiting = client.query("INSERT INTO things VALUES (3)").then(() => (done = true));
     try {
@@ -153,7 +153,7 @@ describe("a MySQL replica set", () => {
         await docker("kill", container(node));
         await docker("start", container(node));
         await until("it follows", async () => (await nodeStatus(address(node)).catch(() => undefined))?.role === "replica", 60_000);
-        await docker("pause", container(node));
+        await pause(container(node));
         await delay(3_000);
         await docker("unpause", container(node));
         await until("both follow", async () => (await roles()).filter((role) => role === "replica").length === 2, 60_000);

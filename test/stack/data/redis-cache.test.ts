@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { RedisBloomFilter } from "../../../apps/shop/src/cache/bloom-filter";
 import { RedisLink } from "../../../apps/shop/src/cache/redis-link";
-import { containersOf, docker, eventsDuring } from "../support/engine";
+import { pause, containersOf, docker, eventsDuring } from "../support/engine";
 import { until } from "../support/load";
 import { processesDuring } from "../support/processes";
 import { answerTo, linkTo, loginAt, missingKeys, operate, primariesOf, untilStanding, writtenDuring } from "../support/redis";
@@ -249,7 +249,7 @@ describe("a Redis cache whose servers die", () => {
         await docker("kill", container);
         await docker("start", container);
         await untilStanding(servers());
-        await docker("pause", container);
+        await pause(container);
         await delay(5_000);
         await docker("unpause", container);
         await untilStanding(servers());

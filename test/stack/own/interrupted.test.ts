@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { imageReference } from "../../../components/core/images";
 import { raftPeers } from "../support/consul";
-import { containersOf, docker, eventsDuring } from "../support/engine";
+import { pause, containersOf, docker, eventsDuring } from "../support/engine";
 import { get, until } from "../support/load";
 import { withoutAllBut } from "../support/systems";
 import { TestStack, freePorts } from "../support/test-stack";
@@ -229,7 +229,7 @@ describe("npm run up", () => {
   it("starts what was stopped, makes again what was removed, and touches nothing else", async () => {
     const before = await containersOf(stack.label);
     await docker("kill", stack.container("goods-1"));
-    await docker("pause", stack.container("ops-1"));
+    await pause(stack.container("ops-1"));
     await docker("rm", "--force", stack.container("order-1"), stack.container("gateway-1"));
     // With what its software reads.
     await docker("volume", "rm", stack.container("gateway-1-config"));

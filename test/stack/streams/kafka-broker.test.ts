@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { execa } from "execa";
 import { Endpoint } from "../../../components/core/endpoint";
 import type { LogOutput } from "../../../components/elk-pipeline/output-args";
-import { containersOf, docker, eventsDuring } from "../support/engine";
+import { containersOf, docker, eventsDuring, pause } from "../support/engine";
 import { KafkaLogin, compare, loseWithOneAcknowledgement, nodesOf, produce, readTopic, sendOnce } from "../support/kafka";
 import { until } from "../support/load";
 import { startFilebeat } from "../support/logs";
@@ -214,7 +214,7 @@ describe("a Kafka cluster", () => {
         await until("others go on", async () => Promise.resolve(count() > before + 100), 60_000);
         await docker("start", container(node));
         await becomesWhole();
-        await docker("pause", container(node));
+        await pause(container(node));
         await delay(3_000);
         await docker("unpause", container(node));
         await becomesWhole();

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { imageReference } from "../../../components/core/images";
-import { docker } from "./engine";
+import { docker, pause } from "./engine";
 import { get } from "./load";
 
 /**
@@ -47,7 +47,7 @@ export class Origin {
   }
 
   async pause(): Promise<void> {
-    await docker("pause", this.container);
+    await pause(this.container);
   }
 
   async unpause(): Promise<void> {

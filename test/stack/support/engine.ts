@@ -1,10 +1,23 @@
 import { execa } from "execa";
 import { imageReference } from "../../../components/core/images";
 
+const PAUSE_TRIES = 10;
+
 /** Runs docker and returns what it prints. */
 export async function docker(...args: string[]): Promise<string> {
   const { stdout } = await execa("docker", args, { stdin: "ignore" });
   return stdout;
+}
+
+/** Pauses containers. On a busy machine the kernel may not get all of a container's threads to stand still in runc's time: it is asked again. */
+export async function pause(...containers: string[]): Promise<void> {
+  for (const container of containers) {
+    for (let tries = 1; ; tries++) {
+      const { failed, stderr } = await execa("docker", ["pause", container], { stdin: "ignore", reject: false });
+      if (!failed) break;
+      if (tries === PAUSE_TRIES || !stderr.includes("unable to freeze")) throw new Error(stderr);
+    }
+  }
 }
 
 export interface InspectedContainer {

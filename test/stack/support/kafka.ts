@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Consumer, Producer, connectionsConnectsChannel, stringDeserializers, stringSerializers } from "@platformatic/kafka";
+import { pause } from "./engine";
 
 // The client tells twice of a connection that is cut while it logs in, and listens once.
 connectionsConnectsChannel.start.subscribe((context) => {
@@ -188,7 +189,7 @@ export async function loseWithOneAcknowledgement(
 
 /** An engine's way of doing things to the nodes of a cluster. */
 export const nodesOf = (docker: (...args: string[]) => Promise<string>, container: (node: number) => string) => ({
-  pause: async (nodes: number[]) => void (await docker("pause", ...nodes.map(container))),
+  pause: (nodes: number[]) => pause(...nodes.map(container)),
   unpause: async (nodes: number[]) => void (await docker("unpause", ...nodes.map(container))),
   kill: async (node: number) => void (await docker("kill", container(node))),
   start: async (node: number) => void (await docker("start", container(node))),

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { execa } from "execa";
-import { containersOf, docker } from "./engine";
+import { pause, containersOf, docker } from "./engine";
 import { until } from "./load";
 import type { Prober } from "./prober";
 import type { TestStack } from "./test-stack";
@@ -98,7 +98,7 @@ export class MovingAddress {
       case "kill":
         return void (await docker("kill", container));
       case "pause":
-        return void (await docker("pause", container));
+        return void (await pause(container));
       case "stop":
         return void (await docker("stop", container));
       case "haproxy":
