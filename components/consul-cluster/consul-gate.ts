@@ -97,7 +97,7 @@ export function consulLeaveCommand(node: ConsulNode, others: readonly ConsulNode
     `if echo "$peers" | grep -Eq '^${node.name} .* leader '; then ${exec} consul operator raft transfer-leader >&2 || exit 1; fi`,
     // The agent ends when it has left, and must not be started again to join anew; where it stays after all, it goes on as before.
     `${docker} update --restart no ${node.container} >/dev/null || exit 1`,
-    `${exec} consul leave >&2 || { ${docker} update --restart unless-stopped ${node.container} >/dev/null; exit 1; }`,
+    `${exec} consul leave >&2 || { ${docker} update --restart always ${node.container} >/dev/null; exit 1; }`,
     "until left; do",
     `  if [ "$(date +%s)" -ge "$((deadline + 30))" ]; then echo "${node.container} left, but the others still count it as a peer: $peers" >&2; exit 1; fi`,
     "  sleep 0.2",

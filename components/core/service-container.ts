@@ -250,7 +250,8 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     cpus: decimal(args.cpus ?? 1),
     logDriver: "json-file",
     logOpts: { ...renderLogOpts(args.logMiB ?? LOG_MIB), ...(args.logMiB !== undefined && LOG_READ) },
-    restart: "unless-stopped",
+    // An engine that comes back from a kill stops what it finds running, and takes that for a stop by hand: "unless-stopped" would stay down.
+    restart: "always",
     init: false,
     healthcheck: renderHealthCheck(args.health),
     stopSignal: args.stopSignal ?? "SIGTERM",

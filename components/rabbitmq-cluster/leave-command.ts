@@ -78,7 +78,7 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
     "  done",
     // It must not be started again to join anew; where it stays after all, it goes on as before.
     "  stay() {",
-    `    if there; then ${docker} update --restart unless-stopped ${broker.container} >/dev/null; fi`,
+    `    if there; then ${docker} update --restart always ${broker.container} >/dev/null; fi`,
     `    if running; then ${docker} exec ${broker.container} rabbitmqctl --quiet start_app >&2; fi`,
     '    refuse "$1"',
     "  }",

@@ -30,7 +30,7 @@ export default async function promote(args: readonly string[]): Promise<number> 
     return await run(chosen === undefined ? candidates(set, leader) : [chosen], flags);
   } finally {
     // It comes back as a replica, or tells what it has that the others have not.
-    if (fenced !== undefined) await dockerFor(fenced, "start");
+    if (fenced !== undefined) await unfence(fenced);
   }
 }
 
@@ -66,5 +66,12 @@ async function fence({ nodes, statuses }: ReplicaSet, leader: string): Promise<S
     throw new SetupError(`${leader} is there and takes writes: promote without --force, which loses nothing.`);
   if (!["running", "paused", "restarting"].includes(source.state)) return undefined;
   await dockerFor(source, "stop", "--time", "0");
+  // Nor may its engine bring it back, should that end meanwhile.
+  await dockerFor(source, "update", "--restart", "no");
   return source;
+}
+
+async function unfence(source: StackNode): Promise<void> {
+  await dockerFor(source, "update", "--restart", "always");
+  await dockerFor(source, "start");
 }

@@ -37,7 +37,7 @@ describe("a service container", () => {
       memorySwap: 64,
       cpus: "1.0",
       ports: [{ internal: 80, external: 18_080, ip: "127.0.0.1", protocol: "tcp" }],
-      restart: "unless-stopped",
+      restart: "always",
       destroyGraceSeconds: 30,
       healthcheck: { tests: ["CMD", "thing", "ping"] },
       logOpts: { "max-size": "10m", "max-file": "3" },

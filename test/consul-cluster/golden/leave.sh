@@ -11,7 +11,7 @@ done
 docker exec shop-dev-discovery-3 consul snapshot save /consul/data/before-leave.snap >&2 || exit 1
 if echo "$peers" | grep -Eq '^discovery-3 .* leader '; then docker exec shop-dev-discovery-3 consul operator raft transfer-leader >&2 || exit 1; fi
 docker update --restart no shop-dev-discovery-3 >/dev/null || exit 1
-docker exec shop-dev-discovery-3 consul leave >&2 || { docker update --restart unless-stopped shop-dev-discovery-3 >/dev/null; exit 1; }
+docker exec shop-dev-discovery-3 consul leave >&2 || { docker update --restart always shop-dev-discovery-3 >/dev/null; exit 1; }
 until left; do
   if [ "$(date +%s)" -ge "$((deadline + 30))" ]; then echo "shop-dev-discovery-3 left, but the others still count it as a peer: $peers" >&2; exit 1; fi
   sleep 0.2

@@ -27,7 +27,7 @@ if echo "$nodes" | grep -qF '"rabbit@queue-3"'; then
     sleep 0.2
   done
   stay() {
-    if there; then docker update --restart unless-stopped shop-dev-queue-3 >/dev/null; fi
+    if there; then docker update --restart always shop-dev-queue-3 >/dev/null; fi
     if running; then docker exec shop-dev-queue-3 rabbitmqctl --quiet start_app >&2; fi
     refuse "$1"
   }

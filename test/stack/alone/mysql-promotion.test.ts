@@ -52,6 +52,7 @@ describe("another MySQL node that leads", () => {
 
   it("is not disturbed by one that was paused and wakes up", async () => {
     const before = await set.leader();
+    const began = await engineTime();
     let epoch = 0;
     const { written } = await writeLoad(set.login, RATE, async () => {
       await pause(set.container(before));
@@ -62,6 +63,11 @@ describe("another MySQL node that leads", () => {
     await until("it is back", async () => ["replica", "diverged"].includes((await nodeStatus(set.address(before))).role), 90_000);
     expect(await nodeStatus(set.address(before))).toMatchObject({ writable: false, epoch });
     expect(await missingRows(set.login, written)).toEqual([]);
+    // While another one was chosen, its engine was not to bring it back.
+    const filter = ["--filter", `container=${set.container(before)}`, "--format", "{{.Action}}"];
+    const events = await docker("events", "--since", began, "--until", await engineTime(), ...filter);
+    expect(events.split("\n").filter((event) => ["die", "update", "start"].includes(event))).toEqual(["die", "update", "update", "start"]);
+    expect(await docker("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", set.container(before))).toBe("always");
     await set.heal(before);
     expect(await stack.preview()).toEqual([]);
   });
@@ -72,3 +78,7 @@ describe("another MySQL node that leads", () => {
     expect((await set.loseWhatIsAlone(RATE)).length).toBeGreaterThan(0);
   });
 });
+
+async function engineTime(): Promise<string> {
+  return (await docker("info", "--format", "{{.SystemTime}}")).trim();
+}

@@ -179,7 +179,7 @@ describe("npm run up", () => {
       "{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}",
       stack.container("discovery-5"),
     );
-    expect(fifth).toBe("true unless-stopped");
+    expect(fifth).toBe("true always");
     expect(await stack.preview()).toEqual([]);
     await stack.configure(servers(3));
     await cut("SIGKILL", "discovery-5-membership deleting");

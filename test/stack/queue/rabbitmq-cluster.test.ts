@@ -230,7 +230,7 @@ describe("a RabbitMQ cluster that changes", () => {
     await channel.assertQueue("a},{b", { durable: true, arguments: { "x-queue-type": "classic" } });
     expect(await stack.refusedUp({ rabbitmq: settings })).toMatch(/queue-5 may not leave: these queues are on it alone.*a},{b/s);
     const { "queue-5": fifth } = await containersOf(stack.label);
-    expect([fifth?.State.Running, fifth?.HostConfig.RestartPolicy.Name]).toEqual([true, "unless-stopped"]);
+    expect([fifth?.State.Running, fifth?.HostConfig.RestartPolicy.Name]).toEqual([true, "always"]);
     expect(await runningBrokers(first())).toHaveLength(5);
     await channel.deleteQueue("a},{b");
     await alone.close();
