@@ -79,7 +79,7 @@ async function runUnitTier(filters: readonly string[]): Promise<Report> {
 
 async function runStackTier(filters: readonly string[]): Promise<Report[]> {
   await setup(["engine", "pulumi", "images"]);
-  await ensureSshServer();
+  await ensureTools();
   return inFolder(async (folder) => {
     await toolchainFolder(folder);
     return stateOfItsOwn(async (env) => {
@@ -139,12 +139,24 @@ async function runVitest(project: string, args: readonly string[], folder: strin
   return readReport(report);
 }
 
-/** The remote commands are tested against a real server. */
-async function ensureSshServer(): Promise<void> {
-  if (await succeeds(["test", "-x", "/usr/sbin/sshd"])) return;
-  if (process.getuid?.() !== 0)
-    throw new SetupError("The stack tier needs an SSH server's program; `sudo apt-get install openssh-server` has it. It need not run.");
-  await aptInstall(["openssh-server"], () => undefined);
+/** Programs that the stack tier needs beside those of the product, with the package that has each and what it is for. */
+const TOOLS = [
+  { program: "/usr/sbin/sshd", packageName: "openssh-server", purpose: "remote commands are tested against a server, which need not run" },
+  { program: "/usr/bin/faketime", packageName: "faketime", purpose: "a preview is asked for in a month" },
+] as const;
+
+async function ensureTools(): Promise<void> {
+  const missing: (typeof TOOLS)[number][] = [];
+  for (const tool of TOOLS) if (!(await succeeds(["test", "-x", tool.program]))) missing.push(tool);
+  if (missing.length === 0) return;
+  const packages = missing.map(({ packageName }) => packageName);
+  if (process.getuid?.() !== 0) {
+    const purposes = missing.map(({ packageName, purpose }) => `${packageName}: ${purpose}`).join("; ");
+    throw new SetupError(
+      `The stack tier needs programs that are not here (${purposes}); \`sudo apt-get install ${packages.join(" ")}\` has them.`,
+    );
+  }
+  await aptInstall(packages, () => undefined);
 }
 
 /** Puts the plugins from toolchain/ and the CLI in use side by side, built here also where the released ones are used otherwise. */

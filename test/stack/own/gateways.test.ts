@@ -186,6 +186,11 @@ describe("several gateways behind one address", () => {
     expect(await stack.preview()).toEqual([]);
   });
 
+  it("have nothing to change a month later, and are refused by name once their certificate has expired", async () => {
+    expect(await stack.previewAfter(31)).toEqual([]);
+    await expect(stack.previewAfter(400)).rejects.toThrow("must not have expired, as that of CN=edge has; renew it");
+  });
+
   it("answer every request while one is killed and all are replaced, one after the other", async () => {
     const ids = async () => [1, 2].map(async (n) => (await containersOf(stack.label))[`gateway-${n}`]?.Id);
     const before = await Promise.all(await ids());

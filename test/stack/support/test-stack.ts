@@ -90,10 +90,16 @@ export class TestStack {
   /** What `up` would do; empty where nothing changes. */
   async preview(settings: Settings = {}): Promise<PlannedStep[]> {
     await this.configure(settings);
-    const { steps } = JSON.parse(await this.pulumi("preview", "--json", "--stack", this.name)) as { steps: { op: string; urn: string }[] };
-    return steps
-      .filter(({ op }) => !["same", "read", "refresh"].includes(op))
-      .map(({ op, urn }) => ({ op, name: urn.split("::").pop() ?? "", type: urn.split("::")[2]?.split("$").pop() ?? "" }));
+    return plannedSteps(await this.pulumi("preview", "--json", "--stack", this.name));
+  }
+
+  /** What `up` would do so many days later, as the program's clock says. @throws {Error} with what it says where it refuses. */
+  async previewAfter(days: number): Promise<PlannedStep[]> {
+    // Pulumi itself and its plugins, which are no programs in C, see the clock as it is.
+    const args = ["-f", `+${days}d`, "pulumi", "preview", "--json", "--stack", this.name, "--non-interactive"];
+    const { failed, stdout, stderr } = await execa("faketime", args, { cwd: this.folder, stdin: "ignore", reject: false });
+    if (failed) throw new Error(stdout + stderr);
+    return plannedSteps(stdout);
   }
 
   /** What preview says when it refuses the settings; fails where it does not refuse them. */
@@ -144,6 +150,14 @@ export class TestStack {
   async storedState(): Promise<string> {
     return readFile(await this.stateFile(), "utf8");
   }
+}
+
+/** What `preview --json` says that would change. */
+function plannedSteps(said: string): PlannedStep[] {
+  const { steps } = JSON.parse(said) as { steps: { op: string; urn: string }[] };
+  return steps
+    .filter(({ op }) => !["same", "read", "refresh"].includes(op))
+    .map(({ op, urn }) => ({ op, name: urn.split("::").pop() ?? "", type: urn.split("::")[2]?.split("$").pop() ?? "" }));
 }
 
 /** A port of 127.0.0.1 that nobody listens on, with the next `count - 1` ones. */
