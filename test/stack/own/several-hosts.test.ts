@@ -14,7 +14,7 @@ beforeAll(async () => {
     "test-hosts",
     {
       network: { subnet: "10.188.0.0/24", addresses: ADDRESSES },
-      engines: machines.hosts.map(({ engine }) => engine),
+      engines: machines.hosts.map(({ address }) => address),
       goods: { environment: { LOG: "1" } },
     },
     "test/stack/programs/several-hosts/program.cjs",
