@@ -122,6 +122,24 @@ function writeWhole(file: string, text: string): void {
   renameSync(`${file}.part`, file);
 }
 
+/** A span of time, in ms since 1970. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * When the deployments ran that came after the latest that succeeded: from their beginning, to the second, as an engine tells times, until the
+ * state was written that they left; of one that was killed until the next began.
+ */
+export function brokenSpans(history: readonly Pick<Deployment, "began" | "result" | "state">[]): Span[] {
+  const broken = history.slice(history.findLastIndex(({ result }) => result === "succeeded") + 1);
+  return broken.map(({ began, state }, index) => {
+    const end = state ?? broken[index + 1]?.began;
+    return { from: Math.floor(Date.parse(began) / 1000) * 1000, to: end === undefined ? Infinity : Date.parse(end) };
+  });
+}
+
 /** Whether two deployments bring up the same. */
 export function isSame(a: Inputs, b: Inputs): boolean {
   const essence = ({ program, dockyard, options, configuration }: Inputs) =>

@@ -1,3 +1,4 @@
+import { Span, brokenSpans, historyFolder, readHistory } from "../deployments/history";
 import { SetupError, lastWords, run } from "../setup/shell";
 import { Docker, Target, dockyardLabel, exportedStack, pulumiOutput, stackHosts } from "../stack";
 import { Found, findOnEngines } from "./engines";
@@ -90,7 +91,7 @@ export async function recover(target: Target, agree: () => Promise<boolean> = ()
   if (hold === "held") return look(target);
   const cut = releaseHold(target);
   const surveyed = await survey(target);
-  const leftovers = unrecorded(target, surveyed, cut);
+  const leftovers = unrecorded(target, surveyed, cut, failedRuns(target));
   const findings = findingsOf(hold, surveyed);
   const { stopped, gone, undone, pending } = findings;
   if ([leftovers, stopped, gone, undone, pending].some(({ length }) => length > 0) && !(await agree())) return undefined;
@@ -180,14 +181,19 @@ const COMMAND = "command:local:Command";
  * What the engines have of the stack, the state does not know, and an interrupted run made; what else the state does not know is told and left.
  *
  * The step that a cut state has lost is one of which nothing says that it was under way: what the engine made since the run began is its own.
+ * Neither does anything where the engine made it and was killed before it could say so: then Pulumi has noted a failure, of nothing.
+ *
+ * @param failed When the runs were that did not succeed.
  */
-function unrecorded(target: Target, { found, resources, pending }: Survey, cut: CutRun | undefined): Found[] {
+function unrecorded(target: Target, { found, resources, pending }: Survey, cut: CutRun | undefined, failed: readonly Span[]): Found[] {
   const recorded = new Set(resources.map(({ id }) => id));
   const knowsStack = resources.some(({ type }) => type in KINDS);
   const inTheMaking = new Set(pending.map(({ resource }) => `${target.label}-${nameOf(resource.urn)}`));
   const ofTheCutRun = ({ created = 0 }: Found) => cut !== undefined && (cut.began === undefined ? knowsStack : created >= cut.began);
+  const ofAFailedRun = ({ name, created = 0 }: Found) =>
+    name.startsWith(`${target.label}-`) && failed.some(({ from, to }) => created >= from && created <= to);
   const unknown = found.filter(({ kind, id }) => kind !== "volume" && !recorded.has(id));
-  const leftovers = unknown.filter((each) => inTheMaking.has(each.name) || ofTheCutRun(each));
+  const leftovers = unknown.filter((each) => inTheMaking.has(each.name) || ofTheCutRun(each) || ofAFailedRun(each));
   const strangers = unknown.filter((each) => !leftovers.includes(each));
   if (strangers.length > 0 && !knowsStack) {
     throw new SetupError(
@@ -198,6 +204,15 @@ function unrecorded(target: Target, { found, resources, pending }: Survey, cut: 
   for (const { kind, name } of strangers)
     console.log(`The ${kind} ${name} has the stack's labels, but the program did not make it: left alone.`);
   return leftovers;
+}
+
+/** When the runs were that did not succeed; where a note of one cannot be read nothing is taken for theirs. */
+function failedRuns(target: Target): Span[] {
+  try {
+    return brokenSpans(readHistory(historyFolder(target)));
+  } catch {
+    return [];
+  }
 }
 
 async function forgetPending(target: Target, checkpoint: Checkpoint): Promise<void> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   Deployment,
+  brokenSpans,
   configurationFile,
   forgettable,
   isSame,
@@ -120,5 +121,31 @@ describe("two deployments", () => {
 
   it("are the same whichever commit holds the tree", () => {
     expect(isSame(deployed(1, { program: tree }), deployed(2, { program: { ...tree, commit: "c2", ref: "refs/2" } }))).toBe(true);
+  });
+});
+
+describe("what a run made and could not note is looked for in the time of", () => {
+  const at = (second: number, result?: "succeeded" | "failed", ended?: number) => ({
+    began: `2026-11-25T10:00:0${second}.700Z`,
+    result,
+    ...(ended !== undefined && { state: `2026-11-25T10:00:0${ended}.200Z` }),
+  });
+  const time = (second: string) => Date.parse(`2026-11-25T10:00:${second}Z`);
+
+  it.each<[string, readonly ReturnType<typeof at>[], readonly { from: number; to: number }[]]>([
+    [
+      "those that failed or were killed after the latest one that succeeded",
+      [at(1, "failed", 2), at(2, "succeeded", 3), at(3, "failed", 5), at(6), at(8)],
+      [
+        { from: time("03"), to: time("05.200") },
+        { from: time("06"), to: time("08.700") },
+        { from: time("08"), to: Infinity },
+      ],
+    ],
+    ["all where none succeeded", [at(1, "failed", 2)], [{ from: time("01"), to: time("02.200") }]],
+    ["none where the latest succeeded", [at(1, "failed", 2), at(2, "succeeded", 3)], []],
+    ["none where there was none", [], []],
+  ])("%s", (_, history, spans) => {
+    expect(brokenSpans(history)).toEqual(spans);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containersOf, docker } from "../support/engine";
+import { anySeed, command, killDuring, seeded } from "../support/interruptions";
 import {
   type OwnStack,
   PATIENCE_MS,
@@ -11,6 +12,9 @@ import {
   untilServed,
 } from "../support/restarts";
 import { withoutAllBut } from "../support/systems";
+
+/** How long the roll takes that is interrupted, at least, in ms. */
+const ROLL_MS = 10_000;
 
 let own: OwnStack;
 
@@ -53,5 +57,20 @@ describe("a stack on an engine", () => {
     await staysEmpty(1);
     await own.stack.refresh();
     await staysEmpty(2);
+  });
+
+  it("is brought up by one more run after its engine was killed at a random moment of a roll", async () => {
+    const seed = anySeed();
+    const { consul } = own.settings as { consul: Record<string, unknown> };
+    await own.stack.configure({ consul: { ...consul, environment: { ROLL: "1" } }, goods: { environment: { ROLL: "1" } } });
+    const afterMs = seeded(seed)() * ROLL_MS;
+    const killed = await killDuring(command(own.stack, "up", "--skip-preview"), "engine", afterMs, own);
+    console.log(`DOCKYARD_SEED=${seed}: ${killed} was killed after ${afterMs.toFixed(0)} ms`);
+    expect(killed).toBe("engine");
+    const { exitCode, all } = await command(own.stack, "up");
+    expect(exitCode, all).toBe(0);
+    await untilHealthy(own.stack.label);
+    await untilServed(own);
+    await staysEmpty(1);
   });
 });

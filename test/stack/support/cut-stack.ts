@@ -1,0 +1,90 @@
+import { expect } from "vitest";
+import { docker, containersOf } from "./engine";
+import { command } from "./interruptions";
+import { get, until } from "./load";
+import { processesIn } from "./process-tree";
+import type { TestStack } from "./test-stack";
+
+/** A stack of Consul, a gateway and two services, whose runs are cut and taken up. */
+export class CutStack {
+  constructor(
+    readonly stack: TestStack,
+    readonly gateway: string,
+  ) {}
+
+  npm(name: "up" | "down" | "preview", ...options: readonly string[]) {
+    return command(this.stack, name, ...options);
+  }
+
+  /** Starts `up` and ends all of its processes when it says that it has come to a moment, as Ctrl-C in a terminal or a lost session does; returns what it said. */
+  async cut(signal: NodeJS.Signals, moment: string): Promise<string> {
+    const up = this.npm("up", "--skip-preview");
+    let output = "";
+    let reached = false;
+    up.all.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      if (reached || !output.includes(moment)) return;
+      reached = true;
+      process.kill(-(up.pid ?? 0), signal);
+    });
+    await up;
+    expect(reached, output).toBe(true);
+    await until("no process of it is left", async () => (await processesIn(this.stack.folder)).length === 0, 60_000);
+    return output;
+  }
+
+  /** Runs a command that has to go through, and returns what it printed. */
+  async succeeds(name: "up" | "down", ...options: readonly string[]): Promise<string> {
+    const { exitCode, all } = await this.npm(name, ...options);
+    expect(exitCode, all).toBe(0);
+    return all;
+  }
+
+  /** An `up` that has to go through, without the preview before it, which most cases are not about. */
+  goesOn(): Promise<string> {
+    return this.succeeds("up", "--skip-preview");
+  }
+
+  /** Lists what the stack has on the engine. */
+  async found() {
+    const filter = ["--filter", `label=dockyard.stack=${this.stack.label}`, "--format"];
+    const lines = async (...args: string[]) => (await docker(...args)).split("\n").filter(Boolean).sort();
+    return {
+      containers: await lines("ps", "--all", ...filter, "{{.Names}}"),
+      networks: await lines("network", "ls", ...filter, "{{.Name}}"),
+      volumes: await lines("volume", "ls", ...filter, "{{.Name}}"),
+    };
+  }
+
+  /** Three servers, a gateway and an instance of each service run and answer, nothing is left over, and nothing is to change. */
+  async isAsIfNothingHadHappened(): Promise<void> {
+    const { stack } = this;
+    expect((await get(`${this.gateway}/orders/1`)).status).toBe(200);
+    expect(await stack.preview()).toEqual([]);
+    expect(await this.found()).toEqual({
+      containers: ["discovery-1", "discovery-2", "discovery-3", "gateway-1", "goods-1", "order-1"].map((node) => stack.container(node)),
+      networks: [stack.container("services")],
+      volumes: ["discovery-1", "discovery-2", "discovery-3", "gateway-1"]
+        .flatMap((node) => [`${node}-config`, `${node}-data`])
+        .map((volume) => stack.container(volume)),
+    });
+    expect(Object.values(await containersOf(stack.label)).every(({ State }) => State.Running)).toBe(true);
+  }
+
+  async consulApi(): Promise<{ consul: string; apiPort: number }> {
+    const { consul } = (await this.stack.outputs<{ endpoints: { consul: string } }>()).endpoints;
+    return { consul, apiPort: Number(new URL(consul).port) };
+  }
+}
+
+/** Settings of such a stack, and where its gateway is to answer. */
+export function cutSettings(subnet: string, port: number) {
+  return {
+    gateway: `http://127.0.0.1:${port}`,
+    settings: {
+      network: { subnet },
+      gateway: { publishedPort: port, publishedAdminPort: port + 1 },
+      consul: { apiPort: port + 2 },
+    },
+  };
+}
