@@ -116,7 +116,8 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
   const settings = Object.fromEntries(
     Object.entries(given).flatMap(([key, text]) => (key.startsWith("dockyard:") ? [[key.slice("dockyard:".length), parse(text)]] : [])),
   ) as Record<string, unknown>;
-  const known = [...Object.keys(SETTINGS), "without", "allowDataLoss"];
+  // What `npm run rotate` notes is read where secrets are made.
+  const known = [...Object.keys(SETTINGS), "without", "allowDataLoss", "rotations"];
   for (const [name, value] of Object.entries(settings)) {
     if (!known.includes(name)) faults.push({ path: `dockyard:${name}`, value, remedy: `is not a setting; there are ${known.join(", ")}` });
   }

@@ -2,15 +2,58 @@ import * as pulumi from "@pulumi/pulumi";
 import { RandomBytes } from "@pulumi/random/randomBytes";
 import { RandomPassword } from "@pulumi/random/randomPassword";
 import { Checks, ConfigError } from "./errors";
+import { generationName, generationsIn, rotationOf } from "./rotation";
+
+/** A secret as it is while another one takes its place, which `npm run rotate` has it do. */
+export interface RotatingSecret {
+  /** What clients use. */
+  readonly used: pulumi.Output<string>;
+
+  /** What a server that knows several accepts, the newest first; one of them but while a rotation goes on. */
+  readonly accepted: readonly pulumi.Output<string>[];
+
+  /** How often another one has taken its place, or is about to. */
+  readonly generation: number;
+}
 
 /** A generated key of `bytes` random bytes in base64. It is a secret in the state and everywhere that it flows. */
-export function generatedKey(name: string, bytes: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
-  return pulumi.secret(new RandomBytes(name, { length: bytes }, opts).base64);
+export function rotatingKey(name: string, bytes: number, opts: pulumi.CustomResourceOptions): RotatingSecret {
+  return rotating(name, (resource) => new RandomBytes(resource, { length: bytes }, opts).base64);
 }
 
 /** A generated password of letters and digits, which needs no quotes anywhere. It is a secret as a key is. */
+export function rotatingPassword(name: string, length: number, opts: pulumi.CustomResourceOptions): RotatingSecret {
+  return rotating(name, (resource) => new RandomPassword(resource, { length, special: false }, opts).result);
+}
+
+/** The same key for a server that knows only one. */
+export function generatedKey(name: string, bytes: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
+  return rotatingKey(name, bytes, opts).used;
+}
+
+/** The same password for a server that knows only one. */
 export function generatedPassword(name: string, length: number, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
-  return pulumi.secret(new RandomPassword(name, { length, special: false }, opts).result);
+  return rotatingPassword(name, length, opts).used;
+}
+
+/** A secret that was given. One that another component has generated, and that was given as it is, is rotated here as well as there. */
+export function givenSecret(path: string, given: pulumi.Output<string>): RotatingSecret {
+  const used = secretOnly(path, given);
+  return generated.get(given) ?? { used, accepted: [used], generation: 0 };
+}
+
+/** Secrets by what clients are given of them. */
+const generated = new WeakMap<pulumi.Output<string>, RotatingSecret>();
+
+/** A rotated secret is another resource, so that both are there for as long as both are accepted, and a rollback finds nothing of the old one. */
+function rotating(name: string, create: (resource: string) => pulumi.Output<string>): RotatingSecret {
+  const rotation = rotationOf(name);
+  const { used, accepted } = generationsIn(rotation);
+  const secrets = new Map(accepted.map((generation) => [generation, pulumi.secret(create(generationName(name, generation)))]));
+  const secret = (generation: number) => secrets.get(generation)!;
+  const rotated = { used: secret(used), accepted: accepted.map(secret), generation: rotation.generation };
+  generated.set(rotated.used, rotated);
+  return rotated;
 }
 
 /** Adds to `checks` that what may be given as a secret is in clear. */
