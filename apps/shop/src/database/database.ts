@@ -32,6 +32,8 @@ const STATEMENT_TIMEOUT_MS = 3_000;
 /** Time for which a write that the database did not execute is tried again: the pause of a planned promotion is well below it. */
 const WRITE_PATIENCE_MS = 4_000;
 const RETRY_MS = 50;
+/** Logins until a refused one counts: a password that was changed is in its file by then. */
+const LOGINS = 2;
 
 const READ_ONLY = "ER_OPTION_PREVENTS_STATEMENT";
 const ACCESS_DENIED = "ER_ACCESS_DENIED_ERROR";
@@ -42,6 +44,8 @@ type Target = "write" | "read";
 /** Reads from replicas and writes to the source, over addresses that follow the roles. */
 export class Database {
   private readonly pools: Partial<Record<Target, Promise<Pool>>> = {};
+  /** Pools whose password is another one by now, with connections that may be in use. */
+  private readonly stale: Promise<Pool>[] = [];
 
   constructor(
     private readonly settings: DatabaseSettings,
@@ -94,7 +98,7 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(Object.values(this.pools).map(async (pool) => (await pool).end()));
+    await Promise.allSettled([...Object.values(this.pools), ...this.stale].map(async (pool) => (await pool).end()));
   }
 
   private async run<T>(target: Target, work: (connection: PoolConnection) => Promise<T>): Promise<T> {
@@ -114,17 +118,19 @@ export class Database {
   }
 
   private async connect(target: Target): Promise<PoolConnection> {
-    this.pools[target] ??= this.open(target);
-    try {
-      return await (await this.pools[target]).getConnection();
-    } catch (error) {
-      // The password is another one, perhaps: the file is read again.
-      if (codeOf(error) === ACCESS_DENIED) {
-        const pool = this.pools[target];
-        delete this.pools[target];
-        void pool?.then((stale) => stale.end()).catch(() => undefined);
+    for (let tries = 1; ; tries++) {
+      const pool = (this.pools[target] ??= this.open(target));
+      try {
+        return await (await pool).getConnection();
+      } catch (error) {
+        const denied = codeOf(error) === ACCESS_DENIED;
+        if (denied && this.pools[target] === pool) {
+          // The password is another one, perhaps: the file is read again. What is connected with the old one ends by being idle.
+          delete this.pools[target];
+          this.stale.push(pool);
+        }
+        if (!denied || tries === LOGINS) throw new DatabaseError(`${this.settings[target]} cannot be reached: ${String(error)}`, "no");
       }
-      throw new DatabaseError(`${this.settings[target]} cannot be reached: ${String(error)}`, "no");
     }
   }
 
