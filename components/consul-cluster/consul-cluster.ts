@@ -4,7 +4,7 @@ import { ConsulClient, ConsulServer } from "../core/consul-client";
 import { Endpoint } from "../core/endpoint";
 import { engineName } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
-import { generatedKey } from "../core/secret";
+import { RotatingSecret, rotatingKey } from "../core/secret";
 import { ConsulClusterArgs, NormalConsulClusterArgs, normalizeConsulClusterArgs } from "./args";
 import {
   CONSUL_CONFIG_PATH,
@@ -19,6 +19,7 @@ import {
   seedsOf,
 } from "./consul-config";
 import { ConsulNode, consulLeaveCommand, consulSpareCondition, consulWholeCondition } from "./consul-gate";
+import { renderGossipKeys, renderKeyringCommand } from "./keyring-command";
 
 /**
  * A Consul cluster: key/value store, service catalogue and UI, with encrypted gossip and static addresses.
@@ -46,14 +47,15 @@ export class ConsulCluster extends pulumi.ComponentResource {
 
     this.endpoints = cluster.network.addressesOf(name, cluster.servers).map((address) => new Endpoint(address, CONSUL_HTTP_PORT));
     this.api = publishedApi(cluster);
-    const servers = this.createNodes(name, cluster);
+    const gossipKey = rotatingKey(`${name}-gossip-key`, 32, { parent: this });
+    const servers = this.createNodes(name, cluster, gossipKey.used);
+    createKeyChange(name, cluster, gossipKey, { parent: this, dependsOn: [...servers.gates] });
     this.client = createClient(name, cluster, this.endpoints, servers.gates);
 
     this.registerOutputs({ api: this.api.map(String), endpoints: this.endpoints.map(String) });
   }
 
-  private createNodes(name: string, cluster: NormalConsulClusterArgs): RollingSet {
-    const gossipKey = generatedKey(`${name}-gossip-key`, 32, { parent: this });
+  private createNodes(name: string, cluster: NormalConsulClusterArgs, gossipKey: pulumi.Output<string>): RollingSet {
     const nodes = consulNodes(name, cluster);
     let before: Command | undefined;
     const servers = nodes.map((node, index): RollingNode => ({
@@ -124,6 +126,22 @@ function serverNode(
 function createMembership(node: ConsulNode, nodes: readonly ConsulNode[], opts: pulumi.CustomResourceOptions): Command {
   const survivors = seedsOf(nodes).filter(({ name }) => name !== node.name);
   return new Command(`${node.name}-membership`, { delete: consulLeaveCommand(node, survivors) }, opts);
+}
+
+/** Has the servers that run take another key, which they read when they start; nothing is made for one that was never rotated. */
+function createKeyChange(
+  name: string,
+  cluster: NormalConsulClusterArgs,
+  { used, accepted, generation }: RotatingSecret,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  if (generation === 0) return;
+  const keys = pulumi.all([used, ...accepted]).apply(renderGossipKeys);
+  new Command(
+    `${name}-gossip-keys`,
+    { create: renderKeyringCommand(seedsOf(consulNodes(name, cluster))), stdin: pulumi.secret(keys) },
+    opts,
+  );
 }
 
 function publishedApi({ apiPort, servers, placement }: NormalConsulClusterArgs): readonly Endpoint[] {

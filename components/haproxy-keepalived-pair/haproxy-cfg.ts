@@ -7,13 +7,20 @@ import { HAPROXY_WORKER_SOCKET } from "./pair-command";
 /** Users that may see the statistics page; a file of its own, which HAProxy alone may read. */
 const STATS_USERS = "stats-users";
 
-/** HAProxy's configuration but for the password: that is in another file of the same folder. */
-export function renderHaproxyCfg(haproxy: NormalHaproxy): string {
+/** The same users with the password before, while another one takes its place. */
+const PREVIOUS_STATS_USERS = `${STATS_USERS}-previous`;
+
+/**
+ * HAProxy's configuration but for the password: that is in another file of the same folder.
+ *
+ * @param statsLogins Passwords with which the statistics page may be seen; two while one takes the place of the other.
+ */
+export function renderHaproxyCfg(haproxy: NormalHaproxy, statsLogins: number): string {
   return text([
     globalSection(haproxy),
     ...resolvers(haproxy),
     ...(["tcp", "http"] as const).map((mode) => defaults(mode, haproxy)),
-    statsFrontend(haproxy),
+    statsFrontend(haproxy, statsLogins),
     ...Object.entries(haproxy.frontends).map(([name, frontend]) => frontendSection(name, frontend)),
     ...Object.entries(haproxy.backends).map(([name, backend]) => section(`backend ${name} from ${backend.mode}`, serverLines(backend))),
     ...Object.entries(haproxy.listens).map(([name, listen]) => listenSection(name, listen)),
@@ -21,8 +28,12 @@ export function renderHaproxyCfg(haproxy: NormalHaproxy): string {
 }
 
 /** The login of the statistics page. */
-export function renderStatsUsers({ user }: { readonly user: string }, password: string): string {
-  return text([section(`userlist ${STATS_USERS}`, [`user ${user} insecure-password ${quoted(password)}`])]);
+export function renderStatsUsers({ user }: { readonly user: string }, passwords: readonly string[]): string {
+  // A list has a user once.
+  const lists = [STATS_USERS, PREVIOUS_STATS_USERS];
+  return text(
+    passwords.map((password, index) => section(`userlist ${lists[index]}`, [`user ${user} insecure-password ${quoted(password)}`])),
+  );
 }
 
 function globalSection({ global }: NormalHaproxy): string {
@@ -86,7 +97,8 @@ function option(name: string, on: boolean): string[] {
   return on ? [`option ${name}`] : [];
 }
 
-function statsFrontend({ stats }: NormalHaproxy): string {
+function statsFrontend({ stats }: NormalHaproxy, logins: number): string {
+  const lists = [STATS_USERS, PREVIOUS_STATS_USERS].slice(0, logins);
   return section(`frontend ${STATS_FRONTEND} from http`, [
     `bind :${stats.port}`,
     "http-request set-log-level silent",
@@ -96,7 +108,7 @@ function statsFrontend({ stats }: NormalHaproxy): string {
     `stats uri ${stats.path}`,
     `stats refresh ${stats.refreshSeconds}s`,
     "stats show-legends",
-    `stats http-request auth realm haproxy unless { http_auth(${STATS_USERS}) }`,
+    `stats http-request auth realm haproxy unless ${lists.map((list) => `{ http_auth(${list}) }`).join(" || ")}`,
   ]);
 }
 

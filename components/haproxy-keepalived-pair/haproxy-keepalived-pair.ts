@@ -3,7 +3,7 @@ import { Endpoint } from "../core/endpoint";
 import { siblingCondition } from "../core/gate";
 import { engineName } from "../core/naming";
 import { NodeConfig, RollingNode, RollingSet } from "../core/rolling-set";
-import { generatedPassword } from "../core/secret";
+import { RotatingSecret, rotatingPassword } from "../core/secret";
 import { DEFAULT_TMPFS, PublishedPort } from "../core/service-container";
 import { HaproxyKeepalivedPairArgs, NormalHaproxyKeepalivedPairArgs, PairNode, normalizeHaproxyKeepalivedPairArgs } from "./args";
 import { Checks } from "../core/errors";
@@ -72,8 +72,9 @@ export class HaproxyKeepalivedPair extends pulumi.ComponentResource {
     super("dockyard:index:HaproxyKeepalivedPair", name, {}, opts);
     const pair = normalizeHaproxyKeepalivedPairArgs(name, args);
 
-    this.statsLogin = { user: pair.haproxy.stats.user, password: generatedPassword(`${name}-stats-password`, 24, { parent: this }) };
-    this.createNodes(name, pair);
+    const statsPassword = rotatingPassword(`${name}-stats-password`, 24, { parent: this });
+    this.statsLogin = { user: pair.haproxy.stats.user, password: statsPassword.used };
+    this.createNodes(name, pair, statsPassword);
     this.virtualAddresses = pair.virtualAddresses;
     this.endpoints = endpointsOf(pair);
     this.published = publishedEndpoints(pair);
@@ -91,10 +92,10 @@ export class HaproxyKeepalivedPair extends pulumi.ComponentResource {
     });
   }
 
-  private createNodes(name: string, pair: NormalHaproxyKeepalivedPairArgs): void {
+  private createNodes(name: string, pair: NormalHaproxyKeepalivedPairArgs, statsPassword: RotatingSecret): void {
     const passwords = instancePasswords(name, pair);
     const nodes = pair.nodes.map((node, index) =>
-      pairNode(name, node, index, pair, [haproxyConfig(pair, this.statsLogin.password), keepalivedConfig(index, pair, passwords)]),
+      pairNode(name, node, index, pair, [haproxyConfig(pair, statsPassword), keepalivedConfig(index, pair, passwords)]),
     );
     new RollingSet(`${name}-nodes`, { component: name, nodes }, { parent: this });
   }
@@ -154,14 +155,18 @@ function pairNode(
   };
 }
 
-function haproxyConfig({ haproxy }: NormalHaproxyKeepalivedPairArgs, statsPassword: pulumi.Output<string>): NodeConfig {
+function haproxyConfig({ haproxy }: NormalHaproxyKeepalivedPairArgs, { accepted }: RotatingSecret): NodeConfig {
   return {
     role: "haproxy",
     mountPath: HAPROXY_CONFIG,
     user: HAPROXY_USER,
     files: [
-      { path: "haproxy.cfg", content: renderHaproxyCfg(haproxy) },
-      { path: "stats-users.cfg", content: statsPassword.apply((password) => renderStatsUsers(haproxy.stats, password)), mode: "0400" },
+      { path: "haproxy.cfg", content: renderHaproxyCfg(haproxy, accepted.length) },
+      {
+        path: "stats-users.cfg",
+        content: pulumi.all([...accepted]).apply((known) => renderStatsUsers(haproxy.stats, known)),
+        mode: "0400",
+      },
     ],
     check: haproxyCheck,
     reload: haproxyReload(),

@@ -1,4 +1,3 @@
-import type { Output } from "@pulumi/pulumi";
 import {
   NETWORK,
   PLACEMENT,
@@ -20,6 +19,7 @@ import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
 import type { ContainerTransform } from "../core/container-transform";
+import type { RotatingSecret } from "../core/secret";
 import type { ServiceNetwork } from "../core/service-network";
 import { MYSQL_USER, MysqlUser, NormalMysqlUser, checkAccess, normalizeMysqlUsers } from "./access-args";
 import { OWNED_SETTINGS } from "./my-cnf";
@@ -105,7 +105,8 @@ const ARGUMENTS = shape<MysqlReplicaSetArgs>({
 export type NormalMysqlReplicaSetArgs = Required<Omit<MysqlReplicaSetArgs, "users" | "transform">> &
   Pick<MysqlReplicaSetArgs, "transform"> & { readonly users: readonly NormalMysqlUser[] };
 
-export type Passwords = Readonly<Record<string, Output<string>>>;
+/** Passwords by user. */
+export type Passwords = Readonly<Record<string, RotatingSecret>>;
 
 const MOST_REPLICAS = 8;
 /** What the server needs before it holds a page: threads, caches, performance schema. */

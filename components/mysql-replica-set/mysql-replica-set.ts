@@ -4,10 +4,11 @@ import { digestOfText } from "../core/digest";
 import { Endpoint } from "../core/endpoint";
 import { ConfigError } from "../core/errors";
 import { createFounding } from "../core/founding";
+import type { ConfigFile } from "../core/live-config";
 import { engineName } from "../core/naming";
 import { dependencies } from "../core/resource-options";
 import { RollingNode, RollingSet } from "../core/rolling-set";
-import { generatedPassword, secretOnly } from "../core/secret";
+import { RotatingSecret, givenSecret, rotatingPassword } from "../core/secret";
 import { MysqlReplicaSetArgs, NormalMysqlReplicaSetArgs, Passwords, normalizeMysqlReplicaSetArgs } from "./args";
 import { MYSQL_DATA_PATH, MYSQL_PORT, MYSQL_RUN_PATH, renderMyCnf } from "./my-cnf";
 import { RoleListen, roleListen } from "./role-listen";
@@ -81,7 +82,7 @@ export class MysqlReplicaSet extends pulumi.ComponentResource {
    */
   password(user: string): pulumi.Output<string> {
     const password = this.passwords[user];
-    if (password !== undefined) return password;
+    if (password !== undefined) return password.used;
     const remedy = `must have it before it is asked for; there are ${Object.keys(this.passwords).join(", ") || "none"}`;
     throw new ConfigError([{ path: `${this.name}.users`, value: user, remedy }]);
   }
@@ -90,23 +91,24 @@ export class MysqlReplicaSet extends pulumi.ComponentResource {
 interface Secrets {
   readonly users: Passwords;
   readonly access: pulumi.Output<string>;
-  readonly replication: pulumi.Output<string>;
+  readonly replication: RotatingSecret;
   /** What the keepers know each other by. */
-  readonly token: pulumi.Output<string>;
+  readonly token: RotatingSecret;
 }
 
 function createSecrets(name: string, { databases, users }: NormalMysqlReplicaSetArgs, opts: pulumi.CustomResourceOptions): Secrets {
   const passwords = Object.fromEntries(
     users.map(({ name: user, password }, index) => [
       user,
-      password ? secretOnly(`${name}.users[${index}].password`, password) : generatedPassword(`${name}-${user}-password`, 32, opts),
+      password ? givenSecret(`${name}.users[${index}].password`, password) : rotatingPassword(`${name}-${user}-password`, 32, opts),
     ]),
   );
+  const accepted = Object.fromEntries(Object.entries(passwords).map(([user, secret]) => [user, pulumi.all([...secret.accepted])]));
   return {
     users: passwords,
-    access: pulumi.secret(pulumi.all(passwords).apply((known) => renderAccess(databases, users, known))),
-    replication: generatedPassword(`${name}-replication-password`, 32, opts),
-    token: generatedPassword(`${name}-keeper-token`, 48, opts),
+    access: pulumi.secret(pulumi.all(accepted).apply((known) => renderAccess(databases, users, known))),
+    replication: rotatingPassword(`${name}-replication-password`, 32, opts),
+    token: rotatingPassword(`${name}-keeper-token`, 48, opts),
   };
 }
 
@@ -167,8 +169,8 @@ function setNode(
         { path: MYSQL_FILES.keeper, content: renderKeeperConfig(node.name, members, set) },
         { path: MYSQL_FILES.founding, content: index === 0 ? founding.stdout : "join" },
         { path: MYSQL_FILES.access, content: access, mode: "0400" },
-        { path: MYSQL_FILES.replication, content: replication, mode: "0400" },
-        { path: MYSQL_FILES.token, content: token, mode: "0400" },
+        ...secretFiles(MYSQL_FILES.replication, replication),
+        ...secretFiles(MYSQL_FILES.token, token),
       ],
       check: settingsCheck,
     },
@@ -195,6 +197,13 @@ function setNode(
   };
 }
 
+/** What the node uses, and beside it what it accepts while that is more. */
+function secretFiles(path: string, { used, accepted }: RotatingSecret): ConfigFile[] {
+  const file = { path, content: used, mode: "0400" };
+  if (accepted.length === 1) return [file];
+  return [file, { path: `${path}.accepted`, content: pulumi.all([...accepted]).apply((known) => known.join("\n")), mode: "0400" }];
+}
+
 /** The keeper of the source tells its server the users by itself; this waits for it, each time that they are others. */
 function createSettlement(
   name: string,
@@ -202,7 +211,7 @@ function createSettlement(
   { access, replication }: Secrets,
   opts: pulumi.CustomResourceOptions,
 ): void {
-  const declared = pulumi.all([access, replication]).apply((texts) => digestOfText(texts));
+  const declared = pulumi.all([access, ...replication.accepted]).apply((texts) => digestOfText(texts));
   new Command(
     `${name}-settled`,
     { create: settledCommand(setNodes(name, set)), triggers: [declared] },

@@ -26,13 +26,16 @@ export function renderKeeperConfig(
   return `${JSON.stringify({ node, members, founder: members[0]?.name, semiSync, acks, lagSeconds }, undefined, 2)}\n`;
 }
 
-/** Databases and users, with their passwords. */
+/** Databases and users, with their passwords; with the previous one as well while another one takes its place. */
 export function renderAccess(
   databases: readonly string[],
   users: readonly Omit<NormalMysqlUser, "password">[],
-  passwords: Readonly<Record<string, string>>,
+  passwords: Readonly<Record<string, readonly string[]>>,
 ): string {
-  const known = users.map(({ name, requireTls, grants }) => ({ name, password: passwords[name], requireTls, grants }));
+  const known = users.map(({ name, requireTls, grants }) => {
+    const [password, previous] = passwords[name] ?? [];
+    return { name, password, previous, requireTls, grants };
+  });
   return `${JSON.stringify({ databases, users: known }, undefined, 2)}\n`;
 }
 

@@ -6,8 +6,9 @@ import { ConfigError } from "../core/errors";
 import { engineName } from "../core/naming";
 import { dependencies } from "../core/resource-options";
 import { RollingNode, RollingSet } from "../core/rolling-set";
-import { generatedKey, generatedPassword, secretOnly } from "../core/secret";
+import { RotatingSecret, generatedKey, generatedPassword, givenSecret, rotatingPassword } from "../core/secret";
 import { NormalRabbitmqClusterArgs, RabbitmqClusterArgs, normalizeRabbitmqClusterArgs } from "./args";
+import { renderCookieCommand, renderCookies } from "./cookie-command";
 import { renderApplyDefinitions } from "./definitions-command";
 import { managedPaths, renderDefinitions } from "./definitions-files";
 import { brokerLeaveCommand } from "./leave-command";
@@ -76,9 +77,10 @@ export class RabbitmqCluster extends pulumi.ComponentResource {
     this.amqp = published(cluster.amqpPort, cluster);
     this.management = published(cluster.managementPort, cluster);
     const secrets = createSecrets(name, cluster, { parent: this });
-    this.passwords = secrets.passwords;
     const brokers = this.createNodes(name, cluster, secrets);
-    createDefinitions(name, cluster, secrets, { parent: this, dependsOn: [...brokers.gates] });
+    const definitions = createDefinitions(name, cluster, secrets, { parent: this, dependsOn: [...brokers.gates] });
+    createCookieChange(name, cluster, secrets, { parent: this, dependsOn: [...brokers.gates] });
+    this.passwords = goodPasswords(secrets, definitions);
 
     this.registerOutputs({
       endpoints: this.endpoints.map(String),
@@ -113,24 +115,31 @@ export class RabbitmqCluster extends pulumi.ComponentResource {
 }
 
 interface Secrets {
-  readonly cookie: pulumi.Output<string>;
+  readonly cookie: RotatingSecret;
 
   /** By user, the component's own among them. */
   readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
+
+  /** Users whose password is just taking the place of another one. */
+  readonly changing: readonly string[];
   readonly definitions: pulumi.Output<string>;
 }
 
 function createSecrets(name: string, { access, cookie }: NormalRabbitmqClusterArgs, opts: pulumi.CustomResourceOptions): Secrets {
   const passwords: Record<string, pulumi.Output<string>> = { [OPERATOR]: generatedPassword(`${name}-operator-password`, 32, opts) };
+  const changing: string[] = [];
   access.users.forEach((user, index) => {
-    passwords[user.name] = user.password
-      ? secretOnly(`${name}.users[${index}].password`, user.password)
-      : generatedPassword(`${name}-${user.name}-password`, 32, opts);
+    const secret = user.password
+      ? givenSecret(`${name}.users[${index}].password`, user.password)
+      : rotatingPassword(`${name}-${user.name}-password`, 32, opts);
+    passwords[user.name] = secret.used;
+    if (secret.accepted.length > 1) changing.push(user.name);
   });
   const salt = generatedKey(`${name}-password-salt`, 32, opts);
   return {
-    cookie: cookie ? secretOnly(`${name}.cookie`, cookie) : generatedPassword(`${name}-cookie`, 48, opts),
+    cookie: cookie ? givenSecret(`${name}.cookie`, cookie) : rotatingPassword(`${name}-cookie`, 48, opts),
     passwords,
+    changing,
     definitions: pulumi.all([salt, pulumi.all(passwords)]).apply(([s, known]) => renderDefinitions(access, { salt: s, passwords: known })),
   };
 }
@@ -169,7 +178,7 @@ function brokerNode(
       files: [
         ...startFiles,
         { path: RABBITMQ_FILES.hosts, content: renderHosts(hosts) },
-        { path: RABBITMQ_FILES.cookie, content: cookie, mode: "0400" },
+        { path: RABBITMQ_FILES.cookie, content: cookie.used, mode: "0400" },
         { path: RABBITMQ_FILES.definitions, content: definitions, mode: "0400" },
         { path: RABBITMQ_FILES.operator, content: (passwords[OPERATOR] ?? pulumi.output("")).apply(renderOperatorOptions), mode: "0400" },
       ],
@@ -229,6 +238,31 @@ function createDefinitions(
 ): Command {
   const create = renderApplyDefinitions(seedsOf(brokersOf(name, cluster)), managedPaths(cluster.access));
   return new Command(`${name}-definitions`, { create, stdin: definitions }, { ...opts, dependsOn: dependencies(opts) });
+}
+
+/**
+ * Has the brokers that run take another cookie, which they read when they start. Connections between them stay; nothing is made for a cookie
+ * that was never rotated.
+ */
+function createCookieChange(
+  name: string,
+  cluster: NormalRabbitmqClusterArgs,
+  { cookie: { used, accepted, generation } }: Secrets,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  if (generation === 0) return;
+  const cookies = pulumi.all([used, ...accepted]).apply(renderCookies);
+  new Command(`${name}-cookies`, { create: renderCookieCommand(brokersOf(name, cluster)), stdin: pulumi.secret(cookies) }, opts);
+}
+
+/** A user has one password, so a client is not to have another one before the brokers do; elsewhere nobody needs to wait. */
+function goodPasswords({ passwords, changing }: Secrets, definitions: Command): Readonly<Record<string, pulumi.Output<string>>> {
+  return Object.fromEntries(
+    Object.entries(passwords).map(([user, password]) => [
+      user,
+      changing.includes(user) ? pulumi.all([password, definitions.urn]).apply(([text]) => text) : password,
+    ]),
+  );
 }
 
 function publishedPorts(index: number, { amqpPort, managementPort, prometheusPort }: NormalRabbitmqClusterArgs) {

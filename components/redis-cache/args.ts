@@ -1,4 +1,3 @@
-import type * as pulumi from "@pulumi/pulumi";
 import {
   NETWORK,
   PLACEMENT,
@@ -18,6 +17,7 @@ import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { NAME_PATTERN } from "../core/naming";
 import type { ContainerTransform } from "../core/container-transform";
+import type { RotatingSecret } from "../core/secret";
 import type { ServiceNetwork } from "../core/service-network";
 import { NormalRedisUser, RedisUser, USERS, checkUsers, normalizeUsers } from "./access-args";
 import type { BloomEngine, Persistence } from "./redis-conf";
@@ -132,7 +132,7 @@ export type NormalRedisCacheArgs = Required<Omit<RedisCacheArgs, "transform" | "
   Pick<RedisCacheArgs, "transform"> & { readonly users: readonly NormalRedisUser[] };
 
 /** Passwords by user; those of the component's own users among them. */
-export type Passwords = Readonly<Record<string, pulumi.Output<string>>>;
+export type Passwords = Readonly<Record<string, RotatingSecret>>;
 
 /**
  * Fills in the defaults and refuses what cannot work.

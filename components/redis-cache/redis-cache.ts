@@ -5,7 +5,7 @@ import { Endpoint } from "../core/endpoint";
 import { ConfigError } from "../core/errors";
 import { engineName } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
-import { generatedPassword, secretOnly } from "../core/secret";
+import { RotatingSecret, givenSecret, rotatingPassword } from "../core/secret";
 import { NormalRedisCacheArgs, Passwords, RedisCacheArgs, normalizeRedisCacheArgs } from "./args";
 import {
   REDIS_CONFIG_PATH,
@@ -98,7 +98,7 @@ export class RedisCache extends pulumi.ComponentResource {
   password(user: string): pulumi.Output<string> {
     const own: readonly string[] = OWN_USERS;
     const password = this.passwords[user];
-    if (password !== undefined && !own.includes(user)) return password;
+    if (password !== undefined && !own.includes(user)) return password.used;
     const users = Object.keys(this.passwords).filter((name) => !own.includes(name));
     const remedy = `must have it before it is asked for; there are ${users.join(", ") || "none"}`;
     throw new ConfigError([{ path: `${this.name}.users`, value: user, remedy }]);
@@ -137,10 +137,10 @@ function membersOf(name: string, { network, replicas }: NormalRedisCacheArgs): M
 }
 
 function createPasswords(name: string, { users }: NormalRedisCacheArgs, opts: pulumi.CustomResourceOptions): Passwords {
-  const generated = (user: string) => generatedPassword(`${name}-${user}-password`, 32, opts);
-  const passwords: Record<string, pulumi.Output<string>> = Object.fromEntries(OWN_USERS.map((user) => [user, generated(user)]));
+  const generated = (user: string) => rotatingPassword(`${name}-${user}-password`, 32, opts);
+  const passwords: Record<string, RotatingSecret> = Object.fromEntries(OWN_USERS.map((user) => [user, generated(user)]));
   users.forEach(({ name: user, password }, index) => {
-    passwords[user] = password ? secretOnly(`${name}.users[${index}].password`, password) : generated(user);
+    passwords[user] = password ? givenSecret(`${name}.users[${index}].password`, password) : generated(user);
   });
   return passwords;
 }
@@ -172,7 +172,7 @@ function serverNode(
         { path: "filters", content: renderFilters(filters) },
         { path: "secret.conf", content: secretOf(passwords, "dockyard-replica").apply(renderReplicaSecret), mode: "0400" },
         { path: "operator.password", content: secretOf(passwords, OPERATOR), mode: "0400" },
-        { path: "users.acl", content: pulumi.all(passwords).apply((known) => renderServerUsers(users, known)), mode: "0400" },
+        { path: "users.acl", content: acceptedOf(passwords).apply((known) => renderServerUsers(users, known)), mode: "0400" },
       ],
       check: (folder) => ["sh", `${folder}/check`, folder],
     },
@@ -226,7 +226,7 @@ function sentinelNode(
           mode: "0400",
         },
         { path: "operator.password", content: secretOf(passwords, OPERATOR), mode: "0400" },
-        { path: "users.acl", content: pulumi.all(passwords).apply((known) => renderSentinelUsers(users, known)), mode: "0400" },
+        { path: "users.acl", content: acceptedOf(passwords).apply((known) => renderSentinelUsers(users, known)), mode: "0400" },
       ],
       check: (folder) => ["sh", "-n", `${folder}/start-sentinel`],
     },
@@ -265,7 +265,10 @@ function createSettlement(
     nodes.map((node, index) => ({ docker: placement.hostFor(index).docker, container: engineName(node.name) }));
   const declared = digestOfText([liveConf(cache), renderFilters(filters), bloom, ...serverScripts().map(({ content }) => content)]);
   // A digest of the passwords' digests: it says that one has changed, and nothing of it.
-  const access = pulumi.all(passwords).apply((known) => digestOfText([renderServerUsers(users, known)]));
+  const own = OWN_USERS.map((user) => secretOf(passwords, user));
+  const access = pulumi
+    .all([acceptedOf(passwords), pulumi.all(own)])
+    .apply(([known, used]) => digestOfText([renderServerUsers(users, known), digestOfText(used)]));
   return new Command(
     `${name}-settled`,
     { create: settleCommand(running(servers), running(sentinels)), triggers: [declared, access] },
@@ -278,7 +281,11 @@ function liveConf(cache: NormalRedisCacheArgs): string {
 }
 
 function secretOf(passwords: Passwords, user: string): pulumi.Output<string> {
-  return passwords[user] ?? pulumi.output("");
+  return passwords[user]?.used ?? pulumi.output("");
+}
+
+function acceptedOf(passwords: Passwords): pulumi.Output<Record<string, readonly string[]>> {
+  return pulumi.all(Object.fromEntries(Object.entries(passwords).map(([user, { accepted }]) => [user, pulumi.all([...accepted])])));
 }
 
 function publishedEndpoints({ port, replicas, placement }: NormalRedisCacheArgs): readonly Endpoint[] {

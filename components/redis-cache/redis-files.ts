@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Scripts that run on a server and on a Sentinel, by their names in the configuration folder. */
-const SERVER_SCRIPTS = ["check", "cli", "common", "hand-over", "reserve", "settle", "standing", "start", "whole"] as const;
-const SENTINEL_SCRIPTS = ["cli", "common", "start-sentinel"] as const;
+const SERVER_SCRIPTS = ["check", "cli", "common", "hand-over", "reserve", "settle", "standing", "start", "tell", "whole"] as const;
+const SENTINEL_SCRIPTS = ["cli", "common", "settle-sentinel", "start-sentinel", "tell"] as const;
 
 export interface ShippedFile {
   readonly path: string;

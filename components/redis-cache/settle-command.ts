@@ -1,5 +1,5 @@
 import { shellCommand } from "../core/shell";
-import { SENTINEL_PORT, scriptCommand } from "./redis-conf";
+import { scriptCommand } from "./redis-conf";
 
 /** A container, and how to reach the engine that runs it. */
 export interface RedisContainer {
@@ -14,13 +14,13 @@ export interface RedisContainer {
  */
 export function settleCommand(servers: readonly RedisContainer[], sentinels: readonly RedisContainer[]): string {
   const settle = shellCommand(scriptCommand("settle"));
-  const reload = shellCommand(scriptCommand("cli", "-p", String(SENTINEL_PORT), "ACL", "LOAD"));
+  const settleSentinel = shellCommand(scriptCommand("settle-sentinel"));
   return [
     "set -u",
     "failed=0",
     ...sentinels.map(
       ({ docker, container }) =>
-        `${shellCommand(docker)} exec ${container} ${reload} >&2 || { echo "${container} does not take up its users" >&2; failed=1; }`,
+        `${shellCommand(docker)} exec ${container} ${settleSentinel} >&2 || { echo "${container} does not take up its users" >&2; failed=1; }`,
     ),
     ...servers.map(
       ({ docker, container }) =>

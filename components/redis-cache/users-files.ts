@@ -24,8 +24,11 @@ const PEER_COMMANDS = "+auth +hello +ping +info +role +subscribe +publish +clien
 const FINDER_COMMANDS =
   "+auth +hello +ping +info +role +subscribe +psubscribe +client|setname +client|setinfo +client|id +sentinel|get-master-addr-by-name +sentinel|master +sentinel|masters +sentinel|replicas +sentinel|slaves +sentinel|sentinels";
 
+/** The passwords of each user: two while another one takes the place of the first. */
+type AcceptedPasswords = Readonly<Record<string, readonly string[]>>;
+
 /** A server's users; their passwords are only there as digests. */
-export function renderServerUsers(users: readonly NormalRedisUser[], passwords: Readonly<Record<string, string>>): string {
+export function renderServerUsers(users: readonly NormalRedisUser[], passwords: AcceptedPasswords): string {
   return acl([
     DEFAULT_USER,
     user(OPERATOR, passwords, "~* &* +@all"),
@@ -42,7 +45,7 @@ export function renderServerUsers(users: readonly NormalRedisUser[], passwords: 
 }
 
 /** A Sentinel's users: the same names and passwords, with which the primary can be found and nothing be changed. */
-export function renderSentinelUsers(users: readonly NormalRedisUser[], passwords: Readonly<Record<string, string>>): string {
+export function renderSentinelUsers(users: readonly NormalRedisUser[], passwords: AcceptedPasswords): string {
   return acl([
     "user default off resetpass",
     user(OPERATOR, passwords, "~* &* +@all"),
@@ -51,11 +54,9 @@ export function renderSentinelUsers(users: readonly NormalRedisUser[], passwords
   ]);
 }
 
-function user(name: string, passwords: Readonly<Record<string, string>>, rules: string): string {
-  const digest = createHash("sha256")
-    .update(passwords[name] ?? "")
-    .digest("hex");
-  return `user ${name} on #${digest} ${rules}`;
+function user(name: string, passwords: AcceptedPasswords, rules: string): string {
+  const digests = (passwords[name] ?? []).map((password) => `#${createHash("sha256").update(password).digest("hex")}`);
+  return `user ${name} on ${digests.join(" ")} ${rules}`;
 }
 
 function acl(users: readonly string[]): string {

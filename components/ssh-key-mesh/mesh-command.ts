@@ -22,7 +22,8 @@ export function nodeCheck(folder: string): string[] {
 
 const CLIENT_CHECKS = [
   `ssh -G -F "$1/${MESH_FILES.clientConfig}" localhost >/dev/null`,
-  `ssh-keygen -y -P '' -f "$1/${MESH_FILES.loginKey}" >/dev/null`,
+  // Two while one takes the place of the other.
+  `for key in "$1/${MESH_FILES.loginKey}"*; do ssh-keygen -y -P '' -f "$key" >/dev/null; done`,
   `ssh-keygen -l -f "$1/${MESH_FILES.knownHosts}" >/dev/null`,
 ];
 

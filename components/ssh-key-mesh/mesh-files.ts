@@ -42,6 +42,11 @@ export const MESH_FILES = {
   serverConfig: "sshd_config",
 } as const;
 
+/** File of a login key by its generation: ssh reads the file of one twice in a login, so another key is never in the place of it. */
+export function loginKeyFile(generation: number): string {
+  return generation === 0 ? MESH_FILES.loginKey : `${MESH_FILES.loginKey}-${generation}`;
+}
+
 /**
  * Who may log in: each with the key that is its own, and from the address that is its own.
  *
@@ -69,9 +74,10 @@ function knownAs(host: string, port: number): string {
 /**
  * How the nodes are reached: by their names alone, with no question asked, and trusting only the pinned keys.
  *
+ * @param loginKey File of the key that is used.
  * @param own Node that the file is for. `localhost` is the node itself, whose server listens on its own address only.
  */
-export function renderSshConfig(nodes: readonly MeshNode[], own?: string): string {
+export function renderSshConfig(nodes: readonly MeshNode[], loginKey: string, own?: string): string {
   const hosts = byName(nodes).map((node) => ({ ...node, names: [node.name, node.address, ...(node.name === own ? ["localhost"] : [])] }));
   return text([
     ...hosts.flatMap(({ names, address, port, login }) => [
@@ -82,7 +88,7 @@ export function renderSshConfig(nodes: readonly MeshNode[], own?: string): strin
       "",
     ]),
     `Host ${[...new Set(hosts.flatMap(({ names }) => names))].join(" ")}`,
-    `  IdentityFile ${CURRENT}/${MESH_FILES.loginKey}`,
+    `  IdentityFile ${CURRENT}/${loginKey}`,
     "  IdentitiesOnly yes",
     "  IdentityAgent none",
     `  UserKnownHostsFile ${CURRENT}/${MESH_FILES.knownHosts}`,
@@ -144,7 +150,8 @@ function pidFile(configuration: readonly string[]): string {
 }
 
 function byName<T extends { readonly name: string }>(nodes: readonly T[]): T[] {
-  return [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1));
+  // One that is there with two keys stays in its order.
+  return [...nodes].sort((a, b) => (a.name === b.name ? 0 : a.name < b.name ? -1 : 1));
 }
 
 function text(lines: readonly string[]): string {

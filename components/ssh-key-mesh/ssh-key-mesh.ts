@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigError } from "../core/errors";
 import { ConfigFile, LiveConfigArgs, createLiveConfig } from "../core/live-config";
-import { generatedKey } from "../core/secret";
+import { rotatingKey } from "../core/secret";
 import type { PreparedMount } from "../core/service-container";
 import { NormalSshClient, NormalSshNode, SshKeyMeshArgs, normalizeSshKeyMeshArgs } from "./args";
 import { clientCheck, nodeCheck, sshProbe, sshdCommand, sshdReload } from "./mesh-command";
@@ -13,6 +13,7 @@ import {
   RUN_PATH,
   renderAuthorizedKeys,
   renderKnownHosts,
+  loginKeyFile,
   renderSshConfig,
   renderSshdConfig,
 } from "./mesh-files";
@@ -98,7 +99,13 @@ export class SshKeyMesh extends pulumi.ComponentResource {
 interface KeyPair {
   /** A secret. */
   readonly privateHalf: pulumi.Output<string>;
+  /** That one among others that are good as well, by their generations. */
+  readonly privateHalves: ReadonlyMap<number, pulumi.Output<string>>;
+  /** Generation of the pair that is used. */
+  readonly generation: number;
   readonly publicHalf: pulumi.Output<string>;
+  /** Public halves that are trusted; that of another pair as well while one takes the place of the other. */
+  readonly trusted: readonly pulumi.Output<string>[];
 }
 
 interface KeyedClient {
@@ -127,26 +134,31 @@ function createNodeKeys(node: NormalSshNode, opts: pulumi.CustomResourceOptions)
 }
 
 function createKeyPair(name: string, owner: string, opts: pulumi.CustomResourceOptions): KeyPair {
-  const seed = generatedKey(name, 32, opts);
+  const seed = rotatingKey(name, 32, opts);
+  const publicHalf = (of: pulumi.Output<string>) => pulumi.unsecret(of.apply(sshPublicKey));
+  const privateHalf = (of: pulumi.Output<string>) => of.apply((bytes) => renderSshPrivateKey(bytes, owner));
   return {
-    privateHalf: seed.apply((bytes) => renderSshPrivateKey(bytes, owner)),
-    publicHalf: pulumi.unsecret(seed.apply(sshPublicKey)),
+    privateHalf: privateHalf(seed.used),
+    privateHalves: new Map(seed.accepted.map((each, index) => [seed.generation - index, privateHalf(each)])),
+    generation: seed.generation - seed.accepted.indexOf(seed.used),
+    publicHalf: publicHalf(seed.used),
+    trusted: seed.accepted.map(publicHalf),
   };
 }
 
 function loginsAt({ all }: PublicKeys, node: string): pulumi.Output<LoginIdentity[]> {
   const welcome = all.filter((each) => each.node.logsInTo.includes(node));
   return pulumi.all(
-    welcome.map(({ node: { name, address }, loginKey }) =>
-      loginKey.publicHalf.apply((key): LoginIdentity => ({ name, address, loginKey: key })),
+    welcome.flatMap(({ node: { name, address }, loginKey }) =>
+      loginKey.trusted.map((half) => half.apply((key): LoginIdentity => ({ name, address, loginKey: key }))),
     ),
   );
 }
 
 function hostsOf(nodes: readonly KeyedNode[]): pulumi.Output<HostIdentity[]> {
   return pulumi.all(
-    nodes.map(({ node: { name, address, port }, hostKey }) =>
-      hostKey.publicHalf.apply((key): HostIdentity => ({ name, address, port, hostKey: key })),
+    nodes.flatMap(({ node: { name, address, port }, hostKey }) =>
+      hostKey.trusted.map((half) => half.apply((key): HostIdentity => ({ name, address, port, hostKey: key }))),
     ),
   );
 }
@@ -179,12 +191,13 @@ function createClientMember(mesh: string, keyed: KeyedClient, known: PublicKeys,
 function clientFiles({ node, loginKey }: KeyedClient, known: PublicKeys): ConfigFile[] {
   const reached = known.nodes.filter((each) => node.logsInTo.includes(each.node.name));
   return [
-    { path: MESH_FILES.loginKey, content: loginKey.privateHalf, mode: "0600" },
+    ...[...loginKey.privateHalves].map(([generation, content]) => ({ path: loginKeyFile(generation), content, mode: "0600" })),
     { path: MESH_FILES.knownHosts, content: hostsOf(reached).apply(renderKnownHosts) },
     {
       path: MESH_FILES.clientConfig,
       content: renderSshConfig(
         reached.map((each) => each.node),
+        loginKeyFile(loginKey.generation),
         node.name,
       ),
     },

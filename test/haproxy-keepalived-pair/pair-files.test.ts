@@ -14,15 +14,15 @@ const [first, second] = [0, 1].map((index) => ({ index, addresses }));
 
 describe("HAProxy's configuration", () => {
   it("has timeouts, options and the statistics page with nothing but a listen", async () => {
-    await expect(renderHaproxyCfg(plainHaproxy())).toMatchFileSnapshot("golden/plain.cfg");
+    await expect(renderHaproxyCfg(plainHaproxy(), 1)).toMatchFileSnapshot("golden/plain.cfg");
   });
 
   it("says all that can be said", async () => {
-    await expect(renderHaproxyCfg(fullHaproxy())).toMatchFileSnapshot("golden/full.cfg");
+    await expect(renderHaproxyCfg(fullHaproxy(), 1)).toMatchFileSnapshot("golden/full.cfg");
   });
 
   it("has the password in another file", async () => {
-    await expect(renderStatsUsers({ user: "ops" }, "se cret")).toMatchFileSnapshot("golden/stats-users.cfg");
+    await expect(renderStatsUsers({ user: "ops" }, ["se cret"])).toMatchFileSnapshot("golden/stats-users.cfg");
   });
 });
 

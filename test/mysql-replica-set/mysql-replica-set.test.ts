@@ -115,7 +115,9 @@ describe("a MySQL node's files", () => {
       "golden/keeper.json",
     );
     const users = [{ name: "goods", requireTls: true, grants: [{ privileges: ["SELECT"], database: "shop", table: "*" }] }];
-    await expect(renderAccess(["shop"], users, { goods: "a password" })).toMatchFileSnapshot("golden/access.json");
+    await expect(renderAccess(["shop"], users, { goods: ["a password"] })).toMatchFileSnapshot("golden/access.json");
+    const rotated = JSON.parse(renderAccess(["shop"], users, { goods: ["the new one", "the old one"] })) as { users: unknown };
+    expect(rotated.users).toMatchObject([{ name: "goods", password: "the new one", previous: "the old one" }]);
   });
 });
 

@@ -14,7 +14,7 @@ import { sentinelScripts, serverScripts } from "../../components/redis-cache/red
 import { settleCommand } from "../../components/redis-cache/settle-command";
 import { renderSentinelUsers, renderServerUsers } from "../../components/redis-cache/users-files";
 
-const passwords = { dockyard: "one", "dockyard-replica": "two", "dockyard-sentinel": "three", goods: "four" };
+const passwords = { dockyard: ["one"], "dockyard-replica": ["two"], "dockyard-sentinel": ["three"], goods: ["four"] };
 const users = [{ name: "goods", keys: ["~goods:*", "%R~shared:*"], channels: ["goods"], commands: ["+@read", "-@dangerous"] }];
 const node = (name: string, last: number) => ({ name, address: `10.89.0.${last}` });
 const golden = (file: string) => `golden/${file}`;

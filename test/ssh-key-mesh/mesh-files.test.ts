@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { sshProbe, sshdCommand, sshdReload } from "../../components/ssh-key-mesh/mesh-command";
-import { renderAuthorizedKeys, renderKnownHosts, renderSshConfig, renderSshdConfig } from "../../components/ssh-key-mesh/mesh-files";
+import {
+  loginKeyFile,
+  renderAuthorizedKeys,
+  renderKnownHosts,
+  renderSshConfig,
+  renderSshdConfig,
+} from "../../components/ssh-key-mesh/mesh-files";
 import { nodes, ops1, ops2 } from "./nodes";
 
 describe("a mesh's files", () => {
@@ -19,7 +25,7 @@ describe("a mesh's files", () => {
   });
 
   it("tell the client where everyone is, whom to believe, and not to ask", async () => {
-    await expect(renderSshConfig(nodes, "ops-1")).toMatchFileSnapshot("golden/ssh_config");
+    await expect(renderSshConfig(nodes, loginKeyFile(0), "ops-1")).toMatchFileSnapshot("golden/ssh_config");
   });
 
   it("tell the server to take keys only and to forward nothing", async () => {
@@ -30,7 +36,7 @@ describe("a mesh's files", () => {
     const reversed = [...nodes].reverse();
     expect(renderAuthorizedKeys(reversed)).toBe(renderAuthorizedKeys(nodes));
     expect(renderKnownHosts(reversed)).toBe(renderKnownHosts(nodes));
-    expect(renderSshConfig(reversed, "git")).toBe(renderSshConfig(nodes, "git"));
+    expect(renderSshConfig(reversed, loginKeyFile(2), "git")).toBe(renderSshConfig(nodes, loginKeyFile(2), "git"));
   });
 
   it("call the PID file after what the server reads at its start, and after nothing else", () => {

@@ -20,8 +20,12 @@ type Access struct {
 
 // User is a login of an application.
 type User struct {
-	Name       string  `json:"name"`
-	Password   string  `json:"password,omitempty"`
+	Name     string `json:"name"`
+	Password string `json:"password,omitempty"`
+	// Previous is accepted as well, while Password takes its place.
+	Previous string `json:"previous,omitempty"`
+	// Both is a digest of the two, in what is noted as declared: a server that has them already is not to forget one for a moment.
+	Both       string  `json:"both,omitempty"`
 	RequireTLS bool    `json:"requireTls"`
 	Grants     []Grant `json:"grants"`
 }
@@ -74,7 +78,7 @@ func (k *Keeper) settle(context.Context) error {
 // renewReplication gives the replicas' account the password that is declared now, before anybody waits for them: a set that was taken down has
 // been made with other passwords, and its replicas cannot come in to acknowledge the change of theirs. Nobody but the keeper can write meanwhile.
 func (k *Keeper) renewReplication(ctx context.Context) error {
-	_, digest, err := k.declared()
+	access, digest, err := k.declared()
 	if err != nil {
 		return err
 	}
@@ -86,15 +90,11 @@ func (k *Keeper) renewReplication(ctx context.Context) error {
 	if err != nil || row["digest"] == digest {
 		return err
 	}
-	password, err := k.configuration().secret("replication-password")
-	if err != nil {
-		return err
-	}
 	if err := k.setSemiSync(ctx, false); err != nil {
 		return err
 	}
-	return k.db.exec(ctx, "SET GLOBAL super_read_only = OFF",
-		fmt.Sprintf("ALTER USER IF EXISTS %s IDENTIFIED BY %s", account(replicationUser), quoted(password)))
+	replication := access.Users[len(access.Users)-1]
+	return k.db.exec(ctx, append([]string{"SET GLOBAL super_read_only = OFF"}, passwordStatements("ALTER USER IF EXISTS "+account(replication.Name), replication, "")...)...)
 }
 
 // unsettled is why the source's users are not as they are declared, or nil where they are, and on every other node.
@@ -121,18 +121,22 @@ func (k *Keeper) declared() (Access, string, error) {
 	if err != nil {
 		return access, "", err
 	}
-	password, err := config.secret("replication-password")
+	passwords, err := config.accepted("replication-password")
 	if err != nil {
 		return access, "", err
 	}
 	if err := json.Unmarshal([]byte(text), &access); err != nil {
 		return access, "", fmt.Errorf("access.json: %w", err)
 	}
-	access.Users = append(access.Users, User{
-		Name: replicationUser, Password: password, RequireTLS: true,
+	replication := User{
+		Name: replicationUser, Password: passwords[0], RequireTLS: true,
 		Grants: []Grant{{Privileges: replicationPrivileges, Database: "*", Table: "*"}},
-	})
-	sum := sha256.Sum256([]byte(text + "\x00" + password))
+	}
+	if len(passwords) > 1 {
+		replication.Previous = passwords[1]
+	}
+	access.Users = append(access.Users, replication)
+	sum := sha256.Sum256([]byte(text + "\x00" + strings.Join(passwords, "\x00")))
 	return access, hex.EncodeToString(sum[:]), nil
 }
 
@@ -160,8 +164,9 @@ func (k *Keeper) applyAccess(ctx context.Context, access Access, digest string) 
 	if err := k.db.exec(ctx, accessStatements(before, access)...); err != nil {
 		return err
 	}
-	for index := range access.Users {
-		access.Users[index].Password = ""
+	for index, user := range access.Users {
+		access.Users[index].Both = user.both()
+		access.Users[index].Password, access.Users[index].Previous = "", ""
 	}
 	known, err := json.Marshal(access)
 	if err != nil {
@@ -183,15 +188,14 @@ func accessStatements(before, access Access) []string {
 			tls = "SSL"
 		}
 		name := account(user.Name)
-		statements = append(statements,
-			fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED BY %s REQUIRE %s", name, quoted(user.Password), tls),
-			fmt.Sprintf("ALTER USER %s IDENTIFIED BY %s REQUIRE %s", name, quoted(user.Password), tls))
 		var had []string
+		var both string
 		for _, old := range before.Users {
 			if old.Name == user.Name {
-				had = single(old.Grants)
+				had, both = single(old.Grants), old.Both
 			}
 		}
+		statements = append(statements, loginStatements(name, user, tls, both)...)
 		wanted := single(user.Grants)
 		for _, grant := range had {
 			if !slices.Contains(wanted, grant) {
@@ -208,6 +212,41 @@ func accessStatements(before, access Access) []string {
 		}
 	}
 	return statements
+}
+
+// loginStatements have an account accept its password, and the previous one as well where there is one.
+func loginStatements(name string, user User, tls, noted string) []string {
+	require := " REQUIRE " + tls
+	if user.both() != "" && user.both() == noted {
+		return []string{"ALTER USER " + name + require}
+	}
+	first := user.Password
+	if user.Previous != "" {
+		first = user.Previous
+	}
+	create := fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED BY %s%s", name, quoted(first), require)
+	return append([]string{create}, passwordStatements("ALTER USER "+name, user, require)...)
+}
+
+// passwordStatements give an account what it is to accept, and nothing else. Where that is two passwords the server is given the previous one first,
+// and keeps it beside the new one: what clients use until all of them have the new one is accepted all the time.
+func passwordStatements(alter string, user User, require string) []string {
+	identified := func(password, kept string) string {
+		return alter + " IDENTIFIED BY " + quoted(password) + kept + require
+	}
+	if user.Previous == "" {
+		return []string{identified(user.Password, ""), alter + " DISCARD OLD PASSWORD"}
+	}
+	return []string{identified(user.Previous, ""), identified(user.Password, " RETAIN CURRENT PASSWORD")}
+}
+
+// both is a digest of the two passwords of a user, or nothing where there is one.
+func (u User) both() string {
+	if u.Previous == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(u.Password + "\x00" + u.Previous))
+	return hex.EncodeToString(sum[:])
 }
 
 // single writes every privilege of some grants by itself: `SELECT ON shop.*`.

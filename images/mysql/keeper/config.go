@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -63,6 +64,19 @@ func (c Config) mayFound() bool {
 func (c Config) secret(name string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(c.folder, name))
 	return strings.TrimSpace(string(text)), err
+}
+
+// accepted are all secrets of a kind that are good, the newest first: more than the one that this node uses only while another takes its place.
+func (c Config) accepted(name string) ([]string, error) {
+	text, err := os.ReadFile(filepath.Join(c.folder, name+".accepted"))
+	if err == nil {
+		return strings.Fields(string(text)), nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	secret, err := c.secret(name)
+	return []string{secret}, err
 }
 
 func (c Config) address(node string) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -106,6 +107,7 @@ func TestAccessStatements(t *testing.T) {
 		"CREATE DATABASE IF NOT EXISTS `shop`",
 		`CREATE USER IF NOT EXISTS 'goods'@'%' IDENTIFIED BY 'it\'s' REQUIRE SSL`,
 		`ALTER USER 'goods'@'%' IDENTIFIED BY 'it\'s' REQUIRE SSL`,
+		"ALTER USER 'goods'@'%' DISCARD OLD PASSWORD",
 		"REVOKE IF EXISTS INSERT ON `shop`.* FROM 'goods'@'%'",
 		"GRANT SELECT ON `shop`.* TO 'goods'@'%'",
 		"GRANT SELECT ON `shop\\_1`.* TO 'goods'@'%'",
@@ -115,5 +117,41 @@ func TestAccessStatements(t *testing.T) {
 	got := accessStatements(before, access)
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+}
+
+func TestLoginStatementsOfTwoPasswords(t *testing.T) {
+	user := User{Name: "goods", Password: "new", Previous: "old"}
+	offered := []string{
+		"CREATE USER IF NOT EXISTS 'goods'@'%' IDENTIFIED BY 'old' REQUIRE NONE",
+		"ALTER USER 'goods'@'%' IDENTIFIED BY 'old' REQUIRE NONE",
+		"ALTER USER 'goods'@'%' IDENTIFIED BY 'new' RETAIN CURRENT PASSWORD REQUIRE NONE",
+	}
+	for name, test := range map[string]struct {
+		noted string
+		want  []string
+	}{
+		"neither is known":       {"", offered},
+		"another pair was noted": {User{Password: "newer", Previous: "new"}.both(), offered},
+		"both are accepted":      {user.both(), []string{"ALTER USER 'goods'@'%' REQUIRE NONE"}},
+	} {
+		if got := loginStatements(account(user.Name), user, "NONE", test.noted); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got\n%s", name, strings.Join(got, "\n"))
+		}
+	}
+}
+
+func TestPasswordStatementsOfAnAccountThatIsThere(t *testing.T) {
+	alter := "ALTER USER IF EXISTS 'replica'@'%'"
+	for _, test := range []struct {
+		user User
+		want []string
+	}{
+		{User{Password: "new"}, []string{alter + " IDENTIFIED BY 'new'", alter + " DISCARD OLD PASSWORD"}},
+		{User{Password: "new", Previous: "old"}, []string{alter + " IDENTIFIED BY 'old'", alter + " IDENTIFIED BY 'new' RETAIN CURRENT PASSWORD"}},
+	} {
+		if got := passwordStatements(alter, test.user, ""); !slices.Equal(got, test.want) {
+			t.Errorf("got\n%s", strings.Join(got, "\n"))
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,9 +68,12 @@ func (k *Keeper) mayBeRead(ctx context.Context) bool {
 
 func post[T any](mux *http.ServeMux, k *Keeper, path string, handle func(context.Context, T) (any, error)) {
 	mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
-		token, err := k.configuration().secret("keeper-token")
+		tokens, err := k.configuration().accepted("keeper-token")
 		given := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if err != nil || token == "" || subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+		knows := func(token string) bool {
+			return token != "" && subtle.ConstantTimeCompare([]byte(given), []byte(token)) == 1
+		}
+		if err != nil || !slices.ContainsFunc(tokens, knows) {
 			http.Error(w, "who asks this must know the token", http.StatusForbidden)
 			return
 		}

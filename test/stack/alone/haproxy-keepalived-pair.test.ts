@@ -58,7 +58,7 @@ describe("the image", () => {
   const image = imageReference("haproxy-keepalived");
 
   it("has an HAProxy that understands all that can be said, and refuses what it does not", async () => {
-    const files = { "haproxy.cfg": renderHaproxyCfg(fullHaproxy()), "stats-users.cfg": renderStatsUsers({ user: "ops" }, "secret") };
+    const files = { "haproxy.cfg": renderHaproxyCfg(fullHaproxy(), 1), "stats-users.cfg": renderStatsUsers({ user: "ops" }, ["secret"]) };
     expect(await checkIn(image, files, haproxyCheck("/tmp/conf"), "810:810")).toMatchObject({ exitCode: 0 });
     const wrong = { ...files, "haproxy.cfg": `${files["haproxy.cfg"]}    nonsense\n` };
     expect(await checkIn(image, wrong, haproxyCheck("/tmp/conf"), "810:810")).toMatchObject({

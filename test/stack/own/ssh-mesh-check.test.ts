@@ -26,7 +26,7 @@ describe("a mesh's check, by OpenSSH itself", () => {
     [MESH_FILES.hostKey]: renderSshPrivateKey(seedOf("ops-1-host-key"), "ops-1"),
     [MESH_FILES.authorizedKeys]: renderAuthorizedKeys(nodes, "echo 'a \"b\" c'"),
     [MESH_FILES.knownHosts]: renderKnownHosts(nodes),
-    [MESH_FILES.clientConfig]: renderSshConfig(nodes, "ops-1"),
+    [MESH_FILES.clientConfig]: renderSshConfig(nodes, MESH_FILES.loginKey, "ops-1"),
     [MESH_FILES.serverConfig]: renderSshdConfig(ops1, ops1.hostKey),
   };
 
