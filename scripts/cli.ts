@@ -14,6 +14,7 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   test: () => import("./commands/test"),
   bench: () => import("./commands/bench"),
   promote: () => import("./commands/promote"),
+  rotate: () => import("./commands/rotate"),
   rejoin: () => import("./commands/rejoin"),
   seed: () => import("./commands/seed"),
   purge: () => import("./commands/purge"),

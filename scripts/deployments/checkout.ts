@@ -1,11 +1,13 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, isAbsolute, join } from "node:path";
+import { ROTATIONS_KEY } from "../../components/core/rotation";
+import { configureRotations, configuredRotations } from "../rotation/configured";
 import { PROJECT_ROOT } from "../setup/paths";
 import { SetupError, lastWords, run } from "../setup/shell";
 import { Target, environmentOf, pulumiOutput } from "../stack";
 import { checkOut, has, repositoriesIn } from "./git";
 import { Deployment } from "./history";
-import { placesOf } from "./record";
+import { configurationOf, placesOf } from "./record";
 
 /** An earlier deployment's inputs, ready to be brought up. */
 export interface EarlierInputs {
@@ -40,6 +42,12 @@ export async function layOut(target: Target, deployment: Deployment, folder: str
     // Emptied, and not removed: the program may require it.
     const setting = [`${target.project}:allowDataLoss`, "[]", "--plaintext"];
     await pulumiOutput(earlier, ["config", "set", ...setting, "--stack", target.stack, "--config-file", file, "--non-interactive"]);
+  }
+  // A secret that was rotated stays: the one before may be known to somebody.
+  if (configurationOf(target).includes(ROTATIONS_KEY)) {
+    const rotations = await configuredRotations(target);
+    await configureRotations(earlier, rotations, ["--config-file", file]);
+    notes.push(`Rotated secrets stay as they are: ${[...rotations.keys()].join(", ")}.`);
   }
   return { target: earlier, options, notes };
 }

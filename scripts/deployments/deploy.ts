@@ -1,4 +1,7 @@
 import { Findings, HalfMade, recover, retainData, startStopped, takeBack } from "../recovery/recover";
+import { ROTATIONS_KEY } from "../../components/core/rotation";
+import { configuredRotations, fileOption } from "../rotation/configured";
+import { overtaken } from "../rotation/secrets";
 import { SetupError } from "../setup/shell";
 import { Target, ensureStack, pulumi, pulumiOutput } from "../stack";
 import { Deployment } from "./history";
@@ -20,6 +23,7 @@ export async function deploy(target: Target, rest: readonly string[], origin?: D
   // It is not left to Pulumi to refuse: the other run may end just then, and nothing would be looked at, retained or noted.
   if (findings.hold === "held")
     throw new SetupError(`Another run holds the stack ${target.stack}; wait for it to end, then run the same command again.`);
+  await refuseOvertaken(target, findings, options);
   if (origin !== undefined) await retainData(target);
   const { end } = await beginDeployment(target, options, origin);
   let code = 1;
@@ -30,6 +34,18 @@ export async function deploy(target: Target, rest: readonly string[], origin?: D
     await end(code !== 0 ? "failed" : isPart ? "partial" : "succeeded");
   }
   return code;
+}
+
+/** @throws {SetupError} where the configuration is older than the last rotation of a secret: it would bring up one that nobody knows. */
+async function refuseOvertaken(target: Target, { rotated }: Findings, options: readonly string[]): Promise<void> {
+  if (rotated.length === 0) return;
+  const late = overtaken(rotated, await configuredRotations(target, fileOption(options)));
+  if (late.length === 0) return;
+  const known = late.map(({ name, generations }) => `${name}: ${Math.max(...generations)}`).join(", ");
+  throw new SetupError(
+    `The configuration of the stack ${target.stack} is older than its secrets. Take over ${ROTATIONS_KEY} from whoever rotated them, as their ` +
+      `configuration file has it, or write there what the state says (${known}). Nothing was brought up.`,
+  );
 }
 
 async function bringUp(target: Target, rest: readonly string[], findings: Findings): Promise<number> {

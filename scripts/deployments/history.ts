@@ -3,6 +3,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { digestOfText } from "../../components/core/digest";
 import { backendUrl } from "../setup/environment";
+import { withoutRotations } from "../rotation/configured";
 import { PRIVATE } from "../setup/paths";
 import { SetupError } from "../setup/shell";
 import { Target, backendFolder } from "../stack";
@@ -140,10 +141,10 @@ export function brokenSpans(history: readonly Pick<Deployment, "began" | "result
   });
 }
 
-/** Whether two deployments bring up the same. */
+/** Whether two deployments bring up the same, but for secrets that were rotated in between. */
 export function isSame(a: Inputs, b: Inputs): boolean {
   const essence = ({ program, dockyard, options, configuration }: Inputs) =>
-    JSON.stringify([program?.tree, program?.folder, program && dockyard?.tree, options, configuration]);
+    JSON.stringify([program?.tree, program?.folder, program && dockyard?.tree, options, withoutRotations(configuration)]);
   return essence(a) === essence(b);
 }
 

@@ -80,11 +80,11 @@ function refOf({ label }: Target, folder: string, number: number): string {
 
 /** What an `up` would be made from now; nothing is kept of it without a ref. */
 export async function currentInputs(target: Target, given: readonly string[], ref = ""): Promise<Inputs> {
-  const { options, file } = splitConfiguration(target, given);
+  const { options, configuration } = splitConfiguration(target, given);
   const program = await treeOf(target.checkout, ref);
   const dockyard = program && (await treeOf(PROJECT_ROOT, ref));
   if (ref !== "") await tellLeftOut(target, { program, dockyard });
-  return { program, dockyard, options, configuration: existsSync(file) ? readFileSync(file, "utf8") : "" };
+  return { program, dockyard, options, configuration };
 }
 
 /** A tree that cannot be taken down does not hold up what is to be brought up: it is said, and that there is no way back to it. */
@@ -141,18 +141,28 @@ async function forgetOldest(target: Target, folder: string): Promise<void> {
   }
 }
 
-/** Tells the options that set single values from the one that names another file than Pulumi's own. */
-function splitConfiguration({ stack, checkout }: Target, given: readonly string[]): { options: string[]; file: string } {
+/** Text of the stack's configuration as it is now; empty where there is none. */
+export function configurationOf(target: Target, given: readonly string[] = []): string {
+  return splitConfiguration(target, given).configuration;
+}
+
+/** Tells the options that set single values from the one that names another file than Pulumi's own, and reads that. */
+function splitConfiguration({ stack, checkout }: Target, given: readonly string[]): { options: string[]; configuration: string } {
   const options = [...given];
   const at = options.findIndex((option) => /^--config-file(=|$)/.test(option));
-  if (at === -1) return { options, file: join(checkout, configurationFolder(checkout), `Pulumi.${stack.split("/").pop()}.yaml`) };
+  if (at === -1)
+    return { options, configuration: textOf(join(checkout, configurationFolder(checkout), `Pulumi.${stack.split("/").pop()}.yaml`)) };
   const [, joined] = options[at]?.split("=") ?? [];
   const [, file = joined ?? ""] = options.splice(at, joined === undefined ? 2 : 1);
-  return { options, file: resolve(checkout, file) };
+  return { options, configuration: textOf(resolve(checkout, file)) };
 }
 
 /** `stackConfigDir` of the project's Pulumi.yaml. */
 function configurationFolder(checkout: string): string {
-  const [, folder = "."] = /^stackConfigDir:\s*["']?([^\s"']+)/m.exec(readFileSync(join(checkout, "Pulumi.yaml"), "utf8")) ?? [];
+  const [, folder = "."] = /^stackConfigDir:\s*["']?([^\s"']+)/m.exec(textOf(join(checkout, "Pulumi.yaml"))) ?? [];
   return folder;
+}
+
+function textOf(file: string): string {
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
 }

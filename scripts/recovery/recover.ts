@@ -1,4 +1,5 @@
 import { Span, brokenSpans, historyFolder, readHistory } from "../deployments/history";
+import { GeneratedSecret, secretsIn } from "../rotation/secrets";
 import { SetupError, lastWords, run } from "../setup/shell";
 import { Docker, Target, dockyardLabel, exportedStack, pulumiOutput, stackHosts } from "../stack";
 import { Found, findOnEngines } from "./engines";
@@ -54,6 +55,9 @@ export interface Findings {
   /** Commands whose creation was cut and whose deletion takes back what they had done by then. */
   readonly halfMade: readonly HalfMade[];
 
+  /** Secrets that have been rotated, as the state has them. */
+  readonly rotated: readonly GeneratedSecret[];
+
   /** Data volumes of the stack that its state does not know: `down` kept them, or another state has them. By name. */
   readonly keptData: readonly string[];
 }
@@ -72,7 +76,7 @@ export async function look(target: Target): Promise<Findings> {
   const hold = await holdOf(target);
   return hold === "free"
     ? findingsOf(hold, await survey(target))
-    : { hold, hosts: [["docker"]], stopped: [], gone: [], lostData: [], undone: [], pending: [], halfMade: [], keptData: [] };
+    : { hold, hosts: [["docker"]], stopped: [], gone: [], lostData: [], undone: [], pending: [], halfMade: [], rotated: [], keptData: [] };
 }
 
 /**
@@ -147,6 +151,7 @@ function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): F
     halfMade: pending.flatMap(({ type, resource: { urn, type: kind, inputs } }) =>
       type === "creating" && kind === COMMAND && typeof inputs?.delete === "string" ? [{ urn, deletion: inputs.delete }] : [],
     ),
+    rotated: secretsIn(resources).filter(({ generations }) => Math.max(...generations) > 0),
     keptData: found
       .filter(({ kind, owned, id }) => kind === "volume" && owned && id.endsWith("-data") && !recorded.has(id))
       .map(({ name }) => name),

@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 function found(hold: Findings["hold"]): void {
-  const nothing = { hosts: [], stopped: [], gone: [], lostData: [], undone: [], pending: [], halfMade: [], keptData: [] };
+  const nothing = { hosts: [], stopped: [], gone: [], lostData: [], undone: [], pending: [], halfMade: [], rotated: [], keptData: [] };
   vi.mocked(recover).mockResolvedValue({ hold, ...nothing });
 }
 
