@@ -6,6 +6,7 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   preview: () => import("./commands/preview"),
   rollback: () => import("./commands/rollback"),
   down: () => import("./commands/down"),
+  drift: () => import("./commands/drift"),
   status: () => import("./commands/status"),
   picture: () => import("./commands/picture"),
   setup: () => import("./commands/setup"),

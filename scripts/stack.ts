@@ -121,12 +121,13 @@ export async function pulumiOutput(target: Target, args: readonly string[], inpu
 /**
  * The state of the stack, as `pulumi stack export` prints it.
  *
+ * @param secrets Whether what is secret is told in clear, for comparing in memory; it must be written nowhere. @default false
  * @returns undefined where the backend has no stack of that name.
  * @throws {SetupError} when the state cannot be read.
  */
-export async function exportedStack(target: Target): Promise<string | undefined> {
+export async function exportedStack(target: Target, { secrets = false } = {}): Promise<string | undefined> {
   const { stack, cwd } = target;
-  const exported = await execa("pulumi", ["stack", "export", "--stack", stack], {
+  const exported = await execa("pulumi", ["stack", "export", "--stack", stack, ...(secrets ? ["--show-secrets"] : [])], {
     cwd,
     env: environmentOf(target),
     stdin: "ignore",

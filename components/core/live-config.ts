@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { Command } from "@pulumi/command/local/command";
 import { Volume } from "@pulumi/docker/volume";
+import { TREE_FUNCTION } from "./command-text";
 import { Host } from "./host";
 import { deliverImage } from "./host-images";
 import { engineName, ownershipLabels, stackId } from "./naming";
@@ -100,8 +101,16 @@ export function renderStageScript(user: string, { mountPath, files }: LiveConfig
     `mkdir -p ${folder}.part`,
     ...files.flatMap((file, index) => writeFile(`${folder}.part/${file.path}`, file, contents[index] ?? "")),
     `chown -R ${user} ${folder}.part`,
-    // A version that is there already may be the one in use: it is the same to the byte, so it stays.
-    `if [ -d ${folder} ]; then rm -rf ${folder}.part; else mv ${folder}.part ${folder}; fi`,
+    // A version that is there already may be the one in use. It stays where it is the same to the byte; where somebody has edited it the edited
+    // one stays in use, and beside the new one, under another name.
+    TREE_FUNCTION,
+    `if [ ! -d ${folder} ]; then mv ${folder}.part ${folder}`,
+    `elif [ "$(tree ${folder})" = "$(tree ${folder}.part)" ]; then rm -rf ${folder}.part`,
+    "else",
+    `  rm -rf ${folder}.edited; cp -a ${folder} ${folder}.edited`,
+    `  if [ "$(readlink ${mountPath}/current)" = ${version} ]; then ln -sfn ${version}.edited ${mountPath}/current.new; mv -T ${mountPath}/current.new ${mountPath}/current; fi`,
+    `  rm -rf ${folder}; mv ${folder}.part ${folder}`,
+    "fi",
     `echo ${folder}`,
     "",
   ].join("\n");

@@ -3,6 +3,12 @@ export function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** The words of a line that {@link shellWord} quoted. */
+export function shellWords(line: string): string[] {
+  const quoted = [...line.matchAll(/((?:[\w@%+=:,./-]|'[^']*'|\\')+)/g)].map(([word]) => word);
+  return quoted.map((word) => word.replaceAll(/'([^']*)'|\\'/g, (_, inside?: string) => inside ?? "'"));
+}
+
 /** A command line for a POSIX shell from an argument array. */
 export function shellCommand(argv: readonly string[]): string {
   return argv.map(shellWord).join(" ");

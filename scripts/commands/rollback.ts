@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { afterRollback } from "../deployments/after";
 import { layOut } from "../deployments/checkout";
 import { chosenDeployment, earlierDeployment, renderHistory, revisionOf } from "../deployments/choose";
-import { configOptions, deploy } from "../deployments/deploy";
+import { acceptedLosses, configOptions, deploy } from "../deployments/deploy";
 import { Deployment, historyFolder, readHistory } from "../deployments/history";
 import { showChanges } from "../deployments/preview";
 import { isChangedSince } from "../deployments/record";
@@ -61,7 +61,7 @@ async function goBack(target: Target, deployment: Deployment, { folder, isEnded,
   const { target: earlier, options, notes } = await layOut(target, deployment, folder);
   for (const note of notes) console.log(note);
   if (isEnded()) return 1;
-  const seen = await showChanges(earlier, [...options, ...rest]);
+  const seen = await showChanges(earlier, [...options, ...acceptedLosses(rest).rest]);
   if (seen === undefined) console.log("The last run was killed while it wrote the state, so there is no preview: that is mended first.");
   else if (seen !== 0) return seen;
   if (isEnded() || (!agreed && !(await isAgreed(target, number, rest))) || isEnded()) return 1;

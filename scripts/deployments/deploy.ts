@@ -1,29 +1,34 @@
+import { ChangedByHand, changedByHand, putBack, whenAnswered } from "../drift/repair";
 import { Findings, HalfMade, recover, retainData, startStopped, takeBack } from "../recovery/recover";
 import { ROTATIONS_KEY } from "../../components/core/rotation";
 import { configuredRotations, fileOption } from "../rotation/configured";
 import { overtaken } from "../rotation/secrets";
 import { SetupError } from "../setup/shell";
-import { Target, ensureStack, pulumi, pulumiOutput } from "../stack";
+import { Target, ensureStack, pulumi, pulumiOutput, takeOption } from "../stack";
+import { nameOf } from "../state";
 import { Deployment } from "./history";
 import { beginDeployment } from "./record";
 
 /**
- * Brings the stack to what the program says, after mending what an interrupted run or a lost node left behind, and notes it as a deployment.
+ * Brings the stack to what the program says, after mending what an interrupted run, a lost node or somebody's hand left behind, and notes it as
+ * a deployment.
  *
- * @param rest Options for Pulumi.
+ * @param given Options for Pulumi, and `--accept-loss VOLUME` for each data volume that is gone and may be made anew, empty.
  * @param origin Deployment whose inputs the target is; no data volume is deleted then. @default an `up` of what is there
- * @throws {SetupError} where another run holds the stack.
+ * @throws {SetupError} where another run holds the stack, or a data volume is gone.
  */
-export async function deploy(target: Target, rest: readonly string[], origin?: Deployment): Promise<number> {
+export async function deploy(target: Target, given: readonly string[], origin?: Deployment): Promise<number> {
+  const { rest, accepted } = acceptedLosses(given);
   const options = configOptions(rest);
   const findings = await recover(target, () => isAccepted(target, options));
   if (findings === undefined) return 1;
   await ensureStack(target);
-  if (rest.some((option) => ["--preview-only", "--help", "-h"].includes(option))) return bringUp(target, rest, findings);
+  if (rest.some((option) => ["--preview-only", "--help", "-h"].includes(option))) return pulumiUp(target, rest);
   // It is not left to Pulumi to refuse: the other run may end just then, and nothing would be looked at, retained or noted.
   if (findings.hold === "held")
     throw new SetupError(`Another run holds the stack ${target.stack}; wait for it to end, then run the same command again.`);
   await refuseOvertaken(target, findings, options);
+  refuseLostData(findings, accepted);
   if (origin !== undefined) await retainData(target);
   const { end } = await beginDeployment(target, options, origin);
   let code = 1;
@@ -48,22 +53,96 @@ async function refuseOvertaken(target: Target, { rotated }: Findings, options: r
   );
 }
 
+const ACCEPT = "--accept-loss";
+
+/** Parts what Pulumi is given from the data volumes whose loss is accepted. */
+export function acceptedLosses(given: readonly string[]): { rest: string[]; accepted: string[] } {
+  const rest = [...given];
+  const accepted: string[] = [];
+  for (let volume = takeOption(rest, [ACCEPT]); volume !== undefined; volume = takeOption(rest, [ACCEPT])) accepted.push(volume);
+  return { rest, accepted };
+}
+
+/** A volume that is made anew hides that its data is gone, and is in the way of whoever brings it back. */
+function refuseLostData({ lostData }: Findings, accepted: readonly string[]): void {
+  const refused = lostData.filter((volume) => !accepted.includes(volume));
+  if (refused.length === 0) return;
+  const all = refused.length === 1 ? "it" : "them";
+  const lines = [
+    ...refused.map((volume) => `The data volume ${volume} is gone: DATA LOSS, unless it is brought back.`),
+    `Nothing that runs was changed. Bring ${all} back under the same name, or have ${all} made anew, empty, by the same command with \`${refused.map((volume) => `${ACCEPT} ${volume}`).join(" ")}\` ` +
+      "behind its `--`: a node of a cluster then gets its data from the others, where these have it.",
+  ];
+  throw new SetupError(lines.join("\n"));
+}
+
+/** Said of data volumes whose containers run on with what they have open: that is theirs to save before anything ends. */
+function deletedDataRefusal(deleted: ChangedByHand["deleted"]): string {
+  return [
+    ...deleted.map(({ name, differs }) => `The data volume ${name} ${differs}.`),
+    "Nothing was changed. Save what is still to be had, remove the container and then the volume with docker, " +
+      `and have it made anew, empty, with \`${ACCEPT}\` and its name behind the \`--\` of the same command.`,
+  ].join("\n");
+}
+
+function pulumiUp(target: Target, options: readonly string[]): Promise<number> {
+  return pulumi(target, ["up", "--stack", target.stack, "--yes", ...options]);
+}
+
 async function bringUp(target: Target, rest: readonly string[], findings: Findings): Promise<number> {
-  const { stopped, gone, lostData, undone, keptData } = findings;
-  const anew = await startStopped(stopped);
-  const run = (...options: string[]) => pulumi(target, ["up", "--stack", target.stack, "--yes", ...options, ...rest]);
-  const { lost, again, unwanted } = await stillWanted(target, findings, configOptions(rest));
+  const { gone, undone, unfilled, keptData } = findings;
+  const options = configOptions(rest);
+  const run = (...more: string[]) => pulumiUp(target, [...more, ...rest]);
+  const look = () => changedByHand(target, options);
+  let changed = await look();
+  if (changed.deleted.length > 0) throw new SetupError(deletedDataRefusal(changed.deleted));
+  if (changed.networks.length > 0) {
+    console.log(`Making again what nodes are connected to, before anything else: ${changed.networks.map(({ name }) => name).join(", ")}.`);
+    const code = await run("--refresh", ...changed.networks.flatMap(({ urn }) => ["--target", urn]));
+    if (code !== 0) return code;
+    changed = await look();
+  }
+  const { unmendable } = changed;
+  const started = await putBackAndStart(changed, findings, look);
+  const { lost, again, unwanted } = await stillWanted(target, findings, options);
   if (keptData.length > 0) console.log(`Data that is there already and is taken up again: ${keptData.join(", ")}.`);
   await takeBack(unwanted);
-  for (const volume of lostData) console.log(`The data volume ${volume} is gone, with all that was in it: it is made anew, empty.`);
+  for (const volume of findings.lostData)
+    console.log(`The data volume ${volume} is gone, with all that was in it: it is made anew, empty.`);
   // A cluster that lacks a node spares no other one, so what is gone is made again before anything is changed.
   if (lost.length + again.length > 0) {
-    console.log(`Making again what is gone, before anything else: ${[...lost, ...again].map((urn) => urn.split("::").pop()).join(", ")}.`);
-    const options = [...lost.flatMap((urn) => ["--target", urn]), ...again.flatMap((urn) => ["--target-replace", urn])];
-    const code = await run("--refresh", ...options);
+    console.log(`Making again what is gone, before anything else: ${[...lost, ...again].map(nameOf).join(", ")}.`);
+    const code = await run("--refresh", ...lost.flatMap((urn) => ["--target", urn]), ...again.flatMap((urn) => ["--target-replace", urn]));
     if (code !== 0) return code;
   }
-  return run(...(gone.length + undone.length > 0 || anew ? ["--refresh"] : []));
+  await putBackTheRest(started.unanswered, gone.length > 0, look);
+  for (const { name, differs } of unmendable) console.log(`${name} is made anew, since nothing else puts it back: ${differs}.`);
+  const refresh = gone.length + undone.length > 0 || started.anew ? ["--refresh"] : [];
+  const replaced = new Set([...unmendable.map(({ urn }) => urn), ...unfilled]);
+  return run(...refresh, ...[...replaced].flatMap((urn) => ["--replace", urn]));
+}
+
+/**
+ * Puts back what was changed by hand, and starts what was stopped in between: a container starts as it was made, and keys are asked of one.
+ *
+ * @returns Whether one has to be made anew to start, and what could not be asked.
+ */
+async function putBackAndStart(changed: ChangedByHand, { stopped, undone }: Findings, look: () => Promise<ChangedByHand>) {
+  // A node that was leaving when its run was cut leaves to the end: it is not to be restarted meanwhile.
+  const isHalfDone = (urn: string) => undone.some((command) => nameOf(command).startsWith(`${nameOf(urn)}-`));
+  await putBack([...changed.settings.filter(({ urn }) => !isHalfDone(urn)), ...changed.configurations]);
+  const anew = await startStopped(stopped);
+  const now = stopped.length > 0 && changed.unanswered.length > 0 ? await whenAnswered(look) : changed;
+  await putBack(now.keys);
+  return { anew, unanswered: now.unanswered };
+}
+
+/** What could be asked only through nodes that were gone; what still cannot be asked is told, and stays as it is. */
+async function putBackTheRest(unanswered: readonly string[], isWorthAsking: boolean, look: () => Promise<ChangedByHand>): Promise<void> {
+  if (unanswered.length === 0) return;
+  const now = isWorthAsking ? await whenAnswered(look) : undefined;
+  await putBack([...(now?.configurations ?? []), ...(now?.keys ?? [])]);
+  for (const each of now?.unanswered ?? unanswered) console.error(`${each} What was changed of them by hand stays as it is.`);
 }
 
 /** Those of the options for Pulumi by which the program is another one. */

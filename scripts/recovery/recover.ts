@@ -2,32 +2,13 @@ import { Span, brokenSpans, historyFolder, readHistory } from "../deployments/hi
 import { GeneratedSecret, secretsIn } from "../rotation/secrets";
 import { SetupError, lastWords, run } from "../setup/shell";
 import { Docker, Target, dockyardLabel, exportedStack, pulumiOutput, stackHosts } from "../stack";
+import { COMMAND, CONTAINER, NETWORK, PendingOperation, StateResource, VOLUME, filledBy, isDataVolume, nameOf } from "../state";
 import { Found, findOnEngines } from "./engines";
 import { CutRun, Hold, holdOf, releaseHold } from "./local-state";
 
-interface Resource {
-  readonly urn: string;
-  readonly type: string;
-  readonly id?: string;
-  readonly inputs?: Record<string, unknown>;
-  /** URN and id of the provider that made it, `urn::…::host-a::id`. */
-  readonly provider?: string;
-  readonly dependencies?: readonly string[];
-  /** Whether it stays on its engine when it leaves the program, as data volumes do. */
-  readonly retainOnDelete?: boolean;
-  /** URNs of the resources whose outputs each input uses. */
-  readonly propertyDependencies?: Readonly<Record<string, readonly string[] | null>>;
-}
-
 /** The parts of an exported stack that recovery looks at. */
 interface Checkpoint {
-  deployment?: { resources?: Resource[]; pending_operations?: PendingOperation[] };
-}
-
-interface PendingOperation {
-  /** `creating`, `deleting`, … */
-  readonly type: string;
-  readonly resource: Resource;
+  deployment?: { resources?: StateResource[]; pending_operations?: PendingOperation[] };
 }
 
 /** A stack as its state and the engines of its hosts have it. */
@@ -48,6 +29,9 @@ export interface Findings {
 
   /** Commands to run again though nothing about them changes: they filled a volume that is gone, or their deletion was cut; by URN. */
   readonly undone: readonly string[];
+
+  /** Commands that filled a volume which is gone and not in the state any more, where a refresh took it out; by URN. */
+  readonly unfilled: readonly string[];
 
   /** What an interrupted run was making when it ended; by name. */
   readonly pending: readonly string[];
@@ -76,7 +60,19 @@ export async function look(target: Target): Promise<Findings> {
   const hold = await holdOf(target);
   return hold === "free"
     ? findingsOf(hold, await survey(target))
-    : { hold, hosts: [["docker"]], stopped: [], gone: [], lostData: [], undone: [], pending: [], halfMade: [], rotated: [], keptData: [] };
+    : {
+        hold,
+        hosts: [["docker"]],
+        stopped: [],
+        gone: [],
+        lostData: [],
+        undone: [],
+        unfilled: [],
+        pending: [],
+        halfMade: [],
+        rotated: [],
+        keptData: [],
+      };
 }
 
 /**
@@ -110,7 +106,7 @@ export async function recover(target: Target, agree: () => Promise<boolean> = ()
 /** What the state says beside what the engines have. */
 interface Survey {
   readonly checkpoint: Checkpoint;
-  readonly resources: readonly Resource[];
+  readonly resources: readonly StateResource[];
   readonly pending: readonly PendingOperation[];
   readonly hosts: readonly Docker[];
   readonly found: readonly Found[];
@@ -125,7 +121,7 @@ async function survey(target: Target): Promise<Survey> {
   return { checkpoint, resources, pending, hosts: hosts.map(({ docker }) => docker), found: await findOnEngines(target, hosts) };
 }
 
-function isOwned({ label }: Target, inputs: Resource["inputs"]): boolean {
+function isOwned({ label }: Target, inputs: StateResource["inputs"]): boolean {
   return dockyardLabel(inputs, "stack") === label;
 }
 
@@ -145,8 +141,9 @@ function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): F
     hosts,
     stopped: found.filter(({ kind, id, state }) => kind === "container" && recorded.has(id) && state !== "running"),
     gone: [...lostUrns, ...madeFor.map(({ urn }) => urn)],
-    lostData: lost.filter(({ type, retainOnDelete }) => KINDS[type] === "volume" && retainOnDelete === true).map(({ id = "" }) => id),
+    lostData: lost.filter((each) => isDataVolume(each, resources)).map(({ id = "" }) => id),
     undone: [...fillers.map(({ urn }) => urn), ...pending.filter(isHalfDone).map(({ resource }) => resource.urn)],
+    unfilled: resources.filter((each) => isUnfilled(each, present) && !fillers.includes(each)).map(({ urn }) => urn),
     pending: pending.map(({ resource }) => nameOf(resource.urn)),
     halfMade: pending.flatMap(({ type, resource: { urn, type: kind, inputs } }) =>
       type === "creating" && kind === COMMAND && typeof inputs?.delete === "string" ? [{ urn, deletion: inputs.delete }] : [],
@@ -156,6 +153,12 @@ function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): F
       .filter(({ kind, owned, id }) => kind === "volume" && owned && id.endsWith("-data") && !recorded.has(id))
       .map(({ name }) => name),
   };
+}
+
+/** Whether a command filled a volume that no engine has. */
+function isUnfilled(command: StateResource, present: ReadonlySet<string>): boolean {
+  const volume = filledBy(command);
+  return volume !== undefined && !present.has(volume);
 }
 
 /**
@@ -169,18 +172,12 @@ function isHalfDone({ type, resource }: PendingOperation): boolean {
   return resource.type === COMMAND && (type === "updating" || (type === "deleting" && resource.inputs?.delete !== undefined));
 }
 
-function nameOf(urn: string): string {
-  return urn.split("::").pop() ?? "";
-}
-
 const KINDS: Readonly<Record<string, Found["kind"]>> = {
-  "docker:index/container:Container": "container",
-  "docker:index/network:Network": "network",
+  [CONTAINER]: "container",
+  [NETWORK]: "network",
   // Its id is its name.
-  "docker:index/volume:Volume": "volume",
+  [VOLUME]: "volume",
 };
-
-const COMMAND = "command:local:Command";
 
 /**
  * What the engines have of the stack, the state does not know, and an interrupted run made; what else the state does not know is told and left.
@@ -238,7 +235,7 @@ export async function takeBack(halfMade: readonly HalfMade[], env: Record<string
 export async function retainData(target: Target): Promise<void> {
   const checkpoint = JSON.parse((await exportedStack(target)) ?? "{}") as Checkpoint;
   const { resources = [] } = checkpoint.deployment ?? {};
-  const isLosable = ({ type, id = "", inputs, retainOnDelete }: Resource) =>
+  const isLosable = ({ type, id = "", inputs, retainOnDelete }: StateResource) =>
     KINDS[type] === "volume" && id.endsWith("-data") && isOwned(target, inputs) && retainOnDelete !== true;
   if (!resources.some(isLosable)) return;
   const kept = resources.map((resource) => (isLosable(resource) ? { ...resource, retainOnDelete: true } : resource));

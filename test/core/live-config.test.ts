@@ -1,5 +1,10 @@
-import { describe, expect, it } from "vitest";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
 import { Host } from "../../components/core/host";
+import { TREE_FUNCTION, filledVolume, stagedFolder } from "../../components/core/command-text";
 import { renderInstallCommand, renderStageScript } from "../../components/core/live-config";
 import { recordResources } from "../mocks";
 
@@ -15,7 +20,43 @@ const config = {
   reload: ["thing", "reload"],
 };
 
+const mountPath = mkdtempSync(join(tmpdir(), "dockyard-live-"));
+afterAll(() => rmSync(mountPath, { recursive: true }));
+
+/** Writes a version of the files into the folder, as whoever runs this test. */
+function stage(content: string): string {
+  const own = { ...config, mountPath, files: [{ path: "thing.conf", content: "" }] };
+  const script = renderStageScript(`${process.getuid?.()}:${process.getgid?.()}`, own, [content]);
+  const { status, stdout, stderr } = spawnSync("sh", ["-s"], { input: script, encoding: "utf8" });
+  expect(status, stderr).toBe(0);
+  expect(`${stagedFolder(script)?.mountPath}/${stagedFolder(script)?.version}\n`).toBe(stdout);
+  return stagedFolder(script)?.version ?? "";
+}
+
+function tree(folder: string): string {
+  return spawnSync("sh", ["-c", `${TREE_FUNCTION}\ntree "$1"`, "sh", folder], { encoding: "utf8" }).stdout;
+}
+
 describe("a live configuration", () => {
+  it("leaves a version alone that is there, and keeps one beside it that somebody has edited", () => {
+    const version = stage("a\n");
+    const file = join(mountPath, version, "thing.conf");
+    symlinkSync(version, join(mountPath, "current"));
+    const before = tree(join(mountPath, version));
+    expect(before.split("\n")).toHaveLength(3);
+    stage("a\n");
+    expect(readdirSync(mountPath).sort()).toEqual([version, "current"].sort());
+    rmSync(file);
+    writeFileSync(file, "by hand\n");
+    mkdirSync(join(mountPath, version, "more"));
+    writeFileSync(join(mountPath, version, "more", "file"), "");
+    expect(stage("a\n")).toBe(version);
+    // What is in use has not changed until it was checked.
+    expect(readlinkSync(join(mountPath, "current"))).toBe(`${version}.edited`);
+    expect(readFileSync(join(mountPath, "current", "thing.conf"), "utf8")).toBe("by hand\n");
+    expect(tree(join(mountPath, version))).toBe(before);
+  });
+
   it("writes each file with its mode into a folder named after the content", async () => {
     await expect(renderStageScript("7:8", config, ["a = $b\n", "secret"])).toMatchFileSnapshot("golden/live-config-stage.sh");
   });
@@ -28,8 +69,9 @@ describe("a live configuration", () => {
 
   it("checks before it swaps, swaps before it reloads, and reloads only what runs with this image", async () => {
     const node = { host: new Host({ name: "far", engine: "ssh://far" }), component: "thing", image: "thing:1", user: "7:8" };
-    await expect(renderInstallCommand("unit-thing-1", "unit-thing-1-config", node, config)).toMatchFileSnapshot(
-      "golden/live-config-install.sh",
-    );
+    const command = renderInstallCommand("unit-thing-1", "unit-thing-1-config", node, config);
+    await expect(command).toMatchFileSnapshot("golden/live-config-install.sh");
+    expect(filledVolume(command)).toBe("unit-thing-1-config");
+    expect(filledVolume("echo")).toBeUndefined();
   });
 });

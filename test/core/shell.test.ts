@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { heredoc, shellCommand } from "../../components/core/shell";
+import { heredoc, shellCommand, shellWords } from "../../components/core/shell";
 
 const HOSTILE = ["plain", "with space", "it's", '"$(touch /tmp/x)"', "`id`", "*", "-n", "", "a\\b", "ümlaut"];
 
@@ -19,5 +19,13 @@ describe("a heredoc", () => {
   it.each(["one line", "$HOME `id` \\ $(id)\n", "EOF\nEOF_\n", "\n\n"])("hands over %j as it is", (text) => {
     const { stdout } = spawnSync("sh", ["-c", heredoc("cat", text)], { encoding: "utf8" });
     expect(stdout).toBe(text.endsWith("\n") ? text : `${text}\n`);
+  });
+});
+
+describe("the words of a quoted line", () => {
+  it("are those that it was made of", () => {
+    const words = HOSTILE.filter((word) => word !== "");
+    expect(shellWords(shellCommand(words))).toEqual(words);
+    expect(shellWords(`put 'a b' '${"it'\\''s"}'`)).toEqual(["put", "a b", "it's"]);
   });
 });

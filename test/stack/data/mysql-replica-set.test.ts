@@ -200,8 +200,10 @@ describe("a MySQL replica set", () => {
     const source = await leader();
     const emptied = source === 3 ? 2 : 3;
     await docker("rm", "--force", container(emptied));
-    await docker("volume", "rm", stack.container(`mysql-${emptied}-data`));
-    const up = await npm("up", "--non-interactive");
+    const volume = stack.container(`mysql-${emptied}-data`);
+    await docker("volume", "rm", volume);
+    expect((await npm("up", "--non-interactive")).all).toContain(`The data volume ${volume} is gone: DATA LOSS`);
+    const up = await npm("up", "--non-interactive", "--accept-loss", volume);
     expect(up.exitCode, up.all).toBe(0);
     await until("it follows", async () => (await nodeStatus(address(emptied))).role === "replica", 60_000);
     expect(await asRoot(container(emptied), "SELECT COUNT(*) FROM shop.rows_written")).toBe(
