@@ -16,6 +16,8 @@ export interface StateResource {
   readonly outputs?: Readonly<Record<string, unknown>>;
   /** Whether it stays on its engine when it leaves the program, as data volumes do. */
   readonly retainOnDelete?: boolean;
+  /** When it was made, as in ISO 8601. */
+  readonly created?: string;
 }
 
 /** What a run does just now, or did when it was cut, as its state has it. */
@@ -81,3 +83,11 @@ export function filledBy({ type, inputs }: StateResource): string | undefined {
 export function isDataVolume({ type, id }: StateResource, resources: readonly StateResource[]): boolean {
   return type === VOLUME && id !== undefined && !resources.some((each) => filledBy(each) === id);
 }
+
+/** The component that a resource is part of, through its parents; undefined where it is no component's. */
+export function componentOf({ parent }: StateResource, resources: readonly StateResource[]): StateResource | undefined {
+  const found = resources.find(({ urn }) => urn === parent);
+  return found?.type === ROLLING_SET ? componentOf(found, resources) : found;
+}
+
+export const ROLLING_SET = "dockyard:index:RollingSet";

@@ -24,6 +24,12 @@ export async function holdOf(target: Target): Promise<Hold> {
   return cut ? "cut" : "free";
 }
 
+/** When the run began that holds the stack, in ms since 1970; undefined where none does, or the backend does not say. */
+export function beganAt(target: Target): number | undefined {
+  const files = stateFiles(target);
+  return files && beginOf(locksIn(files).filter(isLive));
+}
+
 /** A run whose last words about the state were lost. */
 export interface CutRun {
   /** When it began, in ms since 1970; undefined where its lock is gone. */

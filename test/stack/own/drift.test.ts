@@ -164,14 +164,51 @@ describe("npm run drift", () => {
     expect(await drift()).toEqual([]);
   });
 
-  it("is followed by a refresh that finds what is missing and does not end on it", async () => {
+  it("is followed by a refresh that finds what is missing and does not end on it, and status tells how far the up behind it is", async () => {
     await docker("rm", "--force", stack.container("goods-2"), stack.container("cache-2"));
     await docker("volume", "rm", stack.container("cache-2-config"));
     await stack.refresh();
     await stack.configure({ environment: { CHANGED: "1" } });
-    expect((await up()).filter((event) => event.startsWith("create")).sort()).toEqual(
+    let ended = false;
+    const rolled = up().finally(() => (ended = true));
+    const seen: string[] = [];
+    while (!ended) seen.push((await npmRun(stack, "status")).all);
+    expect((await rolled).filter((event) => event.startsWith("create")).sort()).toEqual(
       ["cache-2", "goods-1", "goods-2"].map((node) => `create ${node}`),
     );
+    expect(seen.join("\n")).toMatch(/A run changes the stack for \d+s\.\n(.*\n)*goods: goods-\d \S+.*, \d of 2 done/);
+    expect((await npmRun(stack, "status")).all).not.toContain("A run changes the stack");
     expect(await stack.preview()).toEqual([]);
+  });
+});
+
+/** Waits until every node is healthy, and returns what `npm run status` says then. */
+async function isWhole(): Promise<string> {
+  let said = "";
+  await until("every node is healthy", async () => {
+    const { code, all } = await npmRun(stack, "status");
+    said = all;
+    return code === 0;
+  });
+  return said;
+}
+
+describe("npm run status", () => {
+  it("tells the roles of nodes and how far they are behind in their software's own words, also where one does not answer", async () => {
+    const whole = await isWhole();
+    expect(whole).toMatch(/^cache-\d +healthy +primary +10\.142/m);
+    expect(whole).toMatch(/^cache-\d +healthy +replica +\d+ B +10\.142/m);
+    await docker("pause", stack.container("goods-2"));
+    try {
+      const { all, code } = await npmRun(stack, "status");
+      expect(code, all).toBe(1);
+      const line = (node: string) => all.split("\n").find((each) => each.startsWith(node)) ?? "";
+      expect(line("discovery-1")).toMatch(/healthy +leader/);
+      expect(line("goods-2")).toMatch(/paused \(0\)/);
+      expect(line("goods-1")).toMatch(/healthy +10\.142\.0\.41/);
+      for (const each of all.split("\n")) expect(each.length, each).toBeLessThanOrEqual(100);
+    } finally {
+      await docker("unpause", stack.container("goods-2"));
+    }
   });
 });
