@@ -8,6 +8,7 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   down: () => import("./commands/down"),
   drift: () => import("./commands/drift"),
   status: () => import("./commands/status"),
+  topology: () => import("./commands/topology"),
   picture: () => import("./commands/picture"),
   setup: () => import("./commands/setup"),
   env: () => import("./commands/env"),

@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { gatewayReload } from "../../../components/nginx-upsync-gateway/nginx-command";
 import { imageReference } from "../../../components/core/images";
@@ -7,17 +10,22 @@ import { get, until } from "../support/load";
 import { TestStack, freePorts } from "../support/test-stack";
 
 let stack: TestStack;
+let temporary: string;
 let gateway: string;
 let consul: string;
 
 beforeAll(async () => {
   const port = await freePorts(3);
   [gateway, consul] = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${port + 2}`];
+  temporary = await mkdtemp(join(tmpdir(), "test-drift-"));
   stack = await TestStack.create("test-drift", { port }, "test/stack/programs/drift/program.cjs");
   await stack.up();
 });
 
-afterAll(() => stack.remove());
+afterAll(async () => {
+  await stack.remove();
+  await rm(temporary, { recursive: true, force: true });
+});
 
 /** What `npm run drift` lists, as `kind name: how it differs`, without the stack's own name; its exit code is checked to say the same. */
 async function drift(): Promise<string[]> {
@@ -210,5 +218,31 @@ describe("npm run status", () => {
     } finally {
       await docker("unpause", stack.container("goods-2"));
     }
+  });
+});
+
+describe("npm run topology", () => {
+  it("draws the running stack, and the same stack again to the byte", async () => {
+    const drawn = async (folder: string) => {
+      const { code, all } = await npmRun(stack, "topology", "--out", join(temporary, folder));
+      expect(code, all).toBe(0);
+      return Promise.all(["topology.svg", "topology.mmd"].map((file) => readFile(join(temporary, folder, file), "utf8")));
+    };
+    await isWhole();
+    const [svg = "", mermaid = ""] = await drawn("first");
+    expect(svg).toMatch(/10\.142\.0\.11\W.*leader, healthy/);
+    expect(mermaid).toContain('system_gateway -- "requests" --> system_goods');
+    expect(mermaid).toContain('system_gateway -- "requests" --> system_legacy');
+    expect(await drawn("second")).toEqual([svg, mermaid]);
+    await docker("pause", stack.container("goods-2"));
+    try {
+      const [pausedSvg, pausedMermaid] = await drawn("paused");
+      expect(pausedSvg).toMatch(/10\.142\.0\.42\W.*paused/);
+      expect(pausedMermaid).toContain("class node_goods_2 ill");
+    } finally {
+      await docker("unpause", stack.container("goods-2"));
+    }
+    await isWhole();
+    expect(await drawn("third")).toEqual([svg, mermaid]);
   });
 });
