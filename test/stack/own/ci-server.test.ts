@@ -213,6 +213,12 @@ describe("a CI server that changes", () => {
     expect(await buildbot.force("sample-lint", "third", third)).toBe("");
     expect(await stack.preview()).toEqual([]);
 
+    await stack.up({ rotations: { "ci-user-third-password": 1 } });
+    const { third: rotated = "" } = (await stack.secretOutputs<{ passwords: Record<string, string> }>()).passwords;
+    expect(await buildbot.force("sample-lint", "third", rotated)).toBe("");
+    await expect(buildbot.force("sample-lint", "third", third)).rejects.toThrow("third cannot log in: 401");
+    expect(await identities()).toEqual(before);
+
     // From one look to the next, however long it takes to push in between.
     const looks = async () => (await docker("logs", stack.container("ci-1"))).split("gitpoller: processing changes").length;
     const counted = await looks();
