@@ -113,6 +113,18 @@ describe("a pair that runs", () => {
     expect(await docker("exec", stack.container("proxy-1"), "stat", "-L", "--format", "%a %U", file)).toBe("400 haproxy");
   });
 
+  it("takes both logins to its statistics while one takes the place of the other, and then the new one alone", async () => {
+    const page = async (password: string) => (await get(statistics.replace("://", `://${user}:${password}@`))).status;
+    const outputs = () => stack.secretOutputs<{ stats: string[]; user: string; password: string }>();
+    const { stats: [statistics = ""], user, password: old } = await outputs(); // prettier-ignore
+    await stack.up({ rotations: { "proxy-stats-password": "1 switch" } });
+    const { password } = await outputs();
+    expect(password).not.toBe(old);
+    expect([await page(password), await page(old)]).toEqual([200, 200]);
+    await stack.up({ rotations: { "proxy-stats-password": 1 } });
+    expect([await page(password), await page(old)]).toEqual([200, 401]);
+  });
+
   it("has no capabilities where it needs none, and those of VRRP where it does", async () => {
     const capabilities = async (name: string) => {
       const find = `for status in /proc/[0-9]*/status; do grep -q "^Name:.${name}$" $status && sed -n 's/^CapEff:.//p' $status; done | sort -u`;
