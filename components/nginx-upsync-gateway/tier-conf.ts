@@ -25,9 +25,17 @@ const PERSONAL = ["Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key"]
 
 type Tiered = Pick<GatewayConf, "tiers">;
 
-/** Memory of the workers together: buckets, switches and circuits; and answers on their way to the tiers below. */
+/** For the http block: memory of the workers together, of buckets, switches and circuits, and of answers on their way to the tiers below. */
 export function tierZones(conf: Tiered): string[] {
-  return hasTiers(conf) ? ["lua_shared_dict gateway_tiers 8m;", "lua_shared_dict gateway_fills 16m;"] : [];
+  if (!hasTiers(conf)) return [];
+  return [
+    "lua_shared_dict gateway_tiers 8m;",
+    "lua_shared_dict gateway_fills 16m;",
+    // A service's own word for it is none, also where it has no tiers.
+    "proxy_hide_header X-Gateway-Tier;",
+    "# A request that ends before its variables are set has none: a client is not to fill the log with that.",
+    "uninitialized_variable_warn off;",
+  ];
 }
 
 /** The tier that answered, in the access log, and when: less the time that it took, that is when it came, to the millisecond. */
@@ -49,7 +57,6 @@ export function tierLocation({ tiers }: Tiered, name: string): string[] {
   return [
     // An answer that sends nginx elsewhere would lose who asked, and a probe its end.
     "proxy_ignore_headers X-Accel-Redirect;",
-    "proxy_hide_header X-Gateway-Tier;",
     // Most requests are for the service: Lua says so only where it is another one.
     "set $gateway_tier service;",
     // All of a URL that the service is told.

@@ -101,6 +101,7 @@ end
 --- In each worker that ends by itself.
 function _M.exit_worker()
   metrics.leave()
+  tiers.publish()
   workers.remove(ngx.worker.pid())
 end
 

@@ -82,6 +82,8 @@ describe("filling", () => {
     ["is not there", 'ngx.status = 404 answer({ "a" })'],
     ["is gone", 'ngx.status = 410 answer({ "a" })'],
     ["is not for everybody any more", 'ngx.status = 403 answer({ "a" })'],
+    ["is at a login by now", 'ngx.status = 302 answer({ "" })'],
+    ["is empty", "ngx.status = 204 answer({})"],
     ["has become private", 'response["cache-control"] = "private" answer({ "a" })'],
     ["is too long by its header", 'response["content-length"] = "11" answer({ "a" })'],
     ["turns out too long", 'answer({ "123456", "78901" })'],

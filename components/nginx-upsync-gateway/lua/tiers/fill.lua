@@ -20,8 +20,11 @@ local MAX_URI = 1024
 -- How long the first request for a URL with a query is remembered, in seconds.
 local SEEN = 60
 
--- Statuses that say of a URL that it has nothing, or nothing for everybody.
-local WITHDRAWN = { [401] = true, [403] = true, [404] = true, [410] = true, [451] = true }
+-- Statuses that say of a URL that it has nothing, nothing for everybody, or that it is elsewhere, as at a login.
+local WITHDRAWN = {}
+for _, status in ipairs({ 204, 301, 302, 303, 307, 308, 401, 402, 403, 404, 410, 451 }) do
+  WITHDRAWN[status] = true
+end
 
 local is_writing = false
 
