@@ -1,4 +1,5 @@
 import { SetupError } from "../setup/shell";
+import { renderColumns } from "../columns";
 import { Deployment, isSame } from "./history";
 
 /**
@@ -68,14 +69,5 @@ export function renderHistory(history: readonly Deployment[], isChanged = false)
     const said = [...(rollbackTo === undefined ? [] : [`rollback to ${rollbackTo}`]), ...(index === history.length - 1 ? [current] : [])];
     return [String(number), began.slice(0, 19).replace("T", " "), revisionOf(deployment), result, said.join(", ")];
   });
-  const table = [["number", "began (UTC)", "revision", "result", ""], ...rows.reverse()];
-  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return renderColumns([["number", "began (UTC)", "revision", "result", ""], ...rows.reverse()]);
 }

@@ -1,4 +1,5 @@
 import { Rotation, generationOf } from "../../components/core/rotation";
+import { renderColumns } from "../columns";
 import { SetupError } from "../setup/shell";
 import { Rotating, rotatingOf } from "./kinds";
 
@@ -82,16 +83,7 @@ export function renderSecrets(secrets: readonly GeneratedSecret[], rotations: Re
       refusal === undefined ? unfinished : `cannot be: ${refusal}`,
     ];
   });
-  const table = [["secret", "of", "age", "rotations", ""], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return renderColumns([["secret", "of", "age", "rotations", ""], ...rows]);
 }
 
 function ageOf(made: string | undefined, now: Date): string {
