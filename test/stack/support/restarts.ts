@@ -3,6 +3,7 @@ import { type ImageName } from "../../../components/core/images";
 import { containersOf, docker } from "./engine";
 import { until } from "./load";
 import { OwnEngine } from "./own-engine";
+import { SYSTEM_PORTS, smallSystems } from "./systems";
 import { type Settings, TestStack, freePorts } from "./test-stack";
 
 /** How long a stack may take to be whole again by itself after its engine was started, in ms. */
@@ -43,19 +44,10 @@ async function describeStack(
   settings: Settings,
 ): Promise<OwnStack> {
   await engine.loadImages(images);
-  const port = await freePorts(32);
+  const port = await freePorts(SYSTEM_PORTS);
   const all = {
     network: { subnet },
-    gateway: { publishedPort: port, publishedAdminPort: port + 1 },
-    consul: { apiPort: port + 2 },
-    rabbitmq: { amqpPort: port + 5, managementPort: port + 8 },
-    proxy: { statsPort: port + 11 },
-    mysql: { port: port + 13, memoryMiB: 640 },
-    redis: { port: port + 17, replicas: 0 },
-    elasticsearch: { httpPort: port + 18, memoryMiB: 768 },
-    cdn: { port: port + 21 },
-    kafka: { port: port + 22 },
-    ci: { port: port + 25 },
+    ...smallSystems(port),
     ...settings,
   };
   return { engine, stack: await TestStack.create(name, all), settings: all, gateway: `http://127.0.0.1:${port}` };

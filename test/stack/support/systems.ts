@@ -6,3 +6,22 @@ type OptionalSystem = (typeof OPTIONAL_SYSTEMS)[number];
 export function withoutAllBut(...systems: readonly OptionalSystem[]): OptionalSystem[] {
   return OPTIONAL_SYSTEMS.filter((system) => !systems.includes(system));
 }
+
+/** Ports that {@link smallSystems} takes. */
+export const SYSTEM_PORTS = 32;
+
+/** The systems of the dev stack's program, with their published ports from a free one on, and those that hold data no larger than they must be. */
+export function smallSystems(port: number) {
+  return {
+    gateway: { publishedPort: port, publishedAdminPort: port + 1 },
+    consul: { apiPort: port + 2 },
+    rabbitmq: { amqpPort: port + 5, managementPort: port + 8 },
+    proxy: { statsPort: port + 11 },
+    mysql: { port: port + 13, memoryMiB: 640 },
+    redis: { port: port + 17, replicas: 0 },
+    elasticsearch: { httpPort: port + 18, memoryMiB: 768 },
+    cdn: { port: port + 21 },
+    kafka: { port: port + 22 },
+    ci: { port: port + 25 },
+  };
+}
