@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { pause, docker } from "../support/engine";
 import { get, until, underLoad } from "../support/load";
 import { asRoot, goodsQueries, nodeStatus } from "../support/mysql";
+import { operate } from "../support/redis";
 import { withoutAllBut } from "../support/systems";
 import { TestStack, freePorts } from "../support/test-stack";
 
@@ -50,6 +51,29 @@ async function queriesDuring(work: () => Promise<unknown>): Promise<number> {
   return (await queries()) - before;
 }
 
+/** The services' own connections to the cache. */
+async function links(): Promise<string> {
+  const clients = (await operate(stack.container("cache-1"), "CLIENT", "LIST")).split("\n");
+  return clients.flatMap((client) => /^id=\d+(?=.* user=goods )/.exec(client) ?? []).join();
+}
+
+/**
+ * The same while both instances go by the filter: one that gets an answer too late connects anew, and asks the database until it knows again
+ * what the filter is worth.
+ */
+async function queriesWhileItCounts(work: () => Promise<unknown>): Promise<number> {
+  for (let turn = 0; turn < 5; turn++) {
+    await until(
+      "both go by the filter",
+      async () => (await queriesDuring(() => Promise.all([0, 1, 2, 3].map(() => read(3_000_000))))) === 0,
+    );
+    const before = await links();
+    const queries = await queriesDuring(work);
+    if ((await links()) === before) return queries;
+  }
+  throw new Error("in each of five turns an instance lost its connection to the cache");
+}
+
 async function redis(...command: string[]): Promise<string> {
   const { logins } = await stack.secretOutputs<{ logins: { redis: { password: string } } }>();
   const login = ["--env", `REDISCLI_AUTH=${logins.redis.password}`];
@@ -96,7 +120,7 @@ describe("goods", () => {
     const flood = (from: number) => async () => {
       for (let id = from; id < from + ABSENT; id++) expect((await read(id)).status).toBe(404);
     };
-    expect(await queriesDuring(flood(1_000_000))).toBeLessThan(ABSENT * 0.01);
+    expect(await queriesWhileItCounts(flood(1_000_000))).toBeLessThan(ABSENT * 0.01);
     // Without the filter every one of them is: the control.
     await pause(stack.container("cache-1"));
     try {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BrokerAccess, connectAnywhere, takeAll } from "../support/amqp";
 import { docker } from "../support/engine";
 import { get, until } from "../support/load";
-import { api, untilWhole } from "../support/rabbitmq";
+import { api, messagesIn, untilWhole } from "../support/rabbitmq";
 import { withoutAllBut } from "../support/systems";
 import { TestStack, freePorts } from "../support/test-stack";
 
@@ -127,10 +127,7 @@ describe("an event that cannot be counted", () => {
     await publish("17");
     await placeOrders(5);
     await until("the others are counted", async () => (await totals()).orders === before.orders + 5);
-    await until("it is put aside", async () => {
-      const { messages } = await api<{ messages?: number }>(brokers()[0] ?? "", "queues/%2F/orders.statistics.dead");
-      return messages === 1;
-    });
+    await until("it is put aside", async () => (await messagesIn(brokers()[0] ?? "", "orders.statistics.dead")) === 1);
     const refused = (await docker("logs", stack.container("statistics-1")))
       .split("\n")
       .filter((line) => line.includes("goes back to its queue"));

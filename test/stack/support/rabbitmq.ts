@@ -10,6 +10,7 @@ export interface QueueInfo {
   readonly name: string;
   readonly type: string;
   readonly members?: readonly string[];
+  readonly messages?: number;
 }
 
 /** Asks the management API of a broker's container, as the component itself does. */
@@ -26,11 +27,21 @@ export async function runningBrokers(container: string): Promise<string[]> {
     .sort();
 }
 
-/** Where a queue's members are: by the queue itself, not by the statistics, which are some seconds old. */
-export async function membersOf(container: string, queue: string): Promise<readonly string[]> {
+/** A queue by its own word, not by the statistics, which are some seconds old. */
+async function queueInfo(container: string, queue: string): Promise<Partial<QueueInfo>> {
   const queues = await api<QueueInfo[]>(container, "queues/%2F?disable_stats=true&enable_queue_totals=true");
-  const { members = [] } = queues.find(({ name }) => name === queue) ?? {};
+  return queues.find(({ name }) => name === queue) ?? {};
+}
+
+/** Where a queue's members are. */
+export async function membersOf(container: string, queue: string): Promise<readonly string[]> {
+  const { members = [] } = await queueInfo(container, queue);
   return members.map((member) => member.replace("rabbit@", "")).sort();
+}
+
+/** How many messages are in a queue. */
+export async function messagesIn(container: string, queue: string): Promise<number | undefined> {
+  return (await queueInfo(container, queue)).messages;
 }
 
 /** Waits until all brokers run, and none is one that a quorum queue cannot spare. */
