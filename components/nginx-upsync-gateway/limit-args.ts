@@ -6,8 +6,9 @@ export type RequestRate = `${number}r/s` | `${number}r/m`;
 /** What one client may ask for; at least one of `rate` and `connections`. */
 export interface ClientLimitArgs {
   /**
-   * What clients are told apart by: their address, or a header of theirs, such as that of an API key. A client without the header is told
-   * apart by its address. One that invents values has a limit for each, so take a header that what is before or behind the gateway checks.
+   * What clients are told apart by: their address, or a header of theirs, such as that of an API key. A client without the header, or with more
+   * than one value for it, is told apart by its address. One that invents values has a limit for each, so take a header that what is before
+   * or behind the gateway checks.
    *
    * @default "address"
    */

@@ -32,7 +32,10 @@ function zonesOf(name: string, limit: NormalClientLimit): string[] {
   const client = header === undefined ? "$binary_remote_addr" : `$limit_${name}_client`;
   const key = exempt.length === 0 ? client : `$limit_${name}_key`;
   return [
-    ...(header === undefined ? [] : [block(`map ${header} ${client}`, ['"" $binary_remote_addr;', `default ${header};`])]),
+    // nginx joins what is sent twice by a comma: each such list would be a client of its own, and the service may take one of its parts.
+    ...(header === undefined
+      ? []
+      : [block(`map ${header} ${client}`, ['"" $binary_remote_addr;', "~, $binary_remote_addr;", `default ${header};`])]),
     ...(exempt.length === 0
       ? []
       : [

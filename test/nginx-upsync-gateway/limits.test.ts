@@ -51,7 +51,7 @@ describe("limits of clients", () => {
   it("do not count who is exempt, and tell clients apart by a header or else by their address", () => {
     const text = conf(limited({ by: { header: "X-Api-Key" }, rate: "1r/m", exempt: ["10.0.0.0/8", "::1"], status: 503, zoneMiB: 1 }));
     expect(text).toContain(
-      'map $http_x_api_key $limit_one_client {\n        "" $binary_remote_addr;\n        default $http_x_api_key;\n    }\n',
+      'map $http_x_api_key $limit_one_client {\n        "" $binary_remote_addr;\n        ~, $binary_remote_addr;\n        default $http_x_api_key;\n    }\n',
     );
     expect(text).toContain("geo $limit_one_exempt {\n        default 0;\n        10.0.0.0/8 1;\n        ::1 1;\n    }\n");
     expect(text).toContain('map $limit_one_exempt $limit_one_key {\n        0 $limit_one_client;\n        default "";\n    }\n');
