@@ -87,6 +87,10 @@ describe("an answer in Lua", () => {
     ["{ status = 200.5 }", "it returned the status 200.5"],
     ['{ status = "200" }', "it returned the status 200"],
     ["{ json = print }", "it returned what is no JSON: Cannot serialise function"],
+    ['{ headers = "a: b" }', "it returned a string for headers; they are a table of texts by their names"],
+    ["{ headers = { ETag = true } }", "it returned the header ETag with a boolean; headers are texts by their names"],
+    ["{ headers = { ETag = { print } } }", "it returned the header ETag with a table; headers are texts by their names"],
+    ['{ headers = { "a: b" } }', "it returned the header 1 with a string; headers are texts by their names"],
   ])("cannot be %s", async (returned, words) => {
     expect(await run(`local _, why = pcall(M.answer, ${returned}) return why`)).toBe(words);
   });

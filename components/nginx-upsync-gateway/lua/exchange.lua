@@ -7,6 +7,9 @@ local _M = {}
 -- Arguments of one kind that a request may have.
 local MAX_ARGUMENTS = 100
 
+-- Statuses whose answers have no body, nor a length of one.
+local BODILESS = { [204] = true, [304] = true }
+
 -- A form's argument may come without a value, which nginx gives as true.
 local function text(value)
   return value == true and "" or value
@@ -87,16 +90,44 @@ local function send(status, content_type, body, headers)
   for name, value in pairs(headers or {}) do
     ngx.header[name] = value
   end
-  if body ~= "" then
+  if not BODILESS[status] then
     ngx.header["Content-Length"] = #body
     ngx.print(body)
   end
-  ngx.exit(status)
+  -- An exit with a status of which nothing is sent yet would have nginx put its own page in place of an empty body.
+  ngx.send_headers()
+  ngx.exit(ngx.OK)
 end
 
 --- Refuses a request, in JSON as nginx' own refusals here are.
 function _M.refuse(status, why, headers)
   send(status, "application/json", json.encode({ error = why }), headers)
+end
+
+local function is_text(value)
+  return type(value) == "string" or type(value) == "number"
+end
+
+-- A value, or a list of them where a header is there several times.
+local function check_header(name, value)
+  local values = type(value) == "table" and value or { value }
+  local is_sound = type(name) == "string"
+  for _, each in pairs(values) do
+    is_sound = is_sound and is_text(each)
+  end
+  if not is_sound then
+    error("it returned the header " .. tostring(name) .. " with a " .. type(value) .. "; headers are texts by their names", 0)
+  end
+end
+
+local function check_headers(headers)
+  if type(headers) ~= "table" then
+    error("it returned a " .. type(headers) .. " for headers; they are a table of texts by their names", 0)
+  end
+  for name, value in pairs(headers) do
+    check_header(name, value)
+  end
+  return headers
 end
 
 --- Turns what a location returned into { status, type, body, headers }; raises an error where it is no answer.
@@ -123,7 +154,7 @@ function _M.answer(returned)
     end
     content_type = "application/json"
   end
-  return { status = status, type = content_type, body = tostring(body or ""), headers = returned.headers }
+  return { status = status, type = content_type, body = tostring(body or ""), headers = check_headers(returned.headers or {}) }
 end
 
 function _M.send(answer)

@@ -1,5 +1,4 @@
 import { createServer } from "node:http";
-import { connect as connectHttp2 } from "node:http2";
 import { request } from "node:https";
 import { connect } from "node:tls";
 import { X509Certificate } from "node:crypto";
@@ -7,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { selfSigned } from "../support/certificates";
 import { docker, eventsDuring } from "../support/engine";
 import { HONEST, HOSTILE, getRaw, post } from "../support/hostile-requests";
+import { http2Session, overHttp2 } from "../support/http2";
 import { get, until } from "../support/load";
 import { type Sample, parseExposition, valueOf } from "../support/prometheus";
 import { sendRaw } from "../support/raw";
@@ -35,6 +35,11 @@ const GATEWAY = {
         path: "/framed",
         code: 'return function() return { headers = { ["X-Frame-Options"] = "SAMEORIGIN" }, body = "framed" } end',
         limits: ["scripted"],
+      },
+      echo: {
+        path: "/echo",
+        methods: ["GET", "POST"],
+        code: 'return function(request) return { status = request.body == "" and 404 or 200, body = request.body } end',
       },
     },
   },
@@ -181,15 +186,8 @@ describe("limits", () => {
 
 describe("towards clients the gateway", () => {
   it("speaks HTTP/2, only versions of TLS that are safe, and sends plain HTTP on", async () => {
-    const session = connectHttp2(`https://127.0.0.1:${port + 2}`, { rejectUnauthorized: false });
-    const status = await new Promise((resolve, reject) => {
-      session.on("error", reject);
-      session
-        .request({ ":path": "/h2" })
-        .on("response", (headers) => resolve(headers[":status"]))
-        .on("error", reject);
-    });
-    expect([session.alpnProtocol, status]).toEqual(["h2", 200]);
+    const session = http2Session(`https://127.0.0.1:${port + 2}`);
+    expect([(await overHttp2(session, { ":path": "/h2" })).status, session.alpnProtocol]).toEqual([200, "h2"]);
     session.destroy();
 
     const handshake = (maxVersion: "TLSv1.1" | "TLSv1.2") =>
@@ -205,6 +203,14 @@ describe("towards clients the gateway", () => {
 
     const plain = await get(`http://127.0.0.1:${port}/goods/1?a=b`, { method: "POST" });
     expect([plain.status, plain.headers.location]).toEqual([308, `https://127.0.0.1:${port + 2}/goods/1?a=b`]);
+  });
+
+  it("reads a body over HTTP/2 whose length nobody has said, and puts no page in place of an empty answer", async () => {
+    const session = http2Session(`https://127.0.0.1:${port + 2}`);
+    const posted = await overHttp2(session, { ":path": "/echo", ":method": "POST" }, "in ", "two frames");
+    expect(posted).toMatchObject({ status: 200, body: "in two frames" });
+    expect(await overHttp2(session, { ":path": "/echo" })).toMatchObject({ status: 404, headers: { "content-length": "0" }, body: "" });
+    session.destroy();
   });
 
   it("adds the headers that a service does not set itself", async () => {

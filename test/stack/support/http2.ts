@@ -1,0 +1,18 @@
+import { once } from "node:events";
+import { connect, type ClientHttp2Session, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
+
+/** A session with a gateway whose certificate is the test's own. */
+export function http2Session(url: string): ClientHttp2Session {
+  return connect(url, { rejectUnauthorized: false });
+}
+
+/** One exchange; a body goes out in frames, without a word of its length. */
+export async function overHttp2(session: ClientHttp2Session, headers: OutgoingHttpHeaders, ...chunks: readonly string[]) {
+  const stream = session.request(headers, { endStream: chunks.length === 0 });
+  for (const chunk of chunks) stream.write(chunk);
+  stream.end();
+  const [answered] = (await once(stream, "response")) as [IncomingHttpHeaders & { ":status": number }];
+  let body = "";
+  for await (const chunk of stream) body += String(chunk);
+  return { status: answered[":status"], headers: answered, body };
+}
