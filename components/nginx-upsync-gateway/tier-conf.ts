@@ -15,6 +15,7 @@ export const TIER_LUA_FILES = [
   "tiers/reply.lua",
   "tiers/switches.lua",
   "tiers/tiers.lua",
+  "tiers/withdrawals.lua",
 ] as const;
 
 /** Folder of the kept answers, on the gateway's data volume. */
@@ -25,12 +26,16 @@ const PERSONAL = ["Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key"]
 
 type Tiered = Pick<GatewayConf, "tiers">;
 
-/** For the http block: memory of the workers together, of buckets, switches and circuits, and of answers on their way to the tiers below. */
+/**
+ * For the http block: memory of the workers together, of buckets, switches and circuits, of answers on their way to the tiers below, and of
+ * what was kept of late.
+ */
 export function tierZones(conf: Tiered): string[] {
   if (!hasTiers(conf)) return [];
   return [
     "lua_shared_dict gateway_tiers 8m;",
     "lua_shared_dict gateway_fills 16m;",
+    "lua_shared_dict gateway_marks 4m;",
     // A service's own word for it is none, also where it has no tiers.
     "proxy_hide_header X-Gateway-Tier;",
     "# A request that ends before its variables are set has none: a client is not to fill the log with that.",

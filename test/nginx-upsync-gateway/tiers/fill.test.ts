@@ -9,8 +9,14 @@ const HELPERS = `
   ngx.resp = { get_headers = function() return response end }
   ngx.sleep = function() end
   local queue, zone = {}, ngx.shared.gateway_fills
+  free, is_full = 16 * 1024 * 1024, false
+  function zone:free_space() return free end
   function zone:llen() return #queue end
-  function zone:lpush(_, text) table.insert(queue, 1, text) return #queue end
+  function zone:lpush(_, text)
+    if is_full then return nil, "no memory" end
+    table.insert(queue, 1, text)
+    return #queue
+  end
   function zone:rpop() return table.remove(queue) end
   settings = { maxBytes = 10, refreshSeconds = 5, cacheSeconds = 60 }
   function answer(chunks, is_cut)
@@ -38,6 +44,13 @@ const STORES = `
     return {
       put = function(kept) table.insert(written, "file:" .. kept.uri .. ":" .. kept.body) return true end,
       remove = function(_, uri) table.insert(written, "-file:" .. uri) end,
+      clear_others = function() end,
+    }
+  end
+  package.preload["gateway.tiers.withdrawals"] = function()
+    return {
+      start = function() end,
+      tell = function(service, uri, at) table.insert(written, "others:" .. service .. ":" .. uri .. ":" .. math.floor(at)) end,
     }
   end
 `;
@@ -88,7 +101,7 @@ describe("filling", () => {
     ["is too long by its header", 'response["content-length"] = "11" answer({ "a" })'],
     ["turns out too long", 'answer({ "123456", "78901" })'],
   ])("takes away what was kept of what %s", async (_, script) => {
-    expect(await run(`${script} return kept()`)).toBe("-redis:/goods/1 -file:/goods/1");
+    expect(await run(`${script} return kept()`)).toBe("-redis:/goods/1 -file:/goods/1 others:goods:/goods/1:1000");
   });
 
   it("takes nothing away that it cannot judge", async () => {
@@ -102,12 +115,29 @@ describe("filling", () => {
   });
 
   it("takes away and keeps again at once, and says the same once in a while", async () => {
+    const taken = "-redis:/goods/1 -file:/goods/1 others:goods:/goods/1:1000";
     const [good, gone] = ['ngx.status = 200 answer({ "a" })', 'ngx.status = 404 answer({ "b" })'];
     expect(await run(`${good} ${gone} ${good} ${gone} return kept()`)).toBe(
-      "redis:/goods/1:a:60 file:/goods/1:a -redis:/goods/1 -file:/goods/1 redis:/goods/1:a:60 file:/goods/1:a -redis:/goods/1 -file:/goods/1",
+      `redis:/goods/1:a:60 file:/goods/1:a ${taken} redis:/goods/1:a:60 file:/goods/1:a ${taken}`,
     );
-    expect(await run(`${gone} ${gone} kept() return #written`)).toBe(2);
-    expect(await run(`${gone} time = time + 5 ${gone} kept() return #written`)).toBe(4);
+    expect(await run(`${gone} ${gone} kept() return #written`)).toBe(3);
+    expect(await run(`${gone} time = time + 5 ${gone} kept() return #written`)).toBe(6);
+  });
+
+  it("takes away also while too many answers wait, or leave too little memory for more", async () => {
+    const gone = 'ngx.status = 404 uri = "/gone" answer({ "b" }) kept() kept()';
+    expect(await run(`for i = 1, 1200 do uri = "/goods/" .. i answer({ "a" }) end ${gone} return written[#written]`)).toBe(
+      "others:goods:/gone:1000",
+    );
+    expect(await run(`free = 4 * 1024 * 1024 - 1 answer({ "a" }) ${gone} return #written`)).toBe(3);
+  });
+
+  it("tries again what no memory was there for", async () => {
+    for (const status of [200, 404])
+      expect(
+        await run(`ngx.status = ${status} is_full = true answer({ "a" }) is_full = false local before = kept() answer({ "a" }) kept()
+          return before .. #written .. #logged`),
+      ).toBe(status === 200 ? "21" : "31");
   });
 
   it("drops what comes while too many wait", async () => {

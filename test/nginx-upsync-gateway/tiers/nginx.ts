@@ -34,7 +34,7 @@ const NGINX = `
   local function log(_, ...) table.insert(logged, table.concat({ ... })) end
   ngx = {
     now = function() return time end,
-    shared = { gateway_tiers = dict(), gateway_fills = dict() },
+    shared = { gateway_tiers = dict(), gateway_fills = dict(), gateway_marks = dict() },
     worker = { id = function() return 0 end, exiting = function() return false end },
     timer = {
       at = function() return true end,

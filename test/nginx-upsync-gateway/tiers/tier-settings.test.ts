@@ -236,7 +236,9 @@ describe("the configuration of tiers", () => {
     const text = renderNginxConf(conf());
     expect(text.match(/access_by_lua_block .*/g)).toEqual(['access_by_lua_block { gateway.tiers.access("goods") }']);
     expect(text).toContain('"ended":$msec,"tier":"$gateway_tier"}');
-    expect(text).toContain("    lua_shared_dict gateway_tiers 8m;\n    lua_shared_dict gateway_fills 16m;\n");
+    expect(text).toContain(
+      "    lua_shared_dict gateway_tiers 8m;\n    lua_shared_dict gateway_fills 16m;\n    lua_shared_dict gateway_marks 4m;\n",
+    );
     expect(text).toContain("location = /__gateway/tiers {");
     expect(text.match(/proxy_ignore_headers .*/g)).toEqual(["proxy_ignore_headers X-Accel-Redirect;"]);
     // A service's own word for it is none.
@@ -246,7 +248,7 @@ describe("the configuration of tiers", () => {
 
   it("is nowhere without them", () => {
     const text = renderNginxConf(conf({ tiers: {} }));
-    expect(text).not.toMatch(/tier|gateway_fills/);
+    expect(text).not.toMatch(/tier|gateway_fills|gateway_marks/);
   });
 
   it("tells the Lua modules what there is, in their own units", () => {

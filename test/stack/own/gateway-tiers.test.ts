@@ -271,6 +271,25 @@ describe("an answer", () => {
     await until("no file has it", async () => (await ask("/goods/withdrawn")).tier === "empty");
     await switchTo("auto", "service");
   });
+
+  it("is given no more by a gateway that others have told of it", async () => {
+    // By what the other gateway is asked for.
+    const headers = { host: GATEWAY };
+    const atSecond = async (path: string) => (await ask(path, { gateway: SECOND, headers })).tier;
+    for (const path of ["/goods/told", "/goods/untold"])
+      await until("it is kept", async () => {
+        await atSecond(path);
+        return isKept(redis, "goods", urlOf(path));
+      });
+    service.status = 404;
+    await ask("/goods/told");
+    service.status = 200;
+    await switchTo("static", "static");
+    await until("it has none of it", async () => (await atSecond("/goods/told")) === "empty");
+    // The control.
+    expect(await atSecond("/goods/untold")).toBe("static");
+    await switchTo("auto", "service");
+  });
 });
 
 describe("the filter", () => {

@@ -87,13 +87,31 @@ function _M.put(kept)
   return os.rename(draft, path)
 end
 
---- Takes an answer away.
-function _M.remove(service, uri)
+--- Takes an answer away. @param before  time: one that was kept later stays; nil for any
+function _M.remove(service, uri, before)
   for _, path in ipairs({ paths(service, uri) }) do
     local about = read_about(path)
-    if about and about.service == service and about.uri == uri then
+    if about and about.service == service and about.uri == uri and (not before or about.stored < before) then
       os.remove(path)
     end
+  end
+end
+
+--- Takes the files away of a time when there was another number of them: an answer has another place now, and where
+-- that number comes back one of then would be in the way of its successor.
+function _M.clear_others()
+  local marker = settings.folder .. "/count"
+  local count = tonumber(read(marker, "*l") or "")
+  if count == settings.files then
+    return
+  end
+  for place = 0, (count or 0) - 1 do
+    os.remove(settings.folder .. "/" .. place)
+  end
+  local file = io.open(marker, "w")
+  if file then
+    file:write(settings.files, "\n")
+    file:close()
   end
 end
 

@@ -6,14 +6,20 @@ local cache = require "gateway.tiers.cache"
 local files = require "gateway.tiers.files"
 local json = require "gateway.json"
 local quiet = require "gateway.tiers.quiet"
+local withdrawals = require "gateway.tiers.withdrawals"
 
 local _M = {}
 
+-- What was done of late is not done again. In memory of its own: where that is full the oldest mark makes room, and
+-- nothing that waits in the list is lost for it.
+local marks = ngx.shared.gateway_marks
 local zone = ngx.shared.gateway_fills
 
--- How often the list is emptied, in seconds, and how many answers may wait in it; more are dropped.
+-- How often the list is emptied, in seconds, and how many notes may wait in it for an answer to be noted as well.
 local INTERVAL = 0.1
 local WAITING = 1000
+-- Memory, in bytes, that answers leave to what must not be dropped: that there is none any more.
+local RESERVED = 4 * 1024 * 1024
 -- Between the answers that are written a worker goes on with its requests.
 local BREATH = 0.001
 local MAX_URI = 1024
@@ -34,7 +40,7 @@ end
 
 -- Queries can be made up without end: an answer to one takes a place only when it is asked for a second time.
 local function is_asked_for(name, uri)
-  return not string.find(uri, "?", 1, true) or not zone:add("seen " .. name .. " " .. uri, true, SEEN)
+  return not string.find(uri, "?", 1, true) or not marks:add("seen " .. name .. " " .. uri, true, SEEN)
 end
 
 local function gone_key(name, uri)
@@ -50,7 +56,7 @@ function _M.begin(name, context, settings)
     return
   end
   context.is_withdrawn = WITHDRAWN[ngx.status]
-  if ngx.status ~= 200 or zone:get(fresh_key(name, uri)) then
+  if ngx.status ~= 200 or marks:get(fresh_key(name, uri)) then
     return
   end
   -- All of them: by default the list ends at a hundred.
@@ -82,17 +88,39 @@ function _M.collect(context, settings)
   context.is_whole = is_last
 end
 
+-- @return whether it is in the list
 local function note(text)
-  local ok, err = zone:lpush("answers", text)
-  if not ok then
-    quiet.warn("fills", "an answer is not kept: ", err)
+  local length, err = zone:lpush("answers", text)
+  if not length then
+    quiet.warn("fills", "an answer is neither kept nor taken away: ", err)
   end
+  return length
 end
 
 local function withdraw(name, uri, settings)
-  zone:delete(fresh_key(name, uri))
-  if zone:llen("answers") < WAITING and zone:add(gone_key(name, uri), true, settings.refreshSeconds) then
-    note(json.encode({ service = name, uri = uri, gone = true }) .. "\n")
+  local key = gone_key(name, uri)
+  marks:delete(fresh_key(name, uri))
+  if not marks:add(key, true, settings.refreshSeconds) then
+    return
+  end
+  if not note(json.encode({ service = name, uri = uri, gone = ngx.now() }) .. "\n") then
+    marks:delete(key)
+  end
+end
+
+local function has_room()
+  return zone:llen("answers") < WAITING and zone:free_space() >= RESERVED
+end
+
+local function keep(kept, settings)
+  local key = fresh_key(kept.service, kept.uri)
+  -- Of those who asked for the same at the same time one is enough.
+  if not has_room() or not marks:add(key, true, settings.refreshSeconds) then
+    return
+  end
+  marks:delete(gone_key(kept.service, kept.uri))
+  if not note(answer.encode(kept, json.encode)) then
+    marks:delete(key)
   end
 end
 
@@ -102,23 +130,18 @@ function _M.finish(context, settings)
     return withdraw(context.location, context.uri, settings)
   end
   local kept = context.kept
-  if not kept or not context.is_whole or (context.length and context.length ~= context.size) then
-    return
+  if kept and context.is_whole and (not context.length or context.length == context.size) then
+    kept.body = table.concat(context.chunks)
+    keep(kept, settings)
   end
-  -- Of those who asked for the same at the same time one is enough.
-  if zone:llen("answers") >= WAITING or not zone:add(fresh_key(kept.service, kept.uri), true, settings.refreshSeconds) then
-    return
-  end
-  zone:delete(gone_key(kept.service, kept.uri))
-  kept.body = table.concat(context.chunks)
-  note(answer.encode(kept, json.encode))
 end
 
 local function write(text, settings)
   local about = json.decode(string.sub(text, 1, string.find(text, "\n", 1, true) - 1))
   if about.gone then
     cache.remove(about.service, about.uri)
-    return files.remove(about.service, about.uri)
+    files.remove(about.service, about.uri)
+    return withdrawals.tell(about.service, about.uri, about.gone)
   end
   local kept = answer.decode(text, about.service, about.uri, json.decode)
   local ok, err = cache.put(kept, settings[kept.service].cacheSeconds)
@@ -156,6 +179,8 @@ end
 --- In each worker; one of them writes. @param settings  fill's settings by location
 function _M.start(settings)
   if ngx.worker.id() == 0 then
+    files.clear_others()
+    withdrawals.start()
     assert(ngx.timer.every(INTERVAL, write_all, settings))
   end
 end

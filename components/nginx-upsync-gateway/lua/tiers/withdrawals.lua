@@ -1,0 +1,79 @@
+-- What one gateway takes away the others must not give either: each has files of its own, and finds in a list in Redis
+-- what to take out of them. One that was down meanwhile reads the list from its beginning.
+
+local files = require "gateway.tiers.files"
+local quiet = require "gateway.tiers.quiet"
+local redis = require "gateway.redis"
+
+local _M = {}
+
+local STREAM = "gateway:withdrawn"
+-- Withdrawals that Redis keeps, about; further back nobody can look.
+local KEPT = "10000"
+-- How often the list is read, in seconds, and how much of it at a time.
+local INTERVAL = 1
+local BATCH = "500"
+
+-- Of the last one that was read.
+local last = "0"
+local is_reading = false
+
+--- Tells the other gateways. @param time  when the service said it
+function _M.tell(service, uri, time)
+  if redis.is_configured() then
+    redis.call("XADD", STREAM, "MAXLEN", "~", KEPT, "*", "service", service, "uri", uri, "time", time)
+  end
+end
+
+local function fields(list)
+  local found = {}
+  for i = 1, #list, 2 do
+    found[list[i]] = list[i + 1]
+  end
+  return found
+end
+
+local function take(entry)
+  local told = fields(entry[2])
+  local time = tonumber(told.time)
+  if told.service and told.uri and time then
+    files.remove(told.service, told.uri, time)
+  end
+  last = entry[1]
+end
+
+-- @return how many there were, nil where Redis is away
+local function read_batch()
+  local streams = redis.call("XREAD", "COUNT", BATCH, "STREAMS", STREAM, last)
+  local entries = type(streams) == "table" and streams[1][2] or {}
+  for _, entry in ipairs(entries) do
+    take(entry)
+  end
+  return #entries
+end
+
+local function read_all(premature)
+  if premature or is_reading then
+    return
+  end
+  is_reading = true
+  local ran, err = pcall(function()
+    while read_batch() == tonumber(BATCH) do
+      -- A worker goes on with its requests.
+      ngx.sleep(0.001)
+    end
+  end)
+  is_reading = false
+  if not ran then
+    quiet.warn("withdrawals", "what other gateways have taken away cannot be read: ", err)
+  end
+end
+
+--- In the worker that writes the files.
+function _M.start()
+  if redis.is_configured() then
+    assert(ngx.timer.every(INTERVAL, read_all))
+  end
+end
+
+return _M
