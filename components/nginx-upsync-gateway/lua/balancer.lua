@@ -129,12 +129,13 @@ local function went_unanswered()
 end
 
 --- The log phase: the end of the request, whatever became of it.
+-- @return whether a peer was asked
 function _M.finish()
   local key = request_key()
   tried_of[key] = nil
   local peer = peer_of[key]
   if not peer then
-    return
+    return false
   end
   peer_of[key] = nil
   local status = ngx.status
@@ -145,6 +146,7 @@ function _M.finish()
     peer.group:succeeded(peer)
   end
   end_try(peer)
+  return true
 end
 
 return _M

@@ -86,11 +86,15 @@ end
 --- The log phase of each request, before the access log is written.
 -- @param owner  the service whose location it is, `lua:<name>` for one in Lua, nil where it is none's
 function _M.finish(owner)
-  balancer.finish()
+  local is_asked = balancer.finish()
   tiers.finish()
-  local context = ngx.ctx
-  local tier = owner and (context.told or answerer.tier()) or "none"
-  if settings.tiers and tier ~= context.logged then
+  -- Without tiers a request has no context, and one would be made for asking.
+  local context = settings.tiers and ngx.ctx
+  local tier = "none"
+  if owner then
+    tier = context and context.told or is_asked and "service" or answerer.tier()
+  end
+  if context and tier ~= context.logged then
     ngx.var.gateway_tier = tier
   end
   if settings.metrics then
