@@ -39,6 +39,12 @@ describe("answers in Redis", () => {
     ).toBe("1none");
   });
 
+  it("are taken away where they were kept before a time", async () => {
+    expect(
+      await run('put("/a", "1") M.remove("goods", "/a", 1) local other = body("/a") M.remove("goods", "/a", 2) return other .. body("/a")'),
+    ).toBe("1none");
+  });
+
   it("are none without a Redis", async () => {
     expect(await run('is_there = false put("/a", "1") M.remove("goods", "/a") return body("/a") .. keys()')).toBe("none");
   });

@@ -30,6 +30,9 @@ const FILES = `
   package.preload["gateway.tiers.files"] = function()
     return { remove = function(service, uri, before) table.insert(removed, service .. ":" .. uri .. ":" .. math.floor(before)) end }
   end
+  package.preload["gateway.tiers.cache"] = function()
+    return { remove = function(_, uri, before) redis_removed = (redis_removed or "") .. uri .. ":" .. math.floor(before) end }
+  end
 `;
 
 async function run(script: string): Promise<string> {
@@ -47,6 +50,13 @@ describe("what one gateway takes away", () => {
     expect(await run('M.tell("goods", "/a", 1000) M.tell("orders", "/b", 1001) told() M.tell("goods", "/c", 1002) return told()')).toBe(
       "goods:/a:1000 orders:/b:1001 goods:/c:1002",
     );
+  });
+
+  it("is taken out of Redis too, and remembered for what is still on its way there", async () => {
+    const over = (stored: number) => `tostring(M.is_over({ service = "goods", uri = "/a", stored = ${stored} }))`;
+    const seen = [over(999), over(1000), over(1001)].join(' .. " " .. ');
+    expect(await run(`M.tell("goods", "/a", 1000) told() return redis_removed .. " " .. ${seen}`)).toBe("/a:1000 true false false");
+    expect(await run(`M.tell("goods", "/a", 1000) told() time = time + 60 return ${seen}`)).toBe("false false false");
   });
 
   it("is read to its end, however much there is", async () => {

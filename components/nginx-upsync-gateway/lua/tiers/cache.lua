@@ -36,8 +36,10 @@ function _M.put(kept, seconds)
 end
 
 --- Takes an answer away; what has its place by now stays.
-function _M.remove(service, uri)
-  if _M.get(service, uri) then
+-- @param before  time: one that was kept later stays; nil for any
+function _M.remove(service, uri, before)
+  local found = _M.get(service, uri)
+  if found and (not before or found.stored < before) then
     redis.call("DEL", key(service, uri))
   end
 end

@@ -87,11 +87,11 @@ function _M.put(kept)
   return os.rename(draft, path)
 end
 
---- Takes an answer away. @param before  time: one that was kept later stays; nil for any
+--- Takes an answer away. @param before  time: one that was kept later stays
 function _M.remove(service, uri, before)
   for _, path in ipairs({ paths(service, uri) }) do
     local about = read_about(path)
-    if about and about.service == service and about.uri == uri and (not before or about.stored < before) then
+    if about and about.service == service and about.uri == uri and about.stored < before then
       os.remove(path)
     end
   end

@@ -136,23 +136,37 @@ function _M.finish(context, settings)
   end
 end
 
-local function write(text, settings)
-  local about = json.decode(string.sub(text, 1, string.find(text, "\n", 1, true) - 1))
-  if about.gone then
-    cache.remove(about.service, about.uri)
-    files.remove(about.service, about.uri)
-    return withdrawals.tell(about.service, about.uri, about.gone)
-  end
-  local kept = answer.decode(text, about.service, about.uri, json.decode)
-  local ok, err = cache.put(kept, settings[kept.service].cacheSeconds)
+local function keep_in_redis(kept, seconds)
+  local ok, err = cache.put(kept, seconds)
   -- That Redis is away is said where it is called.
   if not ok and not string.find(tostring(err), "away", 1, true) then
     quiet.warn("cache", "cannot keep an answer in Redis: ", tostring(err))
   end
-  ok, err = files.put(kept)
+end
+
+local function keep_in_file(kept)
+  local ok, err = files.put(kept)
   if not ok then
     quiet.warn("files", "cannot keep an answer in a file: ", tostring(err))
   end
+end
+
+local function write(text, settings)
+  local about = json.decode(string.sub(text, 1, string.find(text, "\n", 1, true) - 1))
+  if about.gone then
+    withdrawals.apply(about.service, about.uri, about.gone)
+    return withdrawals.tell(about.service, about.uri, about.gone)
+  end
+  local kept = answer.decode(text, about.service, about.uri, json.decode)
+  if withdrawals.is_over(kept) then
+    return
+  end
+  keep_in_redis(kept, settings[kept.service].cacheSeconds)
+  -- Another gateway may have taken it away meanwhile.
+  if withdrawals.is_over(kept) then
+    return cache.remove(kept.service, kept.uri)
+  end
+  keep_in_file(kept)
 end
 
 local function write_all(premature, settings)

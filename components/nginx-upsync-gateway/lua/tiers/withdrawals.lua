@@ -1,6 +1,8 @@
--- What one gateway takes away the others must not give either: each has files of its own, and finds in a list in Redis
--- what to take out of them. One that was down meanwhile reads the list from its beginning.
+-- What the service gives no more is taken out of Redis and the files. What one gateway takes away the others must not
+-- give either: each has files of its own, and finds in a list in Redis what to take out of them. One that was down
+-- meanwhile reads the list from its beginning.
 
+local cache = require "gateway.tiers.cache"
 local files = require "gateway.tiers.files"
 local quiet = require "gateway.tiers.quiet"
 local redis = require "gateway.redis"
@@ -10,13 +12,33 @@ local _M = {}
 local STREAM = "gateway:withdrawn"
 -- Withdrawals that Redis keeps, about; further back nobody can look.
 local KEPT = "10000"
+-- How long a withdrawal is remembered, in seconds: answers from before it may still be on their way to the tiers.
+local REMEMBERED = 60
 -- How often the list is read, in seconds, and how much of it at a time.
 local INTERVAL = 1
 local BATCH = "500"
 
+local marks = ngx.shared.gateway_marks
 -- Of the last one that was read.
 local last = "0"
 local is_reading = false
+
+local function mark_key(service, uri)
+  return "withdrawn " .. service .. " " .. uri
+end
+
+--- Whether what was kept of the service is from before a withdrawal. @param kept  { service, uri, stored }
+function _M.is_over(kept)
+  local time = marks:get(mark_key(kept.service, kept.uri))
+  return time ~= nil and kept.stored < time
+end
+
+--- Takes away what was kept before a time.
+function _M.apply(service, uri, time)
+  marks:set(mark_key(service, uri), time, REMEMBERED)
+  cache.remove(service, uri, time)
+  files.remove(service, uri, time)
+end
 
 --- Tells the other gateways. @param time  when the service said it
 function _M.tell(service, uri, time)
@@ -37,7 +59,7 @@ local function take(entry)
   local told = fields(entry[2])
   local time = tonumber(told.time)
   if told.service and told.uri and time then
-    files.remove(told.service, told.uri, time)
+    _M.apply(told.service, told.uri, time)
   end
   last = entry[1]
 end
