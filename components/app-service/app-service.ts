@@ -3,7 +3,7 @@ import { Registration, createConsulRegistration, serviceName, servingCondition }
 import { Endpoint } from "../core/endpoint";
 import { healthCondition, renderSpareCommand, siblingCondition } from "../core/gate";
 import { LiveConfigArgs } from "../core/live-config";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { renderUpstreamValue } from "../core/upstream-entry";
 import { AppServiceArgs, NormalAppServiceArgs, SECRETS_PATH, normalizeAppServiceArgs } from "./args";
@@ -27,8 +27,9 @@ export class AppService extends pulumi.ComponentResource {
   /** Where each instance listens on the service network, by the name of the port. */
   public readonly endpoints: Readonly<Record<string, readonly Endpoint[]>>;
 
-  constructor(name: string, args: AppServiceArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:AppService", name, {}, opts);
+  constructor(resourceName: string, args: AppServiceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:AppService", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const service = normalizeAppServiceArgs(name, args);
 
     const instances = service.network

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { digestOfText } from "../core/digest";
 import { Endpoint } from "../core/endpoint";
 import { healthCondition } from "../core/gate";
-import { engineName, stackId } from "../core/naming";
+import { engineName, stackId, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { BinlogSyncArgs, NormalBinlogSyncArgs, normalizeBinlogSyncArgs } from "./args";
@@ -36,8 +36,9 @@ export class BinlogSync extends pulumi.ComponentResource {
   /** Where the service tells of itself, on the service network. */
   public readonly status: Endpoint;
 
-  constructor(name: string, args: BinlogSyncArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:BinlogSync", name, {}, opts);
+  constructor(resourceName: string, args: BinlogSyncArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:BinlogSync", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const sync = normalizeBinlogSyncArgs(name, args);
 
     const [address = ""] = sync.network.addressesOf(name, 1);

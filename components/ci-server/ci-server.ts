@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Endpoint } from "../core/endpoint";
 import { ConfigError } from "../core/errors";
+import { nameOnEngines } from "../core/naming";
 import { generatedPassword, secretOnly } from "../core/secret";
 import type { GitListener, SshClient } from "../index";
 import { CiServerArgs, CiServerDescription, NormalCiServerArgs, describeCiServer, normalizeCiServerArgs } from "./args";
@@ -44,8 +45,9 @@ export class CiServer extends pulumi.ComponentResource {
   private readonly name: string;
   private readonly passwords: Passwords;
 
-  constructor(name: string, args: CiServerArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:CiServer", name, {}, opts);
+  constructor(resourceName: string, args: CiServerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:CiServer", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const ci = normalizeCiServerArgs(name, args);
 
     this.name = name;

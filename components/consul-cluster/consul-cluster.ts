@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { Command } from "@pulumi/command/local/command";
 import { ConsulClient, ConsulServer } from "../core/consul-client";
 import { Endpoint } from "../core/endpoint";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { RotatingSecret, rotatingKey } from "../core/secret";
 import { ConsulClusterArgs, NormalConsulClusterArgs, normalizeConsulClusterArgs } from "./args";
@@ -41,8 +41,9 @@ export class ConsulCluster extends pulumi.ComponentResource {
   /** The way to the cluster for other components. */
   public readonly client: ConsulClient;
 
-  constructor(name: string, args: ConsulClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:ConsulCluster", name, {}, opts);
+  constructor(resourceName: string, args: ConsulClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:ConsulCluster", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const cluster = normalizeConsulClusterArgs(name, args);
 
     this.endpoints = cluster.network.addressesOf(name, cluster.servers).map((address) => new Endpoint(address, CONSUL_HTTP_PORT));

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { createConsulRegistration } from "../core/consul-registration";
 import { Endpoint } from "../core/endpoint";
+import { nameOnEngines } from "../core/naming";
 import { renderUpstreamValue } from "../core/upstream-entry";
 import { ConsulUpstreamArgs, NormalConsulUpstreamArgs, normalizeConsulUpstreamArgs } from "./args";
 
@@ -16,8 +17,9 @@ export class ConsulUpstream extends pulumi.ComponentResource {
   /** Where the instances listen. */
   public readonly endpoints: readonly Endpoint[];
 
-  constructor(name: string, args: ConsulUpstreamArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:ConsulUpstream", name, {}, opts);
+  constructor(resourceName: string, args: ConsulUpstreamArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:ConsulUpstream", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const upstream = normalizeConsulUpstreamArgs(name, args);
 
     this.endpoints = upstream.instances.map(({ address, port }) => new Endpoint(address, port));

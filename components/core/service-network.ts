@@ -4,7 +4,7 @@ import { Network } from "@pulumi/docker/network";
 import { Subnet, addressAfter } from "./address";
 import { Checks } from "./errors";
 import { Host, Placement } from "./host";
-import { engineName, ownershipLabels, stackId } from "./naming";
+import { engineName, ownershipLabels, stackId, nameOnEngines } from "./naming";
 
 export interface ServiceNetworkArgs {
   /** Hosts that share the network; more than one makes it an attachable Swarm overlay, created on the first, which must be a manager. */
@@ -45,8 +45,9 @@ export class ServiceNetwork extends pulumi.ComponentResource {
   private readonly firstAddresses: Readonly<Record<string, string>>;
   private readonly claims = new Map<string, string>();
 
-  constructor(name: string, args: ServiceNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:ServiceNetwork", name, {}, opts);
+  constructor(resourceName: string, args: ServiceNetworkArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:ServiceNetwork", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     this.name = name;
     checkShape(name, args, ARGUMENTS);
     this.parsed = validateSubnet(name, args);

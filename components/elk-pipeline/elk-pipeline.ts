@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Endpoint } from "../core/endpoint";
+import { nameOnEngines } from "../core/naming";
 import { RollingSet } from "../core/rolling-set";
 import { ElkPipelineArgs, NormalElkPipelineArgs, normalizeElkPipelineArgs } from "./args";
 import { filebeatNode, indexPrefixes } from "./filebeat-nodes";
@@ -37,8 +38,9 @@ export class ElkPipeline extends pulumi.ComponentResource {
   /** Where Kibana is reached, on the host; undefined where there is none. */
   public readonly kibana: Endpoint | undefined;
 
-  constructor(name: string, args: ElkPipelineArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:ElkPipeline", name, {}, opts);
+  constructor(resourceName: string, args: ElkPipelineArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:ElkPipeline", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const pipeline = normalizeElkPipelineArgs(name, args);
 
     this.indices = indexPrefixes(pipeline);

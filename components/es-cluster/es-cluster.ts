@@ -5,7 +5,7 @@ import { createDataVolume } from "../core/data-volume";
 import { digestOfText } from "../core/digest";
 import { Endpoint } from "../core/endpoint";
 import { createFounding } from "../core/founding";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { EsClusterArgs, NormalEsClusterArgs, normalizeEsClusterArgs } from "./args";
 import { renderDeclaredCommand } from "./declared-command";
@@ -47,8 +47,9 @@ export class EsCluster extends pulumi.ComponentResource {
   /** HTTP of each node on its host; empty where none is published. */
   public readonly http: readonly Endpoint[];
 
-  constructor(name: string, args: EsClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:EsCluster", name, {}, opts);
+  constructor(resourceName: string, args: EsClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:EsCluster", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const cluster = normalizeEsClusterArgs(name, args);
 
     this.endpoints = cluster.network.addressesOf(name, cluster.nodes.length).map((address) => new Endpoint(address, HTTP_PORT));

@@ -3,7 +3,7 @@ import { digestOfText } from "../core/digest";
 import { Endpoint } from "../core/endpoint";
 import { healthCondition } from "../core/gate";
 import type { ConfigFile } from "../core/live-config";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { DEFAULT_TMPFS } from "../core/service-container";
@@ -42,8 +42,9 @@ export class GitServer extends pulumi.ComponentResource {
   /** URL of each repository for members of the mesh, by its name. */
   public readonly urls: Readonly<Record<string, string>>;
 
-  constructor(name: string, args: GitServerArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:GitServer", name, {}, opts);
+  constructor(resourceName: string, args: GitServerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:GitServer", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const server = normalizeGitServerArgs(name, args);
 
     const { node } = server.member;

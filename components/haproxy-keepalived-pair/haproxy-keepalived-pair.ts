@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Endpoint } from "../core/endpoint";
 import { siblingCondition } from "../core/gate";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { NodeConfig, RollingNode, RollingSet } from "../core/rolling-set";
 import { RotatingSecret, rotatingPassword } from "../core/secret";
 import { DEFAULT_TMPFS, PublishedPort } from "../core/service-container";
@@ -68,8 +68,9 @@ export class HaproxyKeepalivedPair extends pulumi.ComponentResource {
   /** Figures of each node for Prometheus, on the service network. */
   public readonly metrics: readonly string[];
 
-  constructor(name: string, args: HaproxyKeepalivedPairArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:HaproxyKeepalivedPair", name, {}, opts);
+  constructor(resourceName: string, args: HaproxyKeepalivedPairArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:HaproxyKeepalivedPair", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const pair = normalizeHaproxyKeepalivedPairArgs(name, args);
 
     const statsPassword = rotatingPassword(`${name}-stats-password`, 24, { parent: this });

@@ -6,7 +6,7 @@ import { Endpoint } from "../core/endpoint";
 import { ConfigError } from "../core/errors";
 import { createFounding } from "../core/founding";
 import type { Host } from "../core/host";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { generatedPassword, secretOnly } from "../core/secret";
 import { KafkaBrokerArgs, NormalKafkaBrokerArgs, normalizeKafkaBrokerArgs } from "./args";
@@ -59,8 +59,9 @@ export class KafkaBroker extends pulumi.ComponentResource {
   private readonly name: string;
   private readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
 
-  constructor(name: string, args: KafkaBrokerArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:KafkaBroker", name, {}, opts);
+  constructor(resourceName: string, args: KafkaBrokerArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:KafkaBroker", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const cluster = normalizeKafkaBrokerArgs(name, args, (brokers) => liveCluster(name, args, brokers));
 
     this.name = name;

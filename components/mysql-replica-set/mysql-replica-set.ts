@@ -5,7 +5,7 @@ import { Endpoint } from "../core/endpoint";
 import { ConfigError } from "../core/errors";
 import { createFounding } from "../core/founding";
 import type { ConfigFile } from "../core/live-config";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { dependencies } from "../core/resource-options";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { RotatingSecret, givenSecret, rotatingPassword } from "../core/secret";
@@ -57,8 +57,9 @@ export class MysqlReplicaSet extends pulumi.ComponentResource {
   private readonly name: string;
   private readonly passwords: Passwords;
 
-  constructor(name: string, args: MysqlReplicaSetArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:MysqlReplicaSet", name, {}, opts);
+  constructor(resourceName: string, args: MysqlReplicaSetArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:MysqlReplicaSet", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const set = normalizeMysqlReplicaSetArgs(name, args);
 
     this.name = name;

@@ -4,7 +4,7 @@ import { Endpoint } from "../core/endpoint";
 import { healthCondition, siblingCondition } from "../core/gate";
 import type { Host } from "../core/host";
 import type { ConfigFile } from "../core/live-config";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import { NginxUpsyncGatewayArgs, NormalNginxUpsyncGatewayArgs, normalizeNginxUpsyncGatewayArgs } from "./args";
@@ -69,8 +69,9 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
   /** Who must have seen an instance's coming and going; for `AppService` and `ConsulUpstream`. Empty for the engine `upsync`, which cannot say. */
   public readonly followers: readonly GatewayFollower[];
 
-  constructor(name: string, args: NginxUpsyncGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:NginxUpsyncGateway", name, {}, opts);
+  constructor(resourceName: string, args: NginxUpsyncGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:NginxUpsyncGateway", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const gateway = normalizeNginxUpsyncGatewayArgs(name, args);
 
     const members = membersOf(name, gateway);

@@ -3,7 +3,7 @@ import { Command } from "@pulumi/command/local/command";
 import { digestOfText } from "../core/digest";
 import { Endpoint } from "../core/endpoint";
 import { ConfigError } from "../core/errors";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { dependencies } from "../core/resource-options";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { RotatingSecret, generatedKey, generatedPassword, givenSecret, rotatingPassword } from "../core/secret";
@@ -66,8 +66,9 @@ export class RabbitmqCluster extends pulumi.ComponentResource {
   private readonly name: string;
   private readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
 
-  constructor(name: string, args: RabbitmqClusterArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:RabbitmqCluster", name, {}, opts);
+  constructor(resourceName: string, args: RabbitmqClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:RabbitmqCluster", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const cluster = normalizeRabbitmqClusterArgs(name, args);
 
     this.name = name;

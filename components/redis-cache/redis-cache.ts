@@ -3,7 +3,7 @@ import { Command } from "@pulumi/command/local/command";
 import { digestOfText } from "../core/digest";
 import { Endpoint } from "../core/endpoint";
 import { ConfigError } from "../core/errors";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { RotatingSecret, givenSecret, rotatingPassword } from "../core/secret";
 import { NormalRedisCacheArgs, Passwords, RedisCacheArgs, normalizeRedisCacheArgs } from "./args";
@@ -69,8 +69,9 @@ export class RedisCache extends pulumi.ComponentResource {
   private readonly name: string;
   private readonly passwords: Passwords;
 
-  constructor(name: string, args: RedisCacheArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:RedisCache", name, {}, opts);
+  constructor(resourceName: string, args: RedisCacheArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:RedisCache", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const cache = normalizeRedisCacheArgs(name, args);
 
     this.name = name;

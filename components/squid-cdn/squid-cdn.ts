@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { digestOfText } from "../core/digest";
 import { Endpoint } from "../core/endpoint";
 import { healthCondition, siblingCondition } from "../core/gate";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { NormalSquidCdnArgs, SquidCdnArgs, normalizeSquidCdnArgs } from "./args";
 import { SQUID_DATA_PATH, SQUID_PORT, renderDomains, renderSquidConf } from "./squid-conf";
@@ -40,8 +40,9 @@ export class SquidCdn extends pulumi.ComponentResource {
   /** Each accelerator on its host; empty where none is published. */
   public readonly published: readonly Endpoint[];
 
-  constructor(name: string, args: SquidCdnArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:SquidCdn", name, {}, opts);
+  constructor(resourceName: string, args: SquidCdnArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:SquidCdn", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const cdn = normalizeSquidCdnArgs(name, args);
 
     const addresses = cdn.network.addressesOf(name, cdn.accelerators);

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigError } from "../core/errors";
 import { ConfigFile, LiveConfigArgs, createLiveConfig } from "../core/live-config";
+import { nameOnEngines } from "../core/naming";
 import { rotatingKey } from "../core/secret";
 import type { PreparedMount } from "../core/service-container";
 import { NormalSshClient, NormalSshNode, SshKeyMeshArgs, normalizeSshKeyMeshArgs } from "./args";
@@ -56,8 +57,9 @@ export class SshKeyMesh extends pulumi.ComponentResource {
   private readonly members: Readonly<Record<string, SshMember>>;
   private readonly clients: Readonly<Record<string, PreparedMount>>;
 
-  constructor(name: string, args: SshKeyMeshArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:SshKeyMesh", name, {}, opts);
+  constructor(resourceName: string, args: SshKeyMeshArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:SshKeyMesh", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     this.name = name;
     const mesh = normalizeSshKeyMeshArgs(name, args);
 

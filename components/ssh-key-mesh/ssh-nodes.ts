@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Endpoint } from "../core/endpoint";
 import { healthCondition, siblingCondition } from "../core/gate";
-import { engineName } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { DEFAULT_TMPFS } from "../core/service-container";
 import type { SshNode } from "./args";
@@ -23,8 +23,9 @@ export class SshNodes extends pulumi.ComponentResource {
   /** SSH server of each node on the service network. */
   public readonly endpoints: readonly Endpoint[];
 
-  constructor(name: string, args: SshNodesArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:SshNodes", name, {}, opts);
+  constructor(resourceName: string, args: SshNodesArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:SshNodes", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const nodes = normalizeSshNodesArgs(name, args);
 
     this.endpoints = nodes.members.map(({ node }) => new Endpoint(node.address, node.port));

@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type LoggedRequest, burst, requestsOf, tally } from "../support/burst";
 import { CountingService, ahead } from "../support/counting-service";
-import { docker } from "../support/engine";
+import { containersOf, docker } from "../support/engine";
 import { isKept, keptAt } from "../support/kept-answer";
 import { type Tier, tiersOf } from "../support/leaky-bucket";
 import { type Answer, get, until } from "../support/load";
@@ -367,5 +367,22 @@ describe("without Redis", () => {
     await until("Redis goes first again", async () => (await ask("/goods/1")).tier === "service");
     await get(`${consul}/v1/kv/switches/goods`, { method: "DELETE" });
     await until("Redis is used again", async () => (await burst(GATEWAY, "/goods/1", 150)).some(({ tier }) => tier === "cache"));
+  });
+});
+
+describe("components that are renamed", () => {
+  it("are the same on the engine, where their alias says what they were called", async () => {
+    const found = async () => {
+      const containers = Object.entries(await containersOf(stack.label)).map(([node, { Id }]) => [node, Id]);
+      const volumes = (await docker("volume", "ls", "--quiet", "--filter", `label=dockyard.stack=${stack.label}`)).split("\n").sort();
+      return { containers, volumes };
+    };
+    const before = await found();
+    await stack.configure({ renamed: true });
+    expect(await stack.preview()).toEqual([]);
+    await stack.up();
+    expect(await found()).toEqual(before);
+    expect(await stack.preview()).toEqual([]);
+    expect((await ask("/goods/1")).status).toBe(200);
   });
 });
