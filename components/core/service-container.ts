@@ -37,6 +37,9 @@ export interface HostMount {
   readonly hostPath: string;
   readonly path: string;
 
+  /** Whether the software may write there; the folder has to be there and its user's. @default false */
+  readonly writable?: boolean;
+
   /** Why the software must see what belongs to the host. */
   readonly reason: string;
 }
@@ -236,7 +239,7 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
       .sort((a, b) => a.internal - b.internal || a.external - b.external),
     volumes: [
       ...mounts.map(({ volume, path, readOnly = false }) => ({ volumeName: volume, containerPath: path, readOnly })),
-      ...hostMounts.map(({ hostPath, path }) => ({ hostPath, containerPath: path, readOnly: true })),
+      ...hostMounts.map(({ hostPath, path, writable = false }) => ({ hostPath, containerPath: path, readOnly: !writable })),
     ],
     tmpfs: { ...tmpfs },
     readOnly: args.writableRootReason === undefined,

@@ -7,6 +7,7 @@ import { Endpoint } from "../core/endpoint";
 import { createFounding } from "../core/founding";
 import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
+import type { Mount, PreparedMount } from "../core/service-container";
 import { EsClusterArgs, NormalEsClusterArgs, normalizeEsClusterArgs } from "./args";
 import { renderDeclaredCommand } from "./declared-command";
 import {
@@ -47,6 +48,9 @@ export class EsCluster extends pulumi.ComponentResource {
   /** HTTP of each node on its host; empty where none is published. */
   public readonly http: readonly Endpoint[];
 
+  /** The folder of snapshots, which is there when the nodes are; absent without `snapshots`. */
+  public readonly snapshots: PreparedMount | undefined;
+
   constructor(resourceName: string, args: EsClusterArgs, opts?: pulumi.ComponentResourceOptions) {
     super("dockyard:index:EsCluster", resourceName, {}, opts);
     const name = nameOnEngines(resourceName, opts);
@@ -56,6 +60,7 @@ export class EsCluster extends pulumi.ComponentResource {
     this.http = published(cluster);
     const snapshots = createSnapshots(name, cluster, { parent: this });
     const nodes = createNodes(name, cluster, this.endpoints, snapshots, { parent: this });
+    this.snapshots = snapshots && snapshotsMount(name, nodes);
     createDeclared(name, cluster, { parent: this, dependsOn: [...nodes.gates] });
 
     this.registerOutputs({ endpoints: this.endpoints.map(String), http: this.http.map(String) });
@@ -70,6 +75,15 @@ function createSnapshots(
 ): Volume | undefined {
   if (!snapshots) return undefined;
   return createDataVolume(`${name}-snapshots`, { host: placement.hostFor(0), component: name, node: name, allowDataLoss }, opts);
+}
+
+/** A volume belongs to the user of whoever mounts it first, which has to be a node. */
+function snapshotsMount(name: string, { gates: [ready] }: RollingSet): PreparedMount | undefined {
+  return ready && { mount: snapshotsVolume(name), ready };
+}
+
+function snapshotsVolume(name: string): Mount {
+  return { volume: engineName(`${name}-snapshots`), path: ES_SNAPSHOTS_PATH };
 }
 
 function createNodes(
@@ -138,7 +152,7 @@ function clusterNode(
       command: esCommand(),
       environment: esEnvironment(heapMiB),
       startConfiguration: digestOfText(files.map(({ content }) => content)),
-      mounts: snapshots ? [{ volume: engineName(`${name}-snapshots`), path: ES_SNAPSHOTS_PATH }] : [],
+      mounts: snapshots ? [snapshotsVolume(name)] : [],
       tmpfs: esTmpfs(user),
       ports: httpPort === null ? [] : [{ internal: HTTP_PORT, external: httpPort + index }],
       health: { command: esProbe(), intervalSeconds: 15, timeoutSeconds: 6, startPeriodSeconds: 120 },

@@ -60,6 +60,9 @@ export class RabbitmqCluster extends pulumi.ComponentResource {
   /** Management page and API of each broker on its host; empty where none is published. */
   public readonly management: readonly Endpoint[];
 
+  /** Management API of each broker on the service network. */
+  public readonly api: readonly Endpoint[];
+
   /** Prometheus' metrics of each broker on the service network. */
   public readonly metrics: readonly Endpoint[];
 
@@ -74,6 +77,7 @@ export class RabbitmqCluster extends pulumi.ComponentResource {
     this.name = name;
     const addresses = cluster.network.addressesOf(name, cluster.brokers);
     this.endpoints = addresses.map((address) => new Endpoint(address, AMQP_PORT));
+    this.api = addresses.map((address) => new Endpoint(address, MANAGEMENT_PORT));
     this.metrics = addresses.map((address) => new Endpoint(address, PROMETHEUS_PORT));
     this.amqp = published(cluster.amqpPort, cluster);
     this.management = published(cluster.managementPort, cluster);
