@@ -3,6 +3,7 @@ import { digestOf } from "./digest";
 
 /** Programs of Dockyard's own in Go that run in its images, with the folder of their module, from the project's root. */
 export const OWN_PROGRAMS = {
+  backup: "images/backup/program",
   "binlog-sync": "images/binlog-sync/program",
   "filebeat-keeper": "images/filebeat/keeper",
   "kafka-admin": "images/kafka/admin",
@@ -31,6 +32,7 @@ export const CATALOGUE_PREFIX = "dockyard/";
 
 /** Every image that Dockyard builds. */
 export const IMAGES = {
+  backup: { version: "0.1.0", sources: ["images/backup"], artifacts: ["backup"] },
   "binlog-sync": { version: "0.1.0", sources: ["images/binlog-sync"], artifacts: ["binlog-sync"] },
   buildbot: { version: "4.2.1", sources: ["images/buildbot", "toolchain/buildbot-www"], artifacts: ["buildbot_www.whl"] },
   consul: { version: "1.22.0", sources: ["images/consul", "toolchain/consul"], artifacts: ["consul"] },

@@ -88,6 +88,7 @@ const ARTIFACTS: Record<Artifact, (folder: string, report: Report) => Promise<vo
     cp(await ensureReleased("elasticsearch", report), join(folder, "elasticsearch"), { recursive: true }),
   filebeat: async (folder, report) => copyFile(await ensureFilebeat(report), join(folder, "filebeat")),
   kafka: async (folder, report) => cp(await ensureReleased("kafka", report), join(folder, "kafka"), { recursive: true }),
+  backup: async (folder, report) => copyOwnProgram("backup", folder, report),
   "binlog-sync": async (folder, report) => copyOwnProgram("binlog-sync", folder, report),
   "filebeat-keeper": async (folder, report) => copyOwnProgram("filebeat-keeper", folder, report),
   "kafka-admin": async (folder, report) => copyOwnProgram("kafka-admin", folder, report),
