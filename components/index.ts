@@ -1,5 +1,10 @@
 export { AppService } from "./app-service/app-service";
 export type { AppServiceArgs } from "./app-service/args";
+export { BackupSchedule } from "./backup-schedule/backup-schedule";
+export type { BackupScheduleArgs } from "./backup-schedule/args";
+export { mysqlBackupUser, rabbitmqBackupUser, redisBackupUser } from "./backup-schedule/logins";
+export type { BackupConsul, BackupElasticsearch, BackupMysql, BackupRabbitmq, BackupRedis } from "./backup-schedule/system-args";
+export type { BackupTarget, BucketTarget, FolderTarget, VolumeTarget } from "./backup-schedule/target-args";
 export { BinlogSync } from "./binlog-sync/binlog-sync";
 export type { BinlogSyncArgs, SyncSource } from "./binlog-sync/args";
 export type { SyncedIndex, SyncedTables } from "./binlog-sync/tables-args";
