@@ -20,6 +20,8 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   rejoin: () => import("./commands/rejoin"),
   seed: () => import("./commands/seed"),
   purge: () => import("./commands/purge"),
+  backup: () => import("./commands/backup"),
+  restore: () => import("./commands/restore"),
 };
 
 async function main([name = "", ...args]: readonly string[]): Promise<number> {
