@@ -14,12 +14,15 @@ import {
   ServiceNetwork,
   SquidCdn,
 } from "./components";
+import { backupUsers, createBackup } from "./stack/backup";
 import { readStackConfig } from "./stack/config";
 import { createLogs, createRequestStream } from "./stack/logs";
 import { createShop } from "./stack/shop";
 import { createWorkshop } from "./stack/workshop";
 
 const config = readStackConfig();
+
+const backingUp = backupUsers(config);
 
 const local = new Host({ name: "local" });
 const network = new ServiceNetwork("services", { placement: new Placement([local]), ...config.network });
@@ -31,7 +34,7 @@ const queue = config.without.has("rabbitmq")
   : new RabbitmqCluster("queue", {
       network,
       ...config.rabbitmq,
-      users: [{ name: "orders" }, { name: "admin", tags: ["administrator"] }],
+      users: [{ name: "orders" }, { name: "admin", tags: ["administrator"] }, ...backingUp.rabbitmq],
       permissions: [
         { user: "orders", configure: "^orders", write: "^orders", read: "^orders" },
         { user: "admin", configure: ".*", write: ".*", read: ".*" },
@@ -55,6 +58,7 @@ const mysql = config.without.has("mysql")
             { privileges: ["SELECT"], database: "shop" },
           ],
         },
+        ...backingUp.mysql,
       ],
       allowDataLoss: config.allowDataLoss,
     });
@@ -87,6 +91,7 @@ const cache = config.without.has("redis")
       users: [
         { name: "goods", keys: ["goods:*"] },
         { name: "gateway", keys: ["gateway:*", "%R~goods:known*", "%R~goods:filled"] },
+        ...backingUp.redis,
       ],
       filters: [{ name: "goods:known", errorRate: 0.001, capacity: 200_000 }],
       allowDataLoss: config.allowDataLoss,
@@ -181,6 +186,7 @@ if (events) createRequestStream(network, events, config);
 
 createShop({ network, discovery, gateway, proxy, queue, mysql, cache, search, events }, config);
 const ci = createWorkshop(network, config);
+createBackup({ network, discovery, queue, mysql, cache, search }, config);
 
 /** Where the stack is reached, by name; other stacks and tools read it. */
 export const endpoints = {

@@ -31,6 +31,8 @@ export interface StackConfig {
   readonly ops: Section<"ops">;
   readonly cdn: Section<"cdn">;
   readonly ci: Section<"ci">;
+  /** Where nothing of it is set there are no backups. */
+  readonly backup: Section<"backup">;
   /** Systems that the stack does without, with all that needs them. */
   readonly without: ReadonlySet<OptionalSystem>;
   /** Data volumes that may be deleted with all that is in them. */
@@ -59,6 +61,7 @@ const SETTINGS = {
   ops: { nodes: 3 },
   cdn: { accelerators: 1, port: 3128, cacheMiB: 256, memoryMiB: 128, logMiB: 128 },
   ci: { port: 8010, pollSeconds: 60, memoryMiB: 256 },
+  backup: { schedule: "0 3 * * *", keep: 7, folder: "/srv/backup" },
 };
 
 type SectionName = keyof typeof SETTINGS;
@@ -98,6 +101,7 @@ const FIRST_HOSTS = {
   "ci-worker": 222,
   "ci-git": 226,
   "access-log": 228,
+  backup: 230,
   cdn: 231,
 };
 
@@ -140,6 +144,7 @@ export function readStackConfig(given: Readonly<Record<string, string>> = pulumi
     ops: section("ops"),
     cdn: section("cdn"),
     ci: section("ci"),
+    backup: section("backup"),
     without: readWithout(settings.without ?? [], faults),
     allowDataLoss: readAllowDataLoss(settings.allowDataLoss ?? [], faults),
   };
