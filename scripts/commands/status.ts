@@ -6,13 +6,14 @@ import { Target, exportedStack, parseTarget } from "../stack";
 import { PendingOperation, StateResource } from "../state";
 import { Recorded, isWell, lookAt, recordedStack } from "../status/look";
 import { renderProgress } from "../status/progress";
-import { duration, renderTable } from "../status/table";
+import { renderTable } from "../status/table";
+import { duration } from "../status/units";
 
 /** Milliseconds between two looks. */
 const INTERVAL = 2000;
 
 /**
- * Shows the stack's nodes, their roles and how far they are behind, and what an `up` does meanwhile: live in a terminal until Ctrl-C, once
+ * Shows the stack's nodes, their roles and how far they are behind, its last backup, and what an `up` does meanwhile: live in a terminal until Ctrl-C, once
  * elsewhere or with `--once`. Exits 1 when a node is not healthy and not just starting, when one is missing, and when a host cannot be reached.
  */
 export default async function status(args: readonly string[]): Promise<number> {
@@ -36,8 +37,9 @@ export default async function status(args: readonly string[]): Promise<number> {
 async function look(target: Target, recorded: Recorded): Promise<{ text: string; healthy: boolean }> {
   const [{ nodes, silent }, running] = await Promise.all([lookAt(target, recorded), progressOf(target)]);
   const table = nodes.length === 0 ? `Nothing of the stack ${target.stack} runs; \`npm run up\` brings it up.` : renderTable(nodes);
+  const remarks = nodes.flatMap(({ component, told }) => (told?.remark === undefined ? [] : [`${component}: ${told.remark}`]));
   return {
-    text: [...(running.length > 0 ? [running.join("\n")] : []), table, ...silent].join("\n\n"),
+    text: [...(running.length > 0 ? [running.join("\n")] : []), table, ...remarks, ...silent].join("\n\n"),
     healthy: nodes.length > 0 && silent.length === 0 && nodes.every(isWell),
   };
 }

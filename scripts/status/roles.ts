@@ -1,3 +1,6 @@
+import { LastBackup, renderLastBackup } from "./last-backup";
+import { bytes } from "./units";
+
 /** What a node's own software says of its part. */
 export interface Told {
   readonly role: string;
@@ -5,6 +8,8 @@ export interface Told {
   readonly lag: string;
   /** How far it has come in what it copies from another, in bytes; its lag is told by comparing. @default nothing is compared */
   readonly position?: number;
+  /** What is told below the table, in sentences. @default nothing */
+  readonly remark?: string;
 }
 
 /** A question to the software of a node, asked inside its container. */
@@ -26,6 +31,7 @@ const QUESTIONS: Readonly<Record<string, Question>> = {
   KafkaBroker: { command: ["kafka-admin", "status"], read: readKafka },
   BinlogSync: { command: ["binlog-sync", "status"], read: readSync },
   HaproxyKeepalivedPair: { command: ["/opt/pair/held"], read: readHeld },
+  BackupSchedule: { command: ["backup", "last"], read: readBackup },
 };
 
 /** What to ask a node; undefined where its kind has no roles. A Sentinel only watches, which its name says. */
@@ -92,15 +98,13 @@ function readHeld(answer: string): Told {
   return { role: held.length === 0 ? "backup" : `holds ${held.join(", ")}`, lag: "" };
 }
 
+function readBackup(answer: string): Told {
+  return { role: "", lag: "", remark: renderLastBackup(JSON.parse(answer) as LastBackup, Date.now()) };
+}
+
 /** A node's answer beside those of its like: how many bytes a replica lacks of what its primary has. */
 export function withLag(told: Told, others: readonly Told[]): Told {
   const ahead = others.find(({ role, position }) => role === "primary" && position !== undefined)?.position;
   if (told.role !== "replica" || told.position === undefined || ahead === undefined) return told;
   return { ...told, lag: bytes(Math.max(0, ahead - told.position)) };
-}
-
-function bytes(count: number): string {
-  const units = ["B", "KiB", "MiB", "GiB"];
-  const step = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, count)) / 10));
-  return `${Math.round(count / 1024 ** step)} ${units[step]}`;
 }

@@ -1,4 +1,5 @@
 import { Node } from "./look";
+import { duration } from "./units";
 
 /** Columns that a terminal has at least. */
 const WIDTH = 100;
@@ -21,23 +22,6 @@ export function renderTable(nodes: readonly Node[]): string {
     image.replace(/^dockyard\//, ""),
   ]);
   return columns([header, ...rows]);
-}
-
-/** A span in its largest whole units: `3d 4h`, `12m 5s`. */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  const units = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [seconds % 60, "s"],
-  ] as const;
-  const first = units.findIndex(([count]) => count > 0);
-  return units
-    .slice(first === -1 ? 3 : first)
-    .slice(0, 2)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join(" ");
 }
 
 /** The last column gives way. */

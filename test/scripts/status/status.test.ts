@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { COMMAND, CONTAINER, StateResource } from "../../../scripts/state";
+import { LastBackup, renderLastBackup } from "../../../scripts/status/last-backup";
 import { Node } from "../../../scripts/status/look";
 import { Run, renderProgress } from "../../../scripts/status/progress";
 import { Told, questionFor, withLag } from "../../../scripts/status/roles";
@@ -42,7 +43,7 @@ describe("a node's role", () => {
     expect(told(kind, answer, node)).toEqual(expected);
   });
 
-  it.each(["ConsulCluster", "MysqlReplicaSet", "RedisCache", "EsCluster", "KafkaBroker", "BinlogSync"])(
+  it.each(["ConsulCluster", "MysqlReplicaSet", "RedisCache", "EsCluster", "KafkaBroker", "BinlogSync", "BackupSchedule"])(
     "of a %s is not made up",
     (kind) => {
       expect(() => told(kind, "Error: connection refused")).toThrow();
@@ -135,5 +136,40 @@ describe("the progress of a run", () => {
     expect(renderProgress({ ...run("creating", "cache-1-sentinel-1-gate", nodes), began: undefined })).toEqual([
       "sentinels: cache-1-sentinel-1 is waited for until it is whole",
     ]);
+  });
+});
+
+describe("the last backup", () => {
+  const now = Date.parse("2026-11-29T06:02:03Z");
+  const last: LastBackup = {
+    target: "s3://backups/shop",
+    sets: 7,
+    set: { id: "20261129T030000Z-ab12", began: "2026-11-29T03:00:00.2Z", reason: "scheduled", bytes: 12_600_000 },
+    failure: null,
+    next: "2026-11-30T03:00:00Z",
+    binlogUntil: "2026-11-29T06:01:43Z",
+    unfinishedRestore: null,
+  };
+
+  it("is told with its age, the next one, and how far rows reach", () => {
+    expect(renderLastBackup(last, now)).toBe(
+      "The last set is 20261129T030000Z-ab12, 3h 2m ago, with 12 MiB (scheduled), of 7 in s3://backups/shop. The next one is due in 20h 57m. " +
+        "MySQL's rows can be taken to any moment up to 20s ago.",
+    );
+    expect(told("BackupSchedule", JSON.stringify(last))).toMatchObject({
+      role: "",
+      remark: expect.stringMatching(/^The last set is/) as string,
+    });
+  });
+
+  it("is told to be missing, and so is what went wrong", () => {
+    const failure = { at: "2026-11-29T06:00:00Z", error: "no set was taken: no space left on device" };
+    const unfinishedRestore = { id: "20261128T030000Z-ab12", remedy: "`npm run restore -- 20261128T030000Z-ab12 --yes` finishes it" };
+    const poor = { ...last, sets: 0, set: null, failure, unfinishedRestore, next: "2026-11-29T06:02:00Z" };
+    expect(renderLastBackup(poor, now)).toBe(
+      "There is no set in s3://backups/shop yet. The next one is due now.\n" +
+        "The last run failed 2m 3s ago: no set was taken: no space left on device\n" +
+        "A restore of 20261128T030000Z-ab12 is under way or was cut: `npm run restore -- 20261128T030000Z-ab12 --yes` finishes it",
+    );
   });
 });
