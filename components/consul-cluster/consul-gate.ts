@@ -1,5 +1,6 @@
 import { nodeFilters } from "../core/naming";
 import { containerState, shellCommand } from "../core/shell";
+import { STOPPING_FUNCTION } from "../core/stopping";
 import { consulProbe } from "./consul-config";
 
 /** A server's container, and how to reach the engine that runs it. */
@@ -73,7 +74,7 @@ export function consulSpareCondition(
  * Refused while the cluster is not whole, because the server that leaves might be one that the majority needs. A snapshot is kept on the
  * server's volume, and leadership is handed over first, so that no election is needed. The last server stays: it holds the data. A server
  * that the others no longer count has left already, and an interrupted removal goes on from there.
- * `DOCKYARD_STOP` says that the whole cluster stops and comes back as it is, so nobody leaves.
+ * Where the whole stack stops nobody leaves.
  */
 export function consulLeaveCommand(node: ConsulNode, others: readonly ConsulNode[]): string {
   const docker = shellCommand(node.docker);
@@ -84,7 +85,8 @@ export function consulLeaveCommand(node: ConsulNode, others: readonly ConsulNode
   );
   return [
     "set -u",
-    '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
+    STOPPING_FUNCTION,
+    "! stopping || exit 0",
     `left() { ${left.join(" || ") || "false"}; }`,
     "left && exit 0",
     "deadline=$(($(date +%s) + 60))",

@@ -5,6 +5,7 @@ import { ConsulClient } from "./consul-client";
 import { Endpoint } from "./endpoint";
 import { dependencies } from "./resource-options";
 import { containerState, heredoc, shellCommand, shellWord } from "./shell";
+import { STOPPING_FUNCTION } from "./stopping";
 
 /** A gateway that follows Consul's keys, and can say what it has seen. */
 export interface GatewayFollower {
@@ -119,7 +120,8 @@ export function renderDeregisterCommand(args: ConsulRegistrationArgs): string {
     "  exit 1",
     "}",
     // When the whole stack stops, a Consul that cannot take the keys away does not hold it up: the next start writes them anew.
-    'refused() { [ -n "${DOCKYARD_STOP:-}" ] && exit 0; keep; }',
+    STOPPING_FUNCTION,
+    "refused() { stopping && exit 0; keep; }",
     ...registrations.map((registration) => `consul kv delete ${shellWord(upstreamKey(prefix, registration))} || refused`),
     ...waitForFollowers(args, "drained", "still sends requests to", "keep"),
     ...registrations.filter(({ check }) => check).map(({ service }) => deregisterService(args, service)),

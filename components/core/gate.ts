@@ -4,6 +4,7 @@ import { Container } from "@pulumi/docker/container";
 import { Host, Placement } from "./host";
 import { engineName, nodeFilters } from "./naming";
 import { containerState, heredoc, shellCommand, shellWord } from "./shell";
+import { STOPPING_FUNCTION } from "./stopping";
 
 /** Status of a condition that no wait makes true. */
 const HOPELESS_STATUS = 3;
@@ -98,13 +99,14 @@ export function renderGateCommand(
 /**
  * The wait until a node can be spared, before anything of it is taken away.
  *
- * `DOCKYARD_STOP` says that the whole stack stops. A node that does not run is spared already: what replaces it can only help.
+ * Nobody is asked where the whole stack stops. A node that does not run is spared already: what replaces it can only help.
  */
 export function renderSpareCommand(container: string, { host, spare }: { host: Host; spare: string }): string {
   return [
     ...look(host, spare, SPARE_SECONDS),
     `state=$(${containerState(host.docker, container)}) || exit 1`,
-    'if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then',
+    STOPPING_FUNCTION,
+    'if ! stopping && [ "$state" = running ]; then',
     `  deadline=$(($(date +%s) + \${DOCKYARD_SPARE_SECONDS:-${SPARE_SECONDS}})); looks=0`,
     "  until look; do",
     `    if [ "$(date +%s)" -ge "$deadline" ]; then echo "${container} cannot be spared now: $saw" >&2; exit 1; fi`,

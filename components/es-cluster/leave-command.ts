@@ -1,5 +1,6 @@
 import { nodeFilters } from "../core/naming";
 import { containerState, shellCommand, shellWord } from "../core/shell";
+import { STOPPING_FUNCTION } from "../core/stopping";
 import { MEMBERS_FILE, apiCommand } from "./es-conf";
 import { ALLOCATION, BEFORE, type EsNodeRef } from "./es-gate";
 
@@ -23,8 +24,7 @@ const DRAIN_SECONDS = 600;
  * Makes a node leave its cluster before its container goes.
  *
  * Its shards move to the others first; where they cannot, it is refused and stays. Then it gives up its vote, so that the majority is counted
- * without it, and stops. What is on its volume stays there. The last node stays with the data. `DOCKYARD_STOP` says that the whole cluster
- * stops and comes back as it is, so nobody leaves.
+ * without it, and stops. What is on its volume stays there. The last node stays with the data. Where the whole stack stops nobody leaves.
  */
 export function esLeaveCommand({ node, master, survivors, component, dockers }: Leaving): string {
   const docker = shellCommand(node.docker);
@@ -44,7 +44,8 @@ export function esLeaveCommand({ node, master, survivors, component, dockers }: 
   );
   return [
     "set -u",
-    '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
+    STOPPING_FUNCTION,
+    "! stopping || exit 0",
     ...(survivors.length === 0 ? ["exit 0"] : []),
     `find_survivor() { ${choose.join(" || ") || "false"}; }`,
     `there() { [ -n "$(${containerState(node.docker, node.container)})" ]; }`,

@@ -1,5 +1,6 @@
 import { nodeFilters } from "../core/naming";
 import { containerState, shellCommand, shellWord } from "../core/shell";
+import { STOPPING_FUNCTION } from "../core/stopping";
 
 /** A node's container, and how to reach the engine that runs it. */
 export interface KafkaNodeRef {
@@ -109,7 +110,7 @@ const LAST_STOP_SECONDS = 3;
  * Makes a node leave its cluster before its container goes.
  *
  * Refused while it holds partitions, or they are moved first. Then it gives up its vote, stops, and the others forget it. What is on its volume
- * stays there. The last node stays with the data. `DOCKYARD_STOP` says that the whole cluster stops and comes back as it is, so nobody leaves.
+ * stays there. The last node stays with the data. Where the whole stack stops nobody leaves.
  */
 export function kafkaLeaveCommand({ node, survivors, component, dockers, move, mayBeLast }: KafkaLeaving): string {
   const docker = shellCommand(node.docker);
@@ -120,7 +121,8 @@ export function kafkaLeaveCommand({ node, survivors, component, dockers, move, m
   );
   return [
     "set -u",
-    `[ -z "\${DOCKYARD_STOP:-}" ] || { ${mayBeLast ? `${stopLast(component, dockers, node)}; ` : ""}exit 0; }`,
+    STOPPING_FUNCTION,
+    `! stopping || { ${mayBeLast ? `${stopLast(component, dockers, node)}; ` : ""}exit 0; }`,
     ...(survivors.length === 0 ? ["exit 0"] : []),
     findSurvivor(survivors),
     `there() { [ -n "$(${containerState(node.docker, node.container)})" ]; }`,

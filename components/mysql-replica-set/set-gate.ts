@@ -1,5 +1,6 @@
 import { nodeFilters } from "../core/naming";
 import { containerState, shellCommand } from "../core/shell";
+import { STOPPING_FUNCTION } from "../core/stopping";
 
 /** A node's container, and how to reach the engine that runs it. */
 export interface SetNode {
@@ -48,13 +49,14 @@ export function settledCommand(nodes: readonly SetNode[]): string {
 /**
  * Makes a node leave before its container goes: where it is the source, another one leads from then on. Its data stays on its volume.
  *
- * It is refused where the others could not do without it. `DOCKYARD_STOP` says that the whole set stops and comes back as it is.
+ * It is refused where the others could not do without it. Where the whole stack stops nobody leaves.
  */
 export function nodeLeaveCommand(node: SetNode, component: string, dockers: readonly (readonly string[])[]): string {
   const docker = shellCommand(node.docker);
   return [
     "set -u",
-    '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
+    STOPPING_FUNCTION,
+    "! stopping || exit 0",
     `state=$(${containerState(node.docker, node.container)}) || exit 1`,
     '[ "$state" = running ] || exit 0',
     `export docker=${JSON.stringify(docker)}`,

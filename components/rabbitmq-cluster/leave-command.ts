@@ -1,4 +1,5 @@
 import { containerState, shellCommand, shellWord } from "../core/shell";
+import { STOPPING_FUNCTION } from "../core/stopping";
 import { RABBITMQ_DATA_PATH, apiCommand, nodeName } from "./rabbitmq-conf";
 import { Broker, growQueues } from "./rabbitmq-gate";
 
@@ -31,7 +32,7 @@ const LED_ELSEWHERE_SECONDS = 30;
  * loses its own on the one that leaves, so that none is short of members. Then the broker stops and the others
  * forget it, before its container stops: the other one of two would take the end of its neighbour for a split, and pause. What it had
  * on its volume is moved aside there, not deleted: should it ever come back, it joins as a new one. The last broker stays: it holds the data.
- * `DOCKYARD_STOP` says that the whole cluster stops and comes back as it is, so nobody leaves.
+ * Where the whole stack stops nobody leaves.
  */
 export function brokerLeaveCommand({ broker, survivors, volume, image, user }: Leaving): string {
   const docker = shellCommand(broker.docker);
@@ -43,7 +44,8 @@ export function brokerLeaveCommand({ broker, survivors, volume, image, user }: L
   const aside = `cd ${RABBITMQ_DATA_PATH}; [ ! -d mnesia ] || mv mnesia left-$(date +%Y%m%d-%H%M%S)`;
   return [
     "set -u",
-    '[ -z "${DOCKYARD_STOP:-}" ] || exit 0',
+    STOPPING_FUNCTION,
+    "! stopping || exit 0",
     `find_survivor() { ${choose.join(" || ") || "false"}; }`,
     `there() { [ -n "$(${containerState(broker.docker, broker.container)})" ]; }`,
     `running() { [ "$(${containerState(broker.docker, broker.container)})" = running ]; }`,

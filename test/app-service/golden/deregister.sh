@@ -8,7 +8,26 @@ EOF
 look() { saw=$(timeout 20 sh -c "$condition" 2>&1); status=$?; [ $status -ne 124 ] || saw="no answer within 20 s: $saw"; return $status; }
 later() { looks=$((looks + 1)); if [ "$looks" -gt 15 ]; then sleep 1; else sleep 0.2; fi; }
 state=$(docker ps --all --filter 'name=^dockyard-unit-goods-2$' --format '{{.State}}') || exit 1
-if [ -z "${DOCKYARD_STOP:-}" ] && [ "$state" = running ]; then
+stopping() {
+  [ -z "${DOCKYARD_STOP:-}" ] || return 0
+  [ -z "${PULUMI_OPTION_TARGET:-}${PULUMI_OPTION_EXCLUDE:-}${PULUMI_OPTION_EXCLUDE_PROTECTED:-}" ] || return 1
+  above=$PPID
+  while [ "$above" -gt 1 ]; do
+    if [ -r "/proc/$above/cmdline" ]; then tr "\000" "\n" < "/proc/$above/cmdline"; else ps -ww -o args= -p "$above" | tr " " "\n"; fi |
+      awk 'BEGIN { verdict = 2 }
+NR == 1 { if ($0 !~ /(^|\/)pulumi$/) exit; verdict = 1; next }
+value { value = 0; next }
+verdict == 0 { if ($0 ~ /^(--(target|exclude)|-[deQfhjry]*[tx])/) { verdict = 1; exit }; next }
+/^--/ { value = $0 !~ /=|^--(emoji|fully-qualify-stack-names|disable-integrity-checking|logflow|logtostderr|non-interactive|help|version)$/; next }
+/^-/ { value = length($0) == 2 && $0 !~ /[eQh]$/; next }
+{ if ($0 !~ /^(destroy|down|dn)$/) exit; verdict = 0 }
+END { exit verdict }'
+    case $? in 0) return 0 ;; 1) return 1 ;; esac
+    above=$(($(sed -n "s/^PPid:[^0-9]*//p" "/proc/$above/status" 2>/dev/null || ps -o ppid= -p "$above") + 0))
+  done
+  return 1
+}
+if ! stopping && [ "$state" = running ]; then
   deadline=$(($(date +%s) + ${DOCKYARD_SPARE_SECONDS:-60})); looks=0
   until look; do
     if [ "$(date +%s)" -ge "$deadline" ]; then echo "dockyard-unit-goods-2 cannot be spared now: $saw" >&2; exit 1; fi
@@ -21,7 +40,26 @@ keep() {
   consul kv put upstreams/goods-rpc/10.89.0.42:9000 '{"weight":1,"max_fails":2,"fail_timeout":10,"down":0,"backup":0}'
   exit 1
 }
-refused() { [ -n "${DOCKYARD_STOP:-}" ] && exit 0; keep; }
+stopping() {
+  [ -z "${DOCKYARD_STOP:-}" ] || return 0
+  [ -z "${PULUMI_OPTION_TARGET:-}${PULUMI_OPTION_EXCLUDE:-}${PULUMI_OPTION_EXCLUDE_PROTECTED:-}" ] || return 1
+  above=$PPID
+  while [ "$above" -gt 1 ]; do
+    if [ -r "/proc/$above/cmdline" ]; then tr "\000" "\n" < "/proc/$above/cmdline"; else ps -ww -o args= -p "$above" | tr " " "\n"; fi |
+      awk 'BEGIN { verdict = 2 }
+NR == 1 { if ($0 !~ /(^|\/)pulumi$/) exit; verdict = 1; next }
+value { value = 0; next }
+verdict == 0 { if ($0 ~ /^(--(target|exclude)|-[deQfhjry]*[tx])/) { verdict = 1; exit }; next }
+/^--/ { value = $0 !~ /=|^--(emoji|fully-qualify-stack-names|disable-integrity-checking|logflow|logtostderr|non-interactive|help|version)$/; next }
+/^-/ { value = length($0) == 2 && $0 !~ /[eQh]$/; next }
+{ if ($0 !~ /^(destroy|down|dn)$/) exit; verdict = 0 }
+END { exit verdict }'
+    case $? in 0) return 0 ;; 1) return 1 ;; esac
+    above=$(($(sed -n "s/^PPid:[^0-9]*//p" "/proc/$above/status" 2>/dev/null || ps -o ppid= -p "$above") + 0))
+  done
+  return 1
+}
+refused() { stopping && exit 0; keep; }
 consul kv delete upstreams/goods/10.89.0.42:8000 || refused
 consul kv delete upstreams/goods-rpc/10.89.0.42:9000 || refused
 deadline=$(($(date +%s) + 30))

@@ -1,5 +1,24 @@
 set -u
-[ -z "${DOCKYARD_STOP:-}" ] || exit 0
+stopping() {
+  [ -z "${DOCKYARD_STOP:-}" ] || return 0
+  [ -z "${PULUMI_OPTION_TARGET:-}${PULUMI_OPTION_EXCLUDE:-}${PULUMI_OPTION_EXCLUDE_PROTECTED:-}" ] || return 1
+  above=$PPID
+  while [ "$above" -gt 1 ]; do
+    if [ -r "/proc/$above/cmdline" ]; then tr "\000" "\n" < "/proc/$above/cmdline"; else ps -ww -o args= -p "$above" | tr " " "\n"; fi |
+      awk 'BEGIN { verdict = 2 }
+NR == 1 { if ($0 !~ /(^|\/)pulumi$/) exit; verdict = 1; next }
+value { value = 0; next }
+verdict == 0 { if ($0 ~ /^(--(target|exclude)|-[deQfhjry]*[tx])/) { verdict = 1; exit }; next }
+/^--/ { value = $0 !~ /=|^--(emoji|fully-qualify-stack-names|disable-integrity-checking|logflow|logtostderr|non-interactive|help|version)$/; next }
+/^-/ { value = length($0) == 2 && $0 !~ /[eQh]$/; next }
+{ if ($0 !~ /^(destroy|down|dn)$/) exit; verdict = 0 }
+END { exit verdict }'
+    case $? in 0) return 0 ;; 1) return 1 ;; esac
+    above=$(($(sed -n "s/^PPid:[^0-9]*//p" "/proc/$above/status" 2>/dev/null || ps -o ppid= -p "$above") + 0))
+  done
+  return 1
+}
+! stopping || exit 0
 find_survivor() { { nodes=$(docker exec shop-dev-search-1 curl --silent --show-error --fail-with-body --max-time 10 --header 'content-type: application/json' "http://127.0.0.1:9200/_cat/nodes?h=name" 2>/dev/null) && survivor() { docker exec shop-dev-search-1 "$@"; }; } || { nodes=$(docker exec shop-dev-search-2 curl --silent --show-error --fail-with-body --max-time 10 --header 'content-type: application/json' "http://127.0.0.1:9200/_cat/nodes?h=name" 2>/dev/null) && survivor() { docker exec shop-dev-search-2 "$@"; }; }; }
 there() { [ -n "$(docker ps --all --filter 'name=^shop-dev-search-3$' --format '{{.State}}')" ]; }
 refuse() { echo "shop-dev-search-3 may not leave: $1" >&2; exit 1; }

@@ -288,7 +288,7 @@ describe("a pair that changes", () => {
 
   it("leaves nothing behind", async () => {
     await prober.stop();
-    await stack.pulumi("destroy", "--yes", "--skip-preview", "--stack", stack.name);
+    await stack.destroy();
     for (const list of [
       ["ps", "--all"],
       ["volume", "ls"],

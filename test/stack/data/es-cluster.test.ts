@@ -176,10 +176,7 @@ describe("an Elasticsearch cluster", () => {
 
   it("finds all documents after it was taken down and brought up", async () => {
     const before = await ids();
-    await execa("pulumi", ["destroy", "--yes", "--skip-preview", "--stack", NAME, "--non-interactive"], {
-      cwd: stack.folder,
-      env: { DOCKYARD_STOP: "1" },
-    });
+    await stack.destroy();
     expect(Object.keys(await containersOf(stack.label))).toEqual([]);
     await stack.up();
     expect(await isGreen()).toBe(true);

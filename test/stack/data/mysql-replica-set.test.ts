@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { pause, containersOf, docker, eventsDuring } from "../support/engine";
+import { containersOf, dataVolumesOf, docker, eventsDuring, pause } from "../support/engine";
 import { until } from "../support/load";
 import { MysqlLogin, RoleClient, asRoot, connectTo, missingRows, nodeStatus, refusalOf, writeLoad } from "../support/mysql";
 import { SmallDisk } from "../support/small-disk";
@@ -235,16 +235,19 @@ describe("a MySQL replica set", () => {
     }
   });
 
-  it("keeps who leads and every row over a promotion, a down and an up", async () => {
+  it("keeps who leads, every row and every volume over a promotion, a plain destroy and an up", async () => {
     const next = (await leader()) === 2 ? 3 : 2;
     const promoted = await npm("promote", "mysql", String(next));
     expect(promoted.exitCode, promoted.all).toBe(0);
     await until("both follow", async () => (await roles()).filter((role) => role === "replica").length === 2);
     expect(await stack.preview()).toEqual([]);
     const before = await asRoot(container(next), "SELECT COUNT(*) FROM shop.rows_written");
-    const down = await npm("down", "--non-interactive");
-    expect(down.exitCode, down.all).toBe(0);
+    const volumes = await dataVolumesOf(stack.label);
+    expect(Object.keys(volumes)).toEqual(expect.arrayContaining([1, 2, 3].map((node) => stack.container(`mysql-${node}-data`))));
+    await stack.destroy();
+    expect(Object.keys(await containersOf(stack.label))).toEqual([]);
     await stack.up();
+    expect(await dataVolumesOf(stack.label)).toEqual(volumes);
     await until("all are there", async () => (await roles()).filter((role) => role === "replica").length === 2);
     expect(await leader()).toBe(next);
     expect(await asRoot(container(next), "SELECT COUNT(*) FROM shop.rows_written")).toBe(before);

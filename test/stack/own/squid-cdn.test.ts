@@ -279,7 +279,7 @@ describe("a CDN of squid whose origin is down", () => {
     const elsewhere = { ...settings, port: await freePorts(2) };
     expect(await stack.refusedUp({ cdn: elsewhere })).toMatch(/cdn-1 cannot be spared now: none of the others is healthy/);
     await docker("rm", "--force", `${stack.label}-origin`);
-    await stack.pulumi("destroy", "--yes", "--skip-preview", "--stack", NAME);
+    await stack.destroy();
     await stack.up({ cdn: settings });
     expect((await fetched(first(), "/static/down")).status).toBe(200);
   });

@@ -3,10 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { execa } from "execa";
 import { Endpoint } from "../../../components/core/endpoint";
 import type { LogOutput } from "../../../components/elk-pipeline/output-args";
-import { containersOf, docker, eventsDuring, pause } from "../support/engine";
+import { containersOf, dataVolumesOf, docker, eventsDuring, pause } from "../support/engine";
 import { KafkaLogin, compare, loseWithOneAcknowledgement, nodesOf, produce, readTopic, sendOnce } from "../support/kafka";
 import { until } from "../support/load";
 import { startFilebeat } from "../support/logs";
@@ -130,16 +129,16 @@ describe("a Kafka cluster", () => {
 
   it("finds what it acknowledged until it was down, though the node that stopped last, alone in sync, has lost its volume", async () => {
     const before = (await readTopic(login, "things")).map(({ value }) => value);
+    const volumes = await dataVolumesOf(stack.label);
+    expect(Object.keys(volumes)).toHaveLength(3);
     const produced = await produce(login, { topic: "things", keys: ["m", "n", "o", "p"] }, async () => {
-      await execa("pulumi", ["destroy", "--yes", "--skip-preview", "--stack", NAME, "--non-interactive"], {
-        cwd: stack.folder,
-        env: { DOCKYARD_STOP: "1" },
-      });
+      await stack.destroy();
     });
     expect(produced.count).toBeGreaterThan(0);
     // Refused once two had stopped: what the last one alone would have had is what cannot be found.
     expect(produced.failures).not.toEqual([]);
     expect(Object.keys(await containersOf(stack.label))).toEqual([]);
+    expect(await dataVolumesOf(stack.label)).toEqual(volumes);
     await docker("volume", "rm", container("events-1-data"));
     await stack.up();
     await untilWhole();

@@ -1,4 +1,3 @@
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { docker } from "../support/engine";
 import { KafkaLogin, readTopic, sendOnce } from "../support/kafka";
@@ -50,10 +49,7 @@ describe("a Kafka cluster with a controller of its own", () => {
   });
 
   it("comes back after it was taken down, and stays the kind that it is", async () => {
-    await execa("pulumi", ["destroy", "--yes", "--skip-preview", "--stack", NAME, "--non-interactive"], {
-      cwd: stack.folder,
-      env: { DOCKYARD_STOP: "1" },
-    });
+    await stack.destroy();
     await stack.up();
     login = { ...login, password: await password() };
     expect((await readTopic(login, "things")).map(({ value }) => value)).toEqual(["first"]);

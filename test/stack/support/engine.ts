@@ -124,6 +124,12 @@ export async function eventsDuring(label: string, work: () => Promise<unknown>):
   }
 }
 
+/** The data volumes of a stack, by name, with what tells them from others of the same name. */
+export async function dataVolumesOf(label: string): Promise<Record<string, string>> {
+  const names = (await docker("volume", "ls", "--quiet", "--filter", `label=dockyard.stack=${label}`)).split("\n");
+  return volumeIdentities(names.filter((name) => name.endsWith("-data")));
+}
+
 /** Inode and birth of each volume's folder: a volume that was made anew has others, whatever its name. */
 export async function volumeIdentities(names: readonly string[]): Promise<Record<string, string>> {
   const identities = await Promise.all(

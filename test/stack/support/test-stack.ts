@@ -118,6 +118,11 @@ export class TestStack {
     await this.pulumi("refresh", "--yes", "--skip-preview", "--stack", this.name);
   }
 
+  /** What a user's own `pulumi destroy` does: containers and networks go, data stays. */
+  async destroy(): Promise<void> {
+    await this.pulumi("destroy", "--yes", "--skip-preview", "--stack", this.name);
+  }
+
   async outputs<T>(): Promise<T> {
     return JSON.parse(await this.pulumi("stack", "output", "--json", "--stack", this.name)) as T;
   }

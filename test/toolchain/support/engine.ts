@@ -71,9 +71,10 @@ export class Engine {
     return this.preview(program);
   }
 
-  destroy(): Promise<Run> {
+  /** @param options Which resources alone are destroyed, as patterns of their URNs. */
+  destroy(options: { target?: string[] } = {}): Promise<Run> {
     return this.record(async (onEvent) => {
-      await this.stack.destroy({ onEvent });
+      await this.stack.destroy({ ...options, onEvent });
       return {};
     });
   }
