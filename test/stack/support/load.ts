@@ -18,7 +18,8 @@ export function get(
   }: { agent?: Agent; method?: string; headers?: Record<string, string>; body?: string; timeoutMs?: number } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { agent, method, headers, timeout: timeoutMs }, (incoming) => {
+    // Node's own agent, which is used where none is said, keeps connections.
+    const outgoing = request(url, { agent: agent ?? false, method, headers, timeout: timeoutMs }, (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
       incoming.on("end", () =>
