@@ -70,10 +70,10 @@ export function configurationDifferences(configurations: readonly DeclaredConfig
   });
 }
 
-function differenceOf({ urn, name, host, install, script }: DeclaredConfiguration, differs: string): Difference {
+function differenceOf({ urn, name, host, install, script, gate }: DeclaredConfiguration, differs: string): Difference {
   return {
     ...{ kind: "configuration", host: host.name, name, urn, differs },
-    repair: { commands: [["sh", "-c", install]], input: script },
+    repair: { commands: [["sh", "-c", install]], input: script, ...(gate && { gate }) },
   };
 }
 

@@ -1,6 +1,7 @@
 import { gatedPids, registeredKeys, renderKeysQuestion, stagedFolder } from "../../components/core/command-text";
 import { StackHost, dockyardLabel } from "../stack";
 import { COMMAND, CONTAINER, StateResource, VOLUME, hostOf, nameOf, textOf } from "../state";
+import { RepairGate } from "./difference";
 
 /** Settings of a container that the engine lets somebody change of it; labels and environment are as it was made for good. */
 export interface Settings {
@@ -43,6 +44,8 @@ export interface DeclaredConfiguration {
   readonly version: string;
   /** The command that installs it, with the script as its input. */
   readonly install: string;
+  /** What its node's roll waits for; undefined of a configuration that is not rolled. */
+  readonly gate: RepairGate | undefined;
 }
 
 /** The keys that one instance has in Consul. */
@@ -75,7 +78,7 @@ export function declaredIn(resources: readonly StateResource[], hosts: readonly 
   const commands = resources.filter(({ type, inputs }) => type === COMMAND && textOf(inputs?.create) !== undefined);
   return {
     containers: resources.flatMap((resource) => containerOf(resource, commands, hosts)),
-    configurations: commands.flatMap((command) => configurationOf(command, resources, hosts)),
+    configurations: commands.flatMap((command) => configurationOf(command, commands, resources, hosts)),
     registrations: commands.flatMap(({ urn, inputs }) => {
       const register = textOf(inputs?.create) ?? "";
       const keys = registeredKeys(register);
@@ -117,15 +120,25 @@ function containerOf(resource: StateResource, commands: readonly StateResource[]
 
 /** A configuration is a command beside a volume of the same name, whose input is the script that writes the files. */
 function configurationOf(
-  { urn, inputs, dependencies = [] }: StateResource,
+  command: StateResource,
+  commands: readonly StateResource[],
   resources: readonly StateResource[],
   hosts: readonly StackHost[],
 ): DeclaredConfiguration[] {
+  const { urn, inputs, dependencies = [] } = command;
   const name = nameOf(urn);
   const [script, install] = [textOf(inputs?.stdin) ?? "", textOf(inputs?.create) ?? ""];
   const volume = resources.find((each) => each.type === VOLUME && nameOf(each.urn) === name && dependencies.includes(each.urn));
   const folder = stagedFolder(script);
   const host = volume && hostOf(volume, hosts);
   if (folder === undefined || host === undefined) return [];
-  return [{ urn, name, host, volume: String(volume?.inputs?.name), script, install, ...folder }];
+  return [{ urn, name, host, volume: String(volume?.inputs?.name), script, install, ...folder, gate: gateOf(command, commands) }];
+}
+
+/** The gate of a configuration's node: a rolling set makes both, and calls them by the node. */
+function gateOf({ urn, parent = "" }: StateResource, commands: readonly StateResource[]): RepairGate | undefined {
+  const gate = commands.find(
+    (each) => each.parent === parent && each.urn.endsWith("-gate") && nameOf(urn).startsWith(nameOf(each.urn).replace(/gate$/, "")),
+  );
+  return gate && { cluster: parent, whole: textOf(gate.inputs?.create) ?? "" };
 }

@@ -31,6 +31,18 @@ export interface Repair {
 
   /** Input of each, which may be secret. @default none */
   readonly input?: string;
+
+  /** What stands between the nodes of a cluster while each of them is put back. @default nothing */
+  readonly gate?: RepairGate;
+}
+
+/** A node's own gate in the roll of its cluster. */
+export interface RepairGate {
+  /** What all nodes of the cluster have in common, and no other. */
+  readonly cluster: string;
+
+  /** Script that waits for the node to be whole, and fails with what it saw. */
+  readonly whole: string;
 }
 
 /** The differences in order: by kind, host and name. */

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { SetupError, lastWords, run } from "../setup/shell";
+import { SetupError, lastWords, run, succeeds } from "../setup/shell";
 import { Target, pulumiOutput } from "../stack";
-import { Difference } from "./difference";
+import { Difference, RepairGate } from "./difference";
 import { findDrift } from "./drift";
 
 /** What was changed by hand and an `up` puts back, less what the program changes by now anyhow. */
@@ -57,10 +57,13 @@ async function plannedChanges(target: Target, options: readonly string[]): Promi
 /**
  * Puts back what was changed by hand, as it was made and without making anything anew.
  *
+ * Where several nodes of a cluster are put back, each waits for the one before to be whole, as in a roll.
+ *
  * @throws {SetupError} naming what cannot be put back, and why.
  */
 export async function putBack(differences: readonly Difference[]): Promise<void> {
   const done = new Set<string>();
+  const gated = await gatedClusters(differences);
   for (const { kind, name, differs, urn, repair } of differences) {
     if (repair === undefined) continue;
     console.log(`Putting back the ${kind} ${name}: ${differs}.`);
@@ -74,6 +77,39 @@ export async function putBack(differences: readonly Difference[]): Promise<void>
     } catch (error) {
       throw new SetupError(`The ${kind} ${name} cannot be put back: ${lastWords(error)}`);
     }
+    if (repair.gate !== undefined && gated.has(repair.gate.cluster)) await waitForWhole(`${kind} ${name}`, repair.gate);
+  }
+}
+
+/** Milliseconds for the nodes of a cluster to say whether they are whole before any of them is touched. */
+const WHOLE_NOW = 15_000;
+
+/**
+ * The clusters of which several nodes are put back, and that are whole now, so that they can be whole in between. One that is not has to be put
+ * back before it can be: what was changed may be what ails it.
+ */
+async function gatedClusters(differences: readonly Difference[]): Promise<ReadonlySet<string>> {
+  const gates = differences.flatMap(({ repair }) => repair?.gate ?? []);
+  const clusters = [...new Set(gates.map(({ cluster }) => cluster))];
+  const whole = await Promise.all(
+    clusters.map(async (cluster) => {
+      const scripts = [...new Set(gates.filter((gate) => gate.cluster === cluster).map((gate) => gate.whole))];
+      if (scripts.length < 2) return [];
+      const nodes = await Promise.all(scripts.map((script) => succeeds(["sh", "-c", script], { timeout: WHOLE_NOW })));
+      return nodes.every(Boolean) ? [cluster] : [];
+    }),
+  );
+  return new Set(whole.flat());
+}
+
+async function waitForWhole(what: string, { whole }: RepairGate): Promise<void> {
+  console.log(`Waiting for the node of the ${what} to be whole.`);
+  try {
+    await run(["sh", "-c", whole]);
+  } catch (error) {
+    throw new SetupError(
+      `The ${what} is put back, and its node does not become whole; the others of its cluster stay as they are: ${lastWords(error)}`,
+    );
   }
 }
 

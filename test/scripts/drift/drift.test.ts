@@ -156,9 +156,10 @@ describe("a configuration", () => {
     expect(differs("", [])).toEqual(["it has no version in use"]);
   });
 
-  it("is put back by the command that installed it, with the same input", () => {
+  it("is put back by the command that installed it, with the same input, before its node's gate", () => {
     const [found] = configurationDifferences([configuration], printed("", [], rendered));
-    expect(found?.repair).toEqual({ commands: [["sh", "-c", configuration.install]], input: configuration.script });
+    const gate = { cluster: "urn:pulumi:dev::shop::token::goods-nodes", whole: expect.stringContaining("does not become whole") as string };
+    expect(found?.repair).toEqual({ commands: [["sh", "-c", configuration.install]], input: configuration.script, gate });
   });
 
   it("is never taken for the same where it could not be compared", () => {

@@ -62,6 +62,7 @@ export function stateOfGoods(): StateResource[] {
     {
       urn: urn("goods-1-config"),
       type: COMMAND,
+      parent: urn("goods-nodes"),
       dependencies: [urn("goods-1-config")],
       inputs: {
         create: renderInstallCommand("shop-dev-goods-1", "shop-dev-goods-1-config", node, config),
@@ -88,6 +89,7 @@ export function stateOfGoods(): StateResource[] {
     {
       urn: urn("goods-1-gate"),
       type: COMMAND,
+      parent: urn("goods-nodes"),
       inputs: { create: renderGateCommand("shop-dev-goods-1", { host, whole: "true", pids: 77 }) },
     },
     { urn: urn("goods-1-registration"), type: COMMAND, inputs: { create: renderRegisterCommand(registration) } },

@@ -131,6 +131,21 @@ describe("npm run drift", () => {
     await answers();
   });
 
+  it("has up put edited configurations of several nodes back one at a time, each when the node before is whole", async () => {
+    const script = "chmod u+w token && echo a-secret-of-somebody > token && chmod u-w token";
+    for (const node of ["goods-1", "goods-2"]) await edit(node, script);
+    expect(await drift()).toEqual(["goods-1", "goods-2"].map((node) => `configuration ${node}-config: token was edited`));
+    const { code, all } = await npmRun(stack, "up");
+    expect(code, all).toBe(0);
+    expect(all.split("\n").filter((line) => /^(Putting|Waiting)/.test(line))).toEqual(
+      ["goods-1", "goods-2"].flatMap((node) => [
+        `Putting back the configuration ${node}-config: token was edited.`,
+        `Waiting for the node of the configuration ${node}-config to be whole.`,
+      ]),
+    );
+    expect(await drift()).toEqual([]);
+  });
+
   it("lists a network that is gone, and up connects its nodes again as they are", async () => {
     const before = await ids();
     const network = stack.container("services");
