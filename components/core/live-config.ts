@@ -37,6 +37,12 @@ export interface LiveConfigArgs {
   /** `uid:gid` of the software that owns and reads the files, where it is not the user of the node's container. @default the node's user */
   readonly user?: string;
 
+  /**
+   * Whether software that still runs with another image takes it up as well, where its own check accepts it: for what all nodes have to change
+   * at the same time, before any of them is replaced. @default false
+   */
+  readonly together?: boolean;
+
   /** Linux capabilities that the check takes, as the container has them. @default none */
   readonly checkCapabilities?: readonly string[];
 }
@@ -131,7 +137,7 @@ export function renderInstallCommand(
   container: string,
   volume: string,
   { host, image, ...node }: LiveConfigNode,
-  { mountPath, check, reload, user = node.user, checkCapabilities = [] }: LiveConfigArgs,
+  { mountPath, check, reload, user = node.user, together = false, checkCapabilities = [] }: LiveConfigArgs,
 ): string {
   const docker = shellCommand(host.docker);
   const exec = `${docker} exec ${user === node.user ? "" : `--user ${user} `}${container}`;
@@ -139,15 +145,17 @@ export function renderInstallCommand(
   const asRoot = `${docker} run --rm -i ${mount} --user 0:0 --cap-drop ALL --cap-add CHOWN --cap-add DAC_OVERRIDE --cap-add FOWNER --entrypoint /bin/sh ${shellWord(image)}`;
   const asItself = `${docker} run --rm ${mount} --user ${user} --cap-drop ALL${checkCapabilities.map((each) => ` --cap-add ${each}`).join("")} --tmpfs /run:mode=1777 --tmpfs /tmp:mode=1777 --entrypoint`;
   const [program = "", ...args] = check("FOLDER").map((word) => shellWord(word).replaceAll("FOLDER", '"$folder"'));
+  const checkInside = [exec, program, ...args].join(" ");
   return [
     "set -eu",
     `folder=$(${asRoot} -s)`,
     // Asked for by the reference that it was made with: the list of containers writes references its own way.
     `state=$(${containerState(host.docker, container)})`,
     `runs=; if [ "$state" = running ] && [ "$(${docker} inspect --format '{{.Config.Image}}' ${container})" = ${shellWord(image)} ]; then runs=1; fi`,
-    `if [ -n "$runs" ]; then said=$(${exec} ${[program, ...args].join(" ")} 2>&1) || refused=1`,
+    `if [ -n "$runs" ]; then said=$(${checkInside} 2>&1) || refused=1`,
     `else said=$(${asItself} ${program} ${shellWord(image)} ${args.join(" ")} 2>&1) || refused=1; fi`,
     `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; exit 1; fi`,
+    ...(together ? [`if [ "$state" = running ] && [ -z "$runs" ] && ${checkInside} >/dev/null 2>&1; then runs=1; fi`] : []),
     `before=$(${asRoot} -c 'readlink ${mountPath}/current || true')`,
     // The link moves in one rename; the version before stays, for software that still has files of it open.
     `${asRoot} -c 'set -eu; cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,

@@ -1,4 +1,5 @@
-import { CURRENT, MESH_FILES, RUN_PATH } from "./mesh-files";
+import { containerState, shellCommand, shellWord } from "../core/shell";
+import { CURRENT, MESH_FILES, MESH_PATH, MOVED_FROM, RUN_PATH } from "./mesh-files";
 
 /** The server in the foreground, with its log on the container's; its path is absolute because it runs itself again for every login. */
 export function sshdCommand(): string[] {
@@ -42,21 +43,60 @@ function shellCheck(folder: string, checks: readonly string[]): string[] {
  * Makes the server take up a changed host key or setting, and waits until it has.
  *
  * Who may log in is read at every login, so a node that comes or goes does not touch the servers of the others: the server, which does not
- * listen for a moment while it starts anew, is signalled only when no PID file is called after its current configuration.
+ * listen for a moment while it starts anew, is signalled only when no PID file is called after its current configuration. One that listens
+ * elsewhere by then also listens where it did, for those who do not know yet, until {@link settleCommand}.
  */
 export function sshdReload(): string[] {
   const script = [
-    "set -eu",
-    `wanted=$(sed -n 's/^PidFile //p' ${CURRENT}/${MESH_FILES.serverConfig})`,
-    // A server that was killed leaves its file behind, and its number may be another process's by now.
-    'server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd | sshd.*) ;; *) false ;; esac; }',
-    "tries=0",
-    'until server "$wanted"; do',
-    '  [ "$tries" -lt 100 ] || { echo "sshd has not taken its new configuration up within 10 s" >&2; exit 1; }',
-    "  tries=$((tries + 1))",
-    `  for file in ${RUN_PATH}/*.pid; do if server "$file"; then kill -HUP "$pid" || true; fi; done`,
-    "  sleep 0.1",
-    "done",
+    ...SERVER_FUNCTIONS,
+    'if ! server "$wanted"; then',
+    // Beside the configuration in use lies the one before.
+    `  grep -h '^ListenAddress ' ${MESH_PATH}/*/${MESH_FILES.serverConfig} | sort -u | grep -vxF "$(grep '^ListenAddress ' ${CURRENT}/${MESH_FILES.serverConfig})" > ${MOVED_FROM} || true`,
+    "fi",
+    "take_up",
   ];
   return ["/bin/sh", "-c", script.join("\n")];
+}
+
+const SERVER_FUNCTIONS = [
+  "set -eu",
+  `wanted=$(sed -n 's/^PidFile //p' ${CURRENT}/${MESH_FILES.serverConfig})`,
+  // A server that was killed leaves its file behind, and its number may be another process's by now.
+  'server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd | sshd.*) ;; *) false ;; esac; }',
+  "take_up() {",
+  "  tries=0",
+  '  until server "$wanted"; do',
+  '    [ "$tries" -lt 100 ] || { echo "sshd has not taken its new configuration up within 10 s" >&2; exit 1; }',
+  "    tries=$((tries + 1))",
+  `    for file in ${RUN_PATH}/*.pid; do if server "$file"; then kill -HUP "$pid" || true; fi; done`,
+  "    sleep 0.1",
+  "  done",
+  "}",
+];
+
+/** A node's container, and how to reach the engine that runs it. */
+export interface MeshContainer {
+  readonly docker: readonly string[];
+  readonly container: string;
+}
+
+/** Has the servers that run listen only where they are by now: everyone has been told. */
+export function settleCommand(nodes: readonly MeshContainer[]): string {
+  const settle = [
+    ...SERVER_FUNCTIONS,
+    `[ -s ${MOVED_FROM} ] || exit 0`,
+    `rm ${MOVED_FROM}`,
+    // It writes one anew when it has started anew.
+    'if server "$wanted"; then mv "$wanted" "$wanted.old.pid"; fi',
+    "take_up",
+    'rm -f "$wanted.old.pid"',
+  ];
+  return [
+    "set -eu",
+    `settle=${shellWord(settle.join("\n"))}`,
+    ...nodes.flatMap(({ docker, container }) => [
+      `state=$(${containerState(docker, container)})`,
+      `[ "$state" != running ] || ${shellCommand(docker)} exec ${container} /bin/sh -c "$settle" >&2`,
+    ]),
+  ].join("\n");
 }

@@ -32,6 +32,9 @@ export const CURRENT = `${MESH_PATH}/current`;
 /** Folder in memory for the server's PID file. */
 export const RUN_PATH = "/run/ssh-mesh";
 
+/** Setting of the server's: where else it listens while not everyone knows yet that it has moved. */
+export const MOVED_FROM = `${RUN_PATH}/moved-from.conf`;
+
 /** Files of a node, as they are called in its folder. */
 export const MESH_FILES = {
   loginKey: "id_ed25519",
@@ -59,10 +62,17 @@ export function renderAuthorizedKeys(logins: readonly LoginIdentity[], forcedCom
   return text(byName(logins).map(({ name, address, loginKey }) => `${allowed},from="${address}" ${loginKey} ${name}`));
 }
 
-/** Which key proves which node, under its name and its address. */
+/**
+ * Which key proves which node, under its name and its address.
+ *
+ * Under its name alone as well, which is what the mesh's own clients ask for: one that is just logging in has read where the node was, and may
+ * find here where it is.
+ */
 export function renderKnownHosts(hosts: readonly HostIdentity[]): string {
   return text(
-    byName(hosts).map(({ name, address, port, hostKey }) => `${[name, address].map((host) => knownAs(host, port)).join(",")} ${hostKey}`),
+    byName(hosts).map(
+      ({ name, address, port, hostKey }) => `${[...new Set([name, knownAs(name, port), knownAs(address, port)])].join(",")} ${hostKey}`,
+    ),
   );
 }
 
@@ -78,13 +88,18 @@ function knownAs(host: string, port: number): string {
  * @param own Node that the file is for. `localhost` is the node itself, whose server listens on its own address only.
  */
 export function renderSshConfig(nodes: readonly MeshNode[], loginKey: string, own?: string): string {
-  const hosts = byName(nodes).map((node) => ({ ...node, names: [node.name, node.address, ...(node.name === own ? ["localhost"] : [])] }));
+  const hosts = byName(nodes).map((node) => ({
+    ...node,
+    alias: node.name,
+    names: [node.name, node.address, ...(node.name === own ? ["localhost"] : [])],
+  }));
   return text([
-    ...hosts.flatMap(({ names, address, port, login }) => [
+    ...hosts.flatMap(({ names, alias, address, port, login }) => [
       `Host ${names.join(" ")}`,
       `  HostName ${address}`,
       `  Port ${port}`,
       `  User ${login}`,
+      `  HostKeyAlias ${alias}`,
       "",
     ]),
     `Host ${[...new Set(hosts.flatMap(({ names }) => names))].join(" ")}`,
@@ -135,6 +150,7 @@ export function renderSshdConfig(node: MeshNode, hostKey: string): string {
     "ClientAliveInterval 30",
     "PrintMotd no",
     "Subsystem sftp internal-sftp",
+    `Include ${MOVED_FROM}`,
   ];
   return text([...settings, `PidFile ${pidFile([...settings, hostKey])}`]);
 }

@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
+import { Command } from "@pulumi/command/local/command";
 import { ConfigError } from "../core/errors";
 import { ConfigFile, LiveConfigArgs, createLiveConfig } from "../core/live-config";
-import { nameOnEngines } from "../core/naming";
+import { engineName, nameOnEngines } from "../core/naming";
 import { rotatingKey } from "../core/secret";
 import type { PreparedMount } from "../core/service-container";
 import { NormalSshClient, NormalSshNode, SshKeyMeshArgs, normalizeSshKeyMeshArgs } from "./args";
-import { clientCheck, nodeCheck, sshProbe, sshdCommand, sshdReload } from "./mesh-command";
+import { clientCheck, nodeCheck, settleCommand, sshProbe, sshdCommand, sshdReload } from "./mesh-command";
 import {
   HostIdentity,
   LoginIdentity,
@@ -66,8 +67,12 @@ export class SshKeyMesh extends pulumi.ComponentResource {
     const nodes = mesh.nodes.map((node) => createNodeKeys(node, { parent: this }));
     const clients = mesh.clients.map((client) => createClientKeys(client, { parent: this }));
     const known = { nodes, all: [...nodes, ...clients] };
-    this.members = byName(nodes, (node) => createMember(name, node, known, { parent: this }));
-    this.clients = byName(clients, (client) => createClientMember(name, client, known, { parent: this }));
+    const members = byName(nodes, (node) => createMember(name, node, known, { parent: this }));
+    const others = byName(clients, (client) => createClientMember(name, client, known, { parent: this }));
+    const installed = [...Object.values(members), ...Object.values(others)].map(({ ready }) => ready);
+    const ready = createSettled(name, mesh.nodes, installed, { parent: this });
+    this.members = withReady(members, ready);
+    this.clients = withReady(others, ready);
 
     this.registerOutputs({ nodes: Object.keys(this.members), clients: Object.keys(this.clients) });
   }
@@ -165,7 +170,10 @@ function hostsOf(nodes: readonly KeyedNode[]): pulumi.Output<HostIdentity[]> {
   );
 }
 
-function createMember(mesh: string, keyed: KeyedNode, known: PublicKeys, opts: pulumi.CustomResourceOptions): SshMember {
+/** What a container takes of the mesh, with the command that has written it. */
+type Installed = PreparedMount & { readonly ready: Command };
+
+function createMember(mesh: string, keyed: KeyedNode, known: PublicKeys, opts: pulumi.CustomResourceOptions): SshMember & Installed {
   const { node, hostKey } = keyed;
   const files = [
     ...clientFiles(keyed, known),
@@ -178,7 +186,8 @@ function createMember(mesh: string, keyed: KeyedNode, known: PublicKeys, opts: p
     { path: MESH_FILES.serverConfig, content: hostKey.publicHalf.apply((key) => renderSshdConfig(node, key)) },
   ];
   return {
-    ...installFiles(mesh, node, { files, check: nodeCheck, reload: sshdReload() }, opts),
+    // A client that knows a server's new port finds it there, also where the server's container is about to be replaced.
+    ...installFiles(mesh, node, { files, check: nodeCheck, reload: sshdReload(), together: true }, opts),
     node,
     command: sshdCommand(),
     tmpfs: { [RUN_PATH]: runOptions(node.user) },
@@ -186,7 +195,7 @@ function createMember(mesh: string, keyed: KeyedNode, known: PublicKeys, opts: p
   };
 }
 
-function createClientMember(mesh: string, keyed: KeyedClient, known: PublicKeys, opts: pulumi.CustomResourceOptions): PreparedMount {
+function createClientMember(mesh: string, keyed: KeyedClient, known: PublicKeys, opts: pulumi.CustomResourceOptions): Installed {
   return installFiles(mesh, keyed.node, { files: clientFiles(keyed, known), check: clientCheck }, opts);
 }
 
@@ -211,10 +220,26 @@ function installFiles(
   { name, host, image, user }: NormalSshClient,
   config: Omit<LiveConfigArgs, "mountPath">,
   opts: pulumi.CustomResourceOptions,
-): PreparedMount {
+): Installed {
   const node = { host, component: mesh, image, user, role: "ssh" };
   const { volumeName, command } = createLiveConfig(name, node, { mountPath: MESH_PATH, ...config }, opts);
   return { mount: { volume: volumeName, path: MESH_PATH, readOnly: true }, ready: command };
+}
+
+/** Runs behind every change of the mesh, when all have been told of it and no container has been replaced yet. */
+function createSettled(
+  mesh: string,
+  nodes: readonly NormalSshNode[],
+  installed: readonly Command[],
+  opts: pulumi.CustomResourceOptions,
+): Command {
+  const containers = nodes.map(({ name, host }) => ({ docker: host.docker, container: engineName(name) }));
+  const triggers = installed.map(({ stdout }) => stdout);
+  return new Command(`${mesh}-settled`, { create: settleCommand(containers), triggers }, { ...opts, dependsOn: [...installed] });
+}
+
+function withReady<T extends PreparedMount>(installed: Readonly<Record<string, T>>, ready: Command): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(installed).map(([name, each]) => [name, { ...each, ready }]));
 }
 
 function runOptions(user: string): string {

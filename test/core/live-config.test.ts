@@ -74,4 +74,29 @@ describe("a live configuration", () => {
     expect(filledVolume(command)).toBe("unit-thing-1-config");
     expect(filledVolume("echo")).toBeUndefined();
   });
+
+  it.each<[string, boolean, string, string[]]>([
+    ["is reloaded where the next image is another one, if all change together", true, "true", ["check", "reload"]],
+    ["is not reloaded where what runs refuses it", true, "false", ["check"]],
+    ["is not reloaded otherwise", false, "true", []],
+  ])("%s", (_, together, accepts, inside) => {
+    const [log, docker] = [join(mountPath, "inside"), join(mountPath, "docker")];
+    writeFileSync(log, "");
+    // What is run in throw-away containers is well, and what runs has an earlier image.
+    const answers = [
+      "ps) echo running ;;",
+      "inspect) echo thing:0 ;;",
+      "run) echo /etc/thing/0123456789abcdef ;;",
+      `exec) case "$*" in *reload) echo reload >> ${log} ;; *) echo check >> ${log}; ${accepts} ;; esac ;;`,
+    ];
+    writeFileSync(docker, `#!/bin/sh\ncase $1 in\n${answers.join("\n")}\nesac\n`, { mode: 0o755 });
+    const host = new Host({ name: "local" });
+    Object.assign(host, { docker: [docker] });
+    const node = { host, component: "thing", image: "thing:1", user: "7:8" };
+    const command = renderInstallCommand("unit-thing-1", "unit-thing-1-config", node, { ...config, together });
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8", input: "" });
+    expect(status, stderr).toBe(0);
+    expect(stdout.trim().split("\n").pop()).toBe("0123456789abcdef");
+    expect(readFileSync(log, "utf8").split("\n").filter(Boolean)).toEqual(inside);
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sshProbe, sshdCommand, sshdReload } from "../../components/ssh-key-mesh/mesh-command";
+import { settleCommand, sshProbe, sshdCommand, sshdReload } from "../../components/ssh-key-mesh/mesh-command";
 import {
   loginKeyFile,
   renderAuthorizedKeys,
@@ -56,5 +56,10 @@ describe("a mesh's commands", () => {
 
   it("signal the server only until it has taken the configuration up", async () => {
     await expect(`${sshdReload()[2]}\n`).toMatchFileSnapshot("golden/reload.sh");
+  });
+
+  it("have the servers that run listen where they are alone, once all have been told", async () => {
+    const containers = ["shop-dev-ops-1", "shop-dev-ops-2"].map((container) => ({ docker: ["docker"], container }));
+    await expect(`${settleCommand(containers)}\n`).toMatchFileSnapshot("golden/settle.sh");
   });
 });

@@ -1,10 +1,16 @@
 set -eu
 wanted=$(sed -n 's/^PidFile //p' /etc/ssh/mesh/current/sshd_config)
 server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd | sshd.*) ;; *) false ;; esac; }
-tries=0
-until server "$wanted"; do
-  [ "$tries" -lt 100 ] || { echo "sshd has not taken its new configuration up within 10 s" >&2; exit 1; }
-  tries=$((tries + 1))
-  for file in /run/ssh-mesh/*.pid; do if server "$file"; then kill -HUP "$pid" || true; fi; done
-  sleep 0.1
-done
+take_up() {
+  tries=0
+  until server "$wanted"; do
+    [ "$tries" -lt 100 ] || { echo "sshd has not taken its new configuration up within 10 s" >&2; exit 1; }
+    tries=$((tries + 1))
+    for file in /run/ssh-mesh/*.pid; do if server "$file"; then kill -HUP "$pid" || true; fi; done
+    sleep 0.1
+  done
+}
+if ! server "$wanted"; then
+  grep -h '^ListenAddress ' /etc/ssh/mesh/*/sshd_config | sort -u | grep -vxF "$(grep '^ListenAddress ' /etc/ssh/mesh/current/sshd_config)" > /run/ssh-mesh/moved-from.conf || true
+fi
+take_up

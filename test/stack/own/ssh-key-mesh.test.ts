@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { imageReference } from "../../../components/core/images";
 import { containersOf, docker } from "../support/engine";
 import { until } from "../support/load";
+import { loginsDuring } from "../support/logins";
 import { processesDuring } from "../support/processes";
 import { TestStack } from "../support/test-stack";
 
@@ -284,6 +285,49 @@ describe("an SSH key mesh that changes", () => {
     expect(await ids([...OPS, "git", "runner"])).toEqual(before);
     const restarts = await Promise.all(OPS.map(async (node) => (await execa("docker", ["logs", stack.container(node)])).stderr));
     expect(restarts.map((log) => log.split("SIGHUP; restarting").length - 1)).toEqual([0, 1, 0]);
+  });
+
+  it("moves its servers to another port, and no login fails from where it takes part or to where it leads", async () => {
+    const before = await ids([...OPS, "git", "runner"]);
+    const clients = Object.fromEntries(
+      ["ops-1", "git", "runner"].flatMap((from) =>
+        OPS.map((to) => [`${from} to ${to}`, { ask: () => output(ssh(from, to, "hostname")), pauseMs: 50 }] as const),
+      ),
+    );
+    const seen = await loginsDuring(clients, () => stack.up({ mesh: { ...WHOLE, port: 2223 } }));
+    for (const [client, { requests, failures }] of Object.entries(seen)) {
+      expect.soft(failures, client).toEqual([]);
+      expect.soft(requests, client).toBeGreaterThan(5);
+    }
+    expect(await ids([...OPS, "git", "runner"])).toEqual(before);
+  });
+
+  it("moves them together with another image in one up, and one of them lets in at any time", async () => {
+    const image = "dockyard-test/ssh-node:other";
+    await docker("tag", imageReference("ssh-node"), image);
+    try {
+      const anywhere = async (from: string) => {
+        const refusals: Said[] = [];
+        for (const to of OPS) {
+          const said = await ssh(from, to, "hostname");
+          if (said.exitCode === 0 && said.stdout === to) return;
+          refusals.push(said);
+        }
+        throw new Error(JSON.stringify(refusals.map(({ stderr }) => stderr)));
+      };
+      const clients = Object.fromEntries(["git", "runner"].map((from) => [from, { ask: () => anywhere(from), pauseMs: 50 }]));
+      const before = await ids(OPS);
+      const seen = await loginsDuring(clients, () => stack.up({ mesh: { ...WHOLE, port: 2224, image } }));
+      for (const [client, { requests, failures }] of Object.entries(seen)) {
+        expect.soft(failures, client).toEqual([]);
+        expect.soft(requests, client).toBeGreaterThan(5);
+      }
+      expect((await ids(OPS)).filter((id) => before.includes(id))).toEqual([]);
+      expect(await stack.preview()).toEqual([]);
+      await stack.up({ mesh: WHOLE });
+    } finally {
+      await docker("rmi", image);
+    }
   });
 
   it("shows no private key in the state, in docker inspect, in a process's command line or in its environment", async () => {

@@ -6,7 +6,15 @@ import { engineName, ownershipLabels } from "../../../../components/core/naming"
 
 const config = new pulumi.Config("dockyard");
 const { subnet, addresses } = config.requireObject<{ subnet: string; addresses: { ops: string; git: string; runner: string } }>("network");
-const { nodes, git: withGit, runner: withRunner } = config.requireObject<{ nodes: number; git: boolean; runner: boolean }>("mesh");
+const { nodes, git: withGit, runner: withRunner, ...server } = config.requireObject<Mesh>("mesh");
+
+interface Mesh {
+  readonly nodes: number;
+  readonly git: boolean;
+  readonly runner: boolean;
+  readonly port?: number;
+  readonly image?: string;
+}
 
 const host = new Host({ name: "local" });
 const network = new ServiceNetwork("services", { placement: new Placement([host]), subnet, addresses: { ops: addresses.ops } });
@@ -15,7 +23,7 @@ const own = { host, image: imageReference("ssh-node"), user: "2222:2222" };
 const forcedCommand = 'echo "git was asked: $SSH_ORIGINAL_COMMAND"';
 const git: SshNode = { ...own, name: "git", address: addresses.git, port: 22, login: "ops", forcedCommand };
 const runner = { ...own, name: "runner", address: addresses.runner };
-const ops = SshNodes.describe("ops", { network, nodes });
+const ops = SshNodes.describe("ops", { network, nodes, ...server });
 
 const mesh = new SshKeyMesh("mesh", { nodes: withGit ? [git, ...ops] : ops, clients: withRunner ? [runner] : [] });
 new SshNodes("ops", { network, members: ops.map(({ name }) => mesh.member(name)) });
