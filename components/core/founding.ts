@@ -7,20 +7,21 @@ import { shellCommand } from "./shell";
 export interface FoundingOptions {
   /** Node that may begin a cluster. @default the first one */
   readonly founder?: string;
-
-  /** Whether the time is told behind `found`, in seconds since 1970, for nodes that begin nothing much later. @default false */
-  readonly stamped?: boolean;
 }
 
+/** Seconds after which a node without data no longer begins a cluster because it was `found` that it may: it has lost what it had. */
+export const FOUNDING_SECONDS = 3600;
+
 /**
- * Finds out whether a cluster may begin: `found` where no node of it but the founder has a data volume on any host, else `join`.
+ * Finds out whether a cluster may begin: `found` and the seconds since 1970 where no node of it but the founder has a data volume on any
+ * host, else `join`.
  *
  * A node that has no data cannot know by itself whether there is a cluster that does not run now, as after an `npm run down`; its volume
- * may have been lost. The volumes of a rolling set are made after the resources that it is to come after, this one among them, so at
- * a true beginning there are none.
+ * may have been lost. In a rolling set the volume of every node but the first is made when the nodes before are whole, so until a cluster
+ * has begun there are none.
  *
- * It runs when the component is made, and not again: what it prints is for the founder alone.
- *
+ * It runs when the component is made, and again where a first run was cut so long ago that nobody would begin any more: what it prints is
+ * for the founder alone, and good for {@link FOUNDING_SECONDS}.
  */
 export function createFounding(
   name: string,
@@ -34,7 +35,7 @@ export function createFounding(
 export function renderFoundingCommand(
   component: string,
   { dockers }: Pick<Placement, "dockers">,
-  { founder = `${component}-1`, stamped = false }: FoundingOptions = {},
+  { founder = `${component}-1` }: FoundingOptions = {},
 ): string {
   const labels = [`dockyard.stack=${stackId()}`, `dockyard.component=${component}`].flatMap((label) => ["--filter", `label=${label}`]);
   return [
@@ -43,6 +44,6 @@ export function renderFoundingCommand(
       (docker, index) => `volumes${index}=$(${shellCommand([...docker, "volume", "ls", ...labels, "--format", "{{.Name}}"])}) || exit 1`,
     ),
     `others=$(printf '%s\\n' ${dockers.map((_, index) => `"$volumes${index}"`).join(" ")} | grep -E '^${engineName(component)}-([a-z-]+-)?[0-9]+-data$' | grep -vxF ${engineName(`${founder}-data`)})`,
-    `if [ -z "$others" ]; then echo ${stamped ? '"found $(date +%s)"' : "found"}; else echo join; fi`,
+    `if [ -z "$others" ]; then echo "found $(date +%s)"; else echo join; fi`,
   ].join("\n");
 }

@@ -52,7 +52,7 @@ export interface RollingSetArgs {
   component: string;
   nodes: readonly RollingNode[];
 
-  /** Resources that the first node waits for, and the data volumes of all. @default none */
+  /** Resources that the first node waits for, its data volume among what it has. @default none */
   after?: readonly pulumi.Resource[];
 
   /** Data volumes that may be deleted, by their name on the engine. @default none */
@@ -87,14 +87,11 @@ export class RollingSet extends pulumi.ComponentResource {
 
 function createNode(
   node: RollingNode,
-  { component, allowDataLoss, after = [] }: RollingSetArgs,
+  { component, allowDataLoss }: RollingSetArgs,
   opts: Omit<pulumi.CustomResourceOptions, "dependsOn"> & { dependsOn: pulumi.Resource[] },
 ) {
   const { name, host, container: args, config, dataPath, whole, spare, gateTimeoutSeconds, pids } = node;
-  const data =
-    dataPath === undefined
-      ? undefined
-      : createDataVolume(`${name}-data`, { host, component, node: name, allowDataLoss }, { parent: opts.parent, dependsOn: [...after] });
+  const data = dataPath === undefined ? undefined : createDataVolume(`${name}-data`, { host, component, node: name, allowDataLoss }, opts);
   const configs: readonly (LiveConfigArgs & Partial<NodeConfig>)[] = config === undefined ? [] : [config].flat();
   const live = configs.map(({ role, ...each }) => ({
     ...createLiveConfig(name, { host, component, image: args.image, user: args.user, role }, each, opts),

@@ -1,3 +1,4 @@
+import { FOUNDING_SECONDS } from "../core/founding";
 import { shellCommand } from "../core/shell";
 import type { EsRole } from "./node-args";
 
@@ -82,9 +83,13 @@ export function renderLogging(): string {
   ].join("\n");
 }
 
+/** Looks for the others, 2 s apart, before the first node says that it has lost what it had. */
+const LOOKS = 5;
+
 /**
- * The node's start. Only the first node ever forms a cluster, and only when no other node has data anywhere and nobody answers: a node that
- * has lost its volume joins the others, and all others never form one.
+ * The node's start. Only the first node ever forms a cluster, and only when no other node had data anywhere a while ago and nobody answers: a
+ * node that has lost its volume joins the others, and all others never form one. Where it may no longer form one and nobody answers it does
+ * not start; one that is alone has nobody to ask.
  *
  * @param founder Name of the first node.
  */
@@ -97,9 +102,16 @@ if [ -d ${HOME}/config ]; then cp -R ${HOME}/config/. "$ES_PATH_CONF"; fi
 cat ${CURRENT}/${ES_FILES.settings} > "$ES_PATH_CONF/${ES_FILES.settings}"
 answers() { curl --silent --output /dev/null --max-time 2 "http://$1:${HTTP_PORT}/"; }
 if [ "$(hostname)" = ${founder} ] && [ -z "$(ls ${SERVER_DATA})" ]; then
-  found=$(cat ${CURRENT}/${ES_FILES.founding})
-  for seed in ${seeds.join(" ")}; do if answers "$seed"; then found=join; fi; done
-  if [ "$found" = found ]; then echo 'cluster.initial_master_nodes: ["${founder}"]' >> "$ES_PATH_CONF/${ES_FILES.settings}"; fi
+  read -r found began < ${CURRENT}/${ES_FILES.founding} || true
+  anybody() { for seed in ${seeds.join(" ")}; do if answers "$seed"; then return 0; fi; done; return 1; }
+  late() { ${seeds.length === 1 ? "false" : `[ "$(($(date +%s) - \${began:-0}))" -gt ${FOUNDING_SECONDS} ]`}; }
+  looks=0
+  until [ "$found" != found ] || ! late || anybody; do
+    looks=$((looks + 1))
+    [ "$looks" -lt ${LOOKS} ] || { echo "this cluster was begun at $(date -u -d "@\${began:-0}" +%FT%TZ), and the volume of its first node is empty: bring the others back first" >&2; exit 1; }
+    sleep 2
+  done
+  if [ "$found" = found ] && ! anybody; then echo 'cluster.initial_master_nodes: ["${founder}"]' >> "$ES_PATH_CONF/${ES_FILES.settings}"; fi
 fi
 exec ${HOME}/bin/elasticsearch
 `;

@@ -59,7 +59,8 @@ function prefixOf({ container, name }: EsNodeRef): string {
  *
  * It ends the pause of allocation, also one that an earlier roll has left. A node that comes back to others which have no container yet waits
  * for them: it passes, so that they are made; the last one, behind which every container is there, waits for all. Who has been there is
- * noted on every node, since a node alone cannot ask anybody.
+ * noted on every node, since a node alone cannot ask anybody. One that has lost its note with its data, and is the first to come back, goes
+ * by who has a data volume.
  */
 export function esWholeCondition(node: EsNodeRef, component: string, dockers: Dockers): string {
   const own = (path: string, ...options: string[]) => ask(node, path, ...options);
@@ -74,12 +75,14 @@ export function esWholeCondition(node: EsNodeRef, component: string, dockers: Do
     `case $kept in *'"${BEFORE}"'*) ${own("_cluster/settings", ...settings({ [BEFORE]: null }))} >/dev/null || return 1 ;; esac;`,
     `each sh -c ${shellWord(`echo "$1" > ${MEMBERS_FILE}.new && mv ${MEMBERS_FILE}.new ${MEMBERS_FILE}`)} sh "$nodes";`,
   ];
+  const volumes = dockers.map((docker) => shellCommand([...docker, "volume", "ls", ...nodeFilters(component, "{{.Name}}")]));
   const lacksOne = [
-    `members=$($docker exec ${node.container} cat ${MEMBERS_FILE} 2>/dev/null) || return 1;`,
+    `members=$($docker exec ${node.container} cat ${MEMBERS_FILE} 2>/dev/null) || { [ "$(echo "$there" | wc -l)" -eq 1 ] && members=$(holders); } || return 1;`,
     `for member in $members; do echo "$there" | grep -q "^$member:" || return 0; done; return 1;`,
   ];
   return [
     ...clusterFunctions(component, dockers, prefixOf(node)),
+    `holders() { listed=$(${volumes.join(" && ")}) || return 1; echo "$listed" | sed -n 's/^${prefixOf(node)}\\(.*\\)-data$/\\1/p'; };`,
     `in_cluster() { ${inCluster.join(" ")} }; lacks_one() { ${lacksOne.join(" ")} };`,
     "there=$(made) && { in_cluster || lacks_one; }",
   ].join(" ");

@@ -160,7 +160,7 @@ function createNodes(
   members: readonly ClusterNode[],
   opts: pulumi.CustomResourceOptions,
 ): RollingSet {
-  const founding = createFounding(name, cluster.placement, opts, { founder: members[0]?.name, stamped: true });
+  const founding = createFounding(name, cluster.placement, opts, { founder: members[0]?.name });
   const password = generatedPassword(`${name}-node-password`, 48, opts);
   let before: Command | undefined;
   const nodes = members.map((member, index): RollingNode => ({

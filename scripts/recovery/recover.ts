@@ -4,6 +4,7 @@ import { SetupError, lastWords, run } from "../setup/shell";
 import { Docker, Target, dockyardLabel, exportedStack, pulumiOutput, stackHosts } from "../stack";
 import { COMMAND, CONTAINER, NETWORK, PendingOperation, StateResource, VOLUME, filledBy, isDataVolume, nameOf } from "../state";
 import { Found, findOnEngines } from "./engines";
+import { lateFoundings } from "./foundings";
 import { CutRun, Hold, holdOf, releaseHold } from "./local-state";
 
 /** The parts of an exported stack that recovery looks at. */
@@ -27,7 +28,10 @@ export interface Findings {
   /** Data volumes among them, by name. */
   readonly lostData: readonly string[];
 
-  /** Commands to run again though nothing about them changes: they filled a volume that is gone, or their deletion was cut; by URN. */
+  /**
+   * Commands to run again though nothing about them changes: they filled a volume that is gone, their deletion was cut, or they let a cluster
+   * begin that never did, too long ago for it to begin any more; by URN.
+   */
   readonly undone: readonly string[];
 
   /** Commands that filled a volume which is gone and not in the state any more, where a refresh took it out; by URN. */
@@ -142,7 +146,11 @@ function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): F
     stopped: found.filter(({ kind, id, state }) => kind === "container" && recorded.has(id) && state !== "running"),
     gone: [...lostUrns, ...madeFor.map(({ urn }) => urn)],
     lostData: lost.filter((each) => isDataVolume(each, resources)).map(({ id = "" }) => id),
-    undone: [...fillers.map(({ urn }) => urn), ...pending.filter(isHalfDone).map(({ resource }) => resource.urn)],
+    undone: [
+      ...fillers.map(({ urn }) => urn),
+      ...pending.filter(isHalfDone).map(({ resource }) => resource.urn),
+      ...lateFoundings(resources, Date.now()),
+    ],
     unfilled: resources.filter((each) => isUnfilled(each, present) && !fillers.includes(each)).map(({ urn }) => urn),
     pending: pending.map(({ resource }) => nameOf(resource.urn)),
     halfMade: pending.flatMap(({ type, resource: { urn, type: kind, inputs } }) =>

@@ -13,23 +13,25 @@ function founding(...hosts: readonly (readonly string[])[]): string {
   return spawnSync("sh", ["-c", script], { encoding: "utf8" }).stdout.trim();
 }
 
+const FOUND = /^found \d{10}$/;
+
 describe("a cluster", () => {
-  it.each<[string, readonly (readonly string[])[], string]>([
-    ["begins where there is nothing", [[], []], "found"],
-    ["begins where the first node has a volume alone, as an interrupted run leaves it", [["dockyard-unit-mysql-1-data"], []], "found"],
-    ["begins beside volumes that keep no data of nodes", [["dockyard-unit-mysql-snapshots", "dockyard-unit-mysql-2-config"]], "found"],
-    ["is joined where another node has data", [["dockyard-unit-mysql-1-data"], ["dockyard-unit-mysql-2-data"]], "join"],
-    ["is joined where a node of another kind has", [["dockyard-unit-mysql-controller-2-data"]], "join"],
-    ["is joined where only another node has", [[], ["dockyard-unit-mysql-12-data"]], "join"],
+  it.each<[string, readonly (readonly string[])[], RegExp]>([
+    ["begins where there is nothing, and says when", [[], []], FOUND],
+    ["begins where the first node has a volume alone, as an interrupted run leaves it", [["dockyard-unit-mysql-1-data"], []], FOUND],
+    ["begins beside volumes that keep no data of nodes", [["dockyard-unit-mysql-snapshots", "dockyard-unit-mysql-2-config"]], FOUND],
+    ["is joined where another node has data", [["dockyard-unit-mysql-1-data"], ["dockyard-unit-mysql-2-data"]], /^join$/],
+    ["is joined where a node of another kind has", [["dockyard-unit-mysql-controller-2-data"]], /^join$/],
+    ["is joined where only another node has", [[], ["dockyard-unit-mysql-12-data"]], /^join$/],
   ])("%s", (_, hosts, said) => {
-    expect(founding(...hosts)).toBe(said);
+    expect(founding(...hosts)).toMatch(said);
   });
 
-  it("is begun by another founder, and says when, where that is asked for", () => {
-    const options = { founder: "kafka-controller-1", stamped: true };
+  it("is begun by another founder where that is asked for", () => {
+    const options = { founder: "kafka-controller-1" };
     const command = renderFoundingCommand("kafka", { dockers: [["docker"]] }, options);
     const run = (volume: string) => spawnSync("sh", ["-c", `docker() { echo ${volume}; }\n${command}`], { encoding: "utf8" }).stdout.trim();
-    expect(run("dockyard-unit-kafka-controller-1-data")).toMatch(/^found \d{10}$/);
+    expect(run("dockyard-unit-kafka-controller-1-data")).toMatch(FOUND);
     expect(run("dockyard-unit-kafka-1-data")).toBe("join");
   });
 

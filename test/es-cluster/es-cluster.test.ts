@@ -1,4 +1,7 @@
 import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { EsClusterArgs, normalizeEsClusterArgs } from "../../components/es-cluster/args";
 import { renderDeclaredCommand } from "../../components/es-cluster/declared-command";
@@ -107,6 +110,20 @@ describe("an Elasticsearch node's files", () => {
     await expect(script).toMatchFileSnapshot("golden/start.sh");
   });
 
+  it.each<[string, Start, string]>([
+    ["forms a cluster where there was no data a moment ago", {}, "forms"],
+    ["joins where there was", { founding: "join" }, "joins"],
+    ["joins where another one answers", { answering: "10.89.0.182" }, "joins"],
+    ["joins with what it has", { data: true }, "joins"],
+    ["joins where it is not the first", { hostname: "search-2" }, "joins"],
+    ["does not start where that was long ago and nobody answers, as its volume is lost", { ago: 7200 }, "refuses"],
+    ["joins where that was long ago and another one answers", { ago: 7200, answering: "10.89.0.182" }, "joins"],
+    ["does not start where nobody knows when that was", { founding: "found" }, "refuses"],
+    ["forms a cluster long after, where it is alone", { ago: 7200, seeds: ["10.89.0.181"] }, "forms"],
+  ])("have a node start that %s", (_, start, does) => {
+    expect(startOf(start)).toBe(does);
+  });
+
   it("are told to a running cluster", async () => {
     const templates = {
       orders: { patterns: ["orders-*"], priority: 1, settings: { number_of_replicas: 1 }, properties: { at: { type: "date" } } },
@@ -132,6 +149,41 @@ describe("an Elasticsearch node that leaves", () => {
   });
 });
 
+interface Start {
+  readonly hostname?: string;
+  readonly founding?: string;
+  /** Seconds since no data was found. */
+  readonly ago?: number;
+  readonly answering?: string;
+  readonly data?: boolean;
+  readonly seeds?: readonly string[];
+}
+
+/** Runs a node's start in a folder of its own, with a server that tells whether it was to form a cluster. */
+function startOf(start: Start): string {
+  const { hostname = "search-1", ago = 0, answering = "nobody", data = false, seeds = ["10.89.0.181", "10.89.0.182"] } = start;
+  const folder = mkdtempSync(join(tmpdir(), "dockyard-es-start-"));
+  try {
+    for (const path of ["bin", "current", "data/cluster"]) mkdirSync(join(folder, path), { recursive: true });
+    for (const file of ["log4j2.properties", "elasticsearch.yml"]) writeFileSync(join(folder, "current", file), "");
+    writeFileSync(join(folder, "current", "founding"), start.founding ?? `found ${Math.floor(Date.now() / 1000) - ago}`);
+    if (data) writeFileSync(join(folder, "data/cluster", "nodes"), "");
+    const server = 'if grep -q initial_master_nodes "$ES_PATH_CONF/elasticsearch.yml"; then echo forms; else echo joins; fi';
+    writeFileSync(join(folder, "bin", "elasticsearch"), `#!/bin/sh\n${server}\n`, { mode: 0o755 });
+    const stubs = `hostname() { echo ${hostname}; }\nsleep() { :; }\ncurl() { case "$*" in *${answering}*) ;; *) return 7 ;; esac; }\n`;
+    const script = renderStartScript("search-1", seeds)
+      .replaceAll("/usr/share/elasticsearch", folder)
+      .replaceAll("/etc/elasticsearch/node/current", join(folder, "current"));
+    const env = { PATH: process.env.PATH, ES_PATH_CONF: join(folder, "run") };
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", stubs + script], { encoding: "utf8", env });
+    return status === 1 && stderr.includes("the volume of its first node is empty: bring the others back first")
+      ? "refuses"
+      : stdout.trim();
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 interface Engine {
   readonly nodes?: string;
   readonly health?: string;
@@ -139,17 +191,20 @@ interface Engine {
   readonly shards?: string;
   readonly members?: string;
   readonly made?: readonly string[];
+  /** Nodes that have a data volume. */
+  readonly kept?: readonly number[];
 }
 
 /** Runs a condition with a docker that answers as the first node would; what it was asked to change is printed behind. */
 function run(
   condition: string,
-  { nodes, health = "", settings = "{}", shards = "", members, made = ["1:running", "2:running", "3:running"] }: Engine,
+  { nodes, health = "", settings = "{}", shards = "", members, made = ["1:running", "2:running", "3:running"], kept = [1, 2, 3] }: Engine,
 ) {
   const docker = [
     'docker() { case "$*" in',
     `ps*State*) printf 'shop-dev-search-%s\\n' ${made.join(" ")} ;;`,
     `ps*) ;;`,
+    `volume*) printf 'shop-dev-search-%s\n' snapshots ${kept.flatMap((node) => [`${node}-data`, `${node}-config`]).join(" ")} ;;`,
     `*_cat/nodes*) ${nodes === undefined ? "echo no master; return 22" : `printf '%s\\n' ${nodes}`} ;;`,
     `*--request?PUT*) echo "$*" >> "$changes"; ;;`,
     `*--request?POST*) ;;`,
@@ -179,6 +234,9 @@ describe("the gate behind an Elasticsearch node", () => {
     ["it knows no master", {}, false],
     ["it knows no master, while one that was there has no container yet", { members: all, made: ["1:running"] }, true],
     ["it knows no master, and all have a container", { members: all }, false],
+    ["it knows no master and has lost its note, while one that has data has no container yet", { made: ["1:running"] }, true],
+    ["it knows no master and has lost its note, and nobody else has data", { made: ["1:running"], kept: [1] }, false],
+    ["it knows no master and has lost its note, and is not the first to come back", { made: ["1:running", "2:running"] }, false],
     ["another one that runs is not in the cluster", { nodes: "search-1 search-2", health: health("green") }, false],
     ["another one is stopped", { nodes: "search-1 search-2", health: health("green"), made: ["1:running", "2:running", "3:exited"] }, true],
     ["shards have no place", { nodes: all, health: health("yellow") }, true],

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Member is a node of the set as the others reach it.
@@ -19,7 +21,7 @@ type Member struct {
 type Config struct {
 	Node    string   `json:"node"`
 	Members []Member `json:"members"`
-	// Founder is the node that may begin a set where there is no data anywhere, and Found says that there is none.
+	// Founder is the node that may begin a set where there is no data anywhere, which the file beside this one tells.
 	Founder string `json:"founder"`
 	// SemiSync says that a commit waits for Acks replicas to have it, however long that takes.
 	SemiSync bool `json:"semiSync"`
@@ -55,10 +57,25 @@ func readConfig(path string) (Config, error) {
 	return config, nil
 }
 
-// mayFound tells whether the program found no data of the set anywhere when it made it.
-func (c Config) mayFound() bool {
+// foundedWithin is how long after the program found no data anywhere a node without data may begin a set. Later it has lost what it had.
+const foundedWithin = time.Hour
+
+// mayFound tells whether the program found no data of the set anywhere when it made it, a while ago at most; else why not, where it once did.
+func (c Config) mayFound(now time.Time) (bool, error) {
 	text, err := os.ReadFile(filepath.Join(c.folder, "founding"))
-	return err == nil && strings.TrimSpace(string(text)) == "found" && c.Node == c.Founder
+	words := strings.Fields(string(text))
+	if err != nil || c.Node != c.Founder || len(words) != 2 || words[0] != "found" {
+		return false, nil
+	}
+	seconds, err := strconv.ParseInt(words[1], 10, 64)
+	if err != nil {
+		return false, nil
+	}
+	// One that is alone has nobody who could remember more.
+	if at := time.Unix(seconds, 0); len(c.Members) > 1 && now.Sub(at) > foundedWithin {
+		return false, fmt.Errorf("this set was begun at %s, and its first node knows nothing of it: bring the others back first", at.UTC().Format(time.RFC3339))
+	}
+	return true, nil
 }
 
 func (c Config) secret(name string) (string, error) {

@@ -27,6 +27,8 @@ type View struct {
 	Empty bool
 	// Open says that it takes writes.
 	Open bool
+	// MayFound says that it may begin a set.
+	MayFound bool
 	// Peers are the other members that answer.
 	Peers []Status
 }
@@ -51,7 +53,7 @@ func decide(view View) (Action, State) {
 	case conflict:
 		return actConflict, state
 	// Also where a crash has left the data without the account of who leads.
-	case state.Epoch == 0 && view.Config.mayFound():
+	case state.Epoch == 0 && view.MayFound:
 		return actFound, state
 	case state.Epoch == 0:
 		return actWait, state

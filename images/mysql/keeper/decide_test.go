@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // founding is a configuration of a node whose program found what it says of data elsewhere.
@@ -18,7 +21,7 @@ func founding(t *testing.T, node, found string) Config {
 }
 
 func TestDecide(t *testing.T) {
-	first, other := founding(t, "a", "found"), founding(t, "b", "join")
+	first, other := founding(t, "a", "join"), founding(t, "b", "join")
 	peer := func(node string, epoch int, source string) Status {
 		return Status{Node: node, Epoch: epoch, Source: source}
 	}
@@ -28,11 +31,11 @@ func TestDecide(t *testing.T) {
 		epoch  int
 		source string
 	}{
-		"the first of a new set begins it":            {View{Config: first, Empty: true}, actFound, 0, ""},
-		"the first goes on where a crash cut it off":  {View{Config: first}, actFound, 0, ""},
-		"the first that lost its data waits":          {View{Config: founding(t, "a", "join"), Empty: true}, actWait, 0, ""},
-		"the first that lost its data copies others'": {View{Config: first, Empty: true, Peers: []Status{peer("b", 3, "b")}}, actClone, 3, "b"},
-		"another one never begins":                    {View{Config: founding(t, "b", "found"), Empty: true}, actWait, 0, ""},
+		"the first of a new set begins it":            {View{Config: first, Empty: true, MayFound: true}, actFound, 0, ""},
+		"the first goes on where a crash cut it off":  {View{Config: first, MayFound: true}, actFound, 0, ""},
+		"the first that lost its data waits":          {View{Config: first, Empty: true}, actWait, 0, ""},
+		"the first that lost its data copies others'": {View{Config: first, Empty: true, MayFound: true, Peers: []Status{peer("b", 3, "b")}}, actClone, 3, "b"},
+		"another one waits":                           {View{Config: other, Empty: true}, actWait, 0, ""},
 		"a new one copies":                            {View{Config: other, Empty: true, Peers: []Status{peer("a", 1, "a")}}, actClone, 1, "a"},
 		"a source alone waits":                        {View{Config: first, State: State{Epoch: 1, Source: "a"}}, actWait, 1, "a"},
 		"a source with a majority opens":              {View{Config: first, State: State{Epoch: 1, Source: "a"}, Peers: []Status{peer("b", 1, "a")}}, actOpen, 1, "a"},
@@ -49,6 +52,31 @@ func TestDecide(t *testing.T) {
 		action, state := decide(test.view)
 		if action != test.action || state.Epoch != test.epoch || state.Source != test.source {
 			t.Errorf("%s: got action %d and %+v", name, action, state)
+		}
+	}
+}
+
+func TestMayFound(t *testing.T) {
+	now := time.Unix(2_000_000_000, 0)
+	at := func(ago time.Duration) string { return fmt.Sprintf("found %d", now.Add(-ago).Unix()) }
+	alone := founding(t, "a", at(48*time.Hour))
+	alone.Members = alone.Members[:1]
+	for name, test := range map[string]struct {
+		config Config
+		may    bool
+		words  string
+	}{
+		"where there is no data":               {founding(t, "a", at(time.Minute)), true, ""},
+		"not where there is":                   {founding(t, "a", "join"), false, ""},
+		"not another node":                     {founding(t, "b", at(time.Minute)), false, ""},
+		"not where that is long ago":           {founding(t, "a", at(2*time.Hour)), false, "its first node knows nothing of it: bring the others back first"},
+		"long after, where it is alone":        {alone, true, ""},
+		"not where nothing says when that was": {founding(t, "a", "found"), false, ""},
+		"not where that cannot be read":        {founding(t, "a", "found soon"), false, ""},
+	} {
+		may, why := test.config.mayFound(now)
+		if may != test.may || (why == nil) != (test.words == "") || (why != nil && !strings.Contains(why.Error(), test.words)) {
+			t.Errorf("%s: got %t and %v", name, may, why)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"time"
 )
 
 // found begins a set: an empty database, led by this node.
@@ -15,6 +16,16 @@ func (k *Keeper) found(ctx context.Context) error {
 		}
 	}
 	return k.adopt(ctx, State{Epoch: 1, Source: k.configuration().Node})
+}
+
+// waitEmpty says why a node without data waits.
+func (k *Keeper) waitEmpty() error {
+	if _, err := k.configuration().mayFound(time.Now()); err != nil {
+		k.say(err.Error())
+	} else {
+		k.say("it has no data and may not begin a set: its volume is another one, or the others are not there yet")
+	}
+	return nil
 }
 
 func (k *Keeper) initialize() error {

@@ -105,7 +105,9 @@ func (k *Keeper) turn(ctx context.Context) error {
 		return errors.New("the server has ended by itself")
 	}
 	config := k.reread(ctx)
-	action, state := decide(View{Config: config, State: k.account(), Empty: k.lacksData(), Open: k.isOpen(), Peers: answering})
+	mayFound, _ := config.mayFound(time.Now())
+	view := View{Config: config, State: k.account(), Empty: k.lacksData(), Open: k.isOpen(), MayFound: mayFound, Peers: answering}
+	action, state := decide(view)
 	if err := k.adopt(ctx, state); err != nil {
 		log.Print(err)
 		return nil
@@ -194,8 +196,7 @@ func (k *Keeper) perform(ctx context.Context, action Action) error {
 	case actWait:
 		k.setRole(roleWaiting, "")
 		if k.lacksData() {
-			k.say("it has no data and may not begin a set: its volume is another one, or the others are not there yet")
-			return nil
+			return k.waitEmpty()
 		}
 		return errors.Join(k.ensureServer(ctx), k.shut(ctx))
 	case actOpen:

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { execa } from "execa";
+import { imageReference } from "../../../components/core/images";
 import { pause, containersOf, docker, eventsDuring } from "../support/engine";
 import { es, esAnywhere, indexLoad } from "../support/elasticsearch";
 import { until } from "../support/load";
+import { loseData } from "../support/lost-data";
 import { TestStack, freePorts } from "../support/test-stack";
 
 const NAME = "test-es";
@@ -171,6 +173,20 @@ describe("an Elasticsearch cluster", () => {
     expect(made.snapshot).toMatchObject({ state: "SUCCESS" });
     await esAnywhere(nodes, INDEX, { method: "DELETE" });
     await esAnywhere(nodes, "_snapshot/snapshots/first/_restore?wait_for_completion=true", { method: "POST", body: { indices: INDEX } });
+    expect((await ids()).sort()).toEqual([...before].sort());
+  });
+
+  it("forms no second cluster where the first node comes back alone and has lost its data, and has it again from the others", async () => {
+    const before = await ids();
+    await docker("stop", "--time", "30", ...[1, 2, 3].map(container));
+    await loseData(stack, "search-1");
+    await docker("start", container(1));
+    const said = async () => (await execa("docker", ["logs", "--tail", "20", container(1)], { all: true })).all;
+    await until("it says why it does not start", async () => (await said()).includes("bring the others back first"), 90_000);
+    const volume = `${stack.container("search-1-data")}:/data:ro`;
+    expect(await docker("run", "--rm", "--user", "0:0", "--volume", volume, imageReference("shop"), "ls", "-A", "/data/cluster")).toBe("");
+    await docker("start", container(2), container(3));
+    await until("all are there", isGreen, 180_000);
     expect((await ids()).sort()).toEqual([...before].sort());
   });
 

@@ -4,6 +4,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containersOf, dataVolumesOf, docker, eventsDuring, pause } from "../support/engine";
 import { until } from "../support/load";
+import { loseData } from "../support/lost-data";
 import { MysqlLogin, RoleClient, asRoot, connectTo, missingRows, nodeStatus, refusalOf, writeLoad } from "../support/mysql";
 import { SmallDisk } from "../support/small-disk";
 import { TestStack } from "../support/test-stack";
@@ -209,6 +210,24 @@ describe("a MySQL replica set", () => {
     expect(await asRoot(container(emptied), "SELECT COUNT(*) FROM shop.rows_written")).toBe(
       await asRoot(container(source), "SELECT COUNT(*) FROM shop.rows_written"),
     );
+  });
+
+  it("begins no second set where the first node comes back alone and has lost its data, and copies it when the others are there", async () => {
+    if ((await leader()) === 1) {
+      const promoted = await npm("promote", "mysql", "2");
+      expect(promoted.exitCode, promoted.all).toBe(0);
+    }
+    const rows = () => asRoot(container(1), "SELECT COUNT(*) FROM shop.rows_written");
+    const before = await rows();
+    await docker("stop", "--time", "20", ...[1, 2, 3].map(container));
+    await loseData(stack, "mysql-1");
+    await docker("start", container(1));
+    await until("it says why it waits", async () => (await nodeStatus(address(1))).error?.includes("bring the others back first"));
+    expect(await nodeStatus(address(1))).toMatchObject({ role: "waiting", epoch: 0, executed: "" });
+    await docker("start", container(2), container(3));
+    await until("both follow", async () => (await roles()).filter((role) => role === "replica").length === 2, 90_000);
+    expect(await leader()).not.toBe(1);
+    expect(await rows()).toBe(before);
   });
 
   it("grows by a replica that copies its data, stops a roll while that one's disk is full, and shrinks again", async () => {
