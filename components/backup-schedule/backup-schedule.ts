@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { digestOfText } from "../core/digest";
 import { healthCondition } from "../core/gate";
 import type { ConfigFile } from "../core/live-config";
-import { engineName, stackId } from "../core/naming";
+import { engineName, nameOnEngines, stackId } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
 import { secretOnly } from "../core/secret";
 import type { HostMount, Mount } from "../core/service-container";
@@ -39,8 +39,9 @@ import {
  * });
  */
 export class BackupSchedule extends pulumi.ComponentResource {
-  constructor(name: string, args: BackupScheduleArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("dockyard:index:BackupSchedule", name, {}, opts);
+  constructor(resourceName: string, args: BackupScheduleArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("dockyard:index:BackupSchedule", resourceName, {}, opts);
+    const name = nameOnEngines(resourceName, opts);
     const backup = normalizeBackupScheduleArgs(name, args);
 
     createService(name, backup, { parent: this });
