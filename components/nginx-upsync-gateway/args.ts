@@ -110,7 +110,7 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
       memoryMiB,
       `must give each of ${settings.workers} workers ${LEAST_CONNECTIONS} connections that take what requests.maxHeaderKiB lets them; raise it, or lower workers`,
     )
-    .that(cpus > 0, "cpus", cpus, "must be more than 0")
+    .that(cpus > 0 && cpus <= 1024, "cpus", cpus, "must be more than 0, and 1024 at the most")
     .that(
       Number.isInteger(instances) && instances >= 1 && instances <= MOST,
       "instances",

@@ -28,6 +28,12 @@ export function pairFaults(certificate: string, key: string, now: Date): Fault[]
     faults.push({ path: "key", value: "(a secret)", remedy: "must be a private key in PEM without a passphrase" });
   const [leaf] = chain ?? [];
   if (leaf === undefined) return [{ path: "certificate", value: "(a secret)", remedy: "must be certificates in PEM" }, ...faults];
+  if (!isChain(certificate))
+    faults.push({
+      path: "certificate",
+      value: "(a secret)",
+      remedy: "must be whole certificates in PEM, and nothing else in PEM such as the key",
+    });
 
   for (const each of chain ?? []) {
     const subject = each.subject.replaceAll("\n", ", ");
@@ -47,6 +53,11 @@ export function pairFaults(certificate: string, key: string, now: Date): Fault[]
 
 function readChain(text: string): X509Certificate[] | undefined {
   return attempt(() => (text.match(PEM) ?? []).map((each) => new X509Certificate(each)));
+}
+
+/** Whether all that it holds in PEM are whole certificates: nginx reads the rest as well, and a key would lie where certificates may be read. */
+function isChain(text: string): boolean {
+  return !text.replace(PEM, "").includes("-----");
 }
 
 /** What OpenSSL says of a text that it cannot read helps nobody. */

@@ -67,7 +67,7 @@ export interface LimitSettings {
    * Addresses and networks of proxies before the gateway: of a request from one of them, the client's address is the last one in
    * `X-Forwarded-For` that is no such proxy.
    *
-   * @default none, and the header is not believed
+   * @default none: the header is neither believed nor handed on
    */
   trustedProxies?: readonly string[];
 }

@@ -39,10 +39,11 @@ function checkLimit(checks: Checks, name: string, limit: NormalClientLimit): voi
     .that(LIMIT_NAME.test(name), at, name, 'must be 1 to 32 of a-z, 0-9 and "_", a letter first: it names what nginx counts in')
     .that(rate !== undefined || connections !== undefined, at, limit, "must have a rate, connections or both; else it limits nothing")
     .that(
-      by === "address" || HEADER_NAME.test(by.header),
+      // nginx joins several lines of cookies into one, so that each makes another client.
+      by === "address" || (HEADER_NAME.test(by.header) && by.header.toLowerCase() !== "cookie"),
       `${at}.by`,
       by,
-      'must be "address" or the name of a header in letters, digits and "-"',
+      'must be "address" or the name of a header in letters, digits and "-", and not Cookie, of which a client can send any number',
     );
   checks
     .that(

@@ -21,7 +21,7 @@ type LuaMethod = (typeof METHODS)[number];
  * `request` has `method`, `path`, `headers`, `address`, `id`, `body`; `get` and `post`, the first value of each argument by its name, always
  * a string; `lists.get` and `lists.post` with all values; `json`, what a body of JSON holds. `redis.call("GET", key)` returns the reply, nil
  * for what is absent, or nil and an error; `redis.pipeline({ { "INCR", a }, { "GET", b } })` a list of replies with `redis.null` for what is
- * absent. The answer is a text, or `{ status, headers, body }` with `json` in place of `body` for a value; nil is 204. What raises an error is
+ * absent. The answer is a text, or `{ status, headers, body }` with `json` in place of `body` for a value, in which an empty table is an object; nil is 204. What raises an error is
  * answered with 500 and logged.
  *
  * It shares the worker with all other requests: a loop that does not end, or a table that grows without bound, stops the worker for all of

@@ -11,7 +11,8 @@ export function luaLocations(conf: NormalLimitSettings & { readonly lua: NormalG
       `log_by_lua_block { gateway.finish("lua:${name}") }`,
       `client_max_body_size ${maxBodyKiB}k;`,
       // A body never goes to /tmp, where Lua would have to read it from, and which is memory as well.
-      `client_body_buffer_size ${maxBodyKiB}k;`,
+      // A KiB more than there may be: nginx tells only by what is left of it that a body in chunks has ended.
+      `client_body_buffer_size ${maxBodyKiB + 1}k;`,
       "client_body_in_single_buffer on;",
       `content_by_lua_block { gateway.locations.answer("${name}") }`,
     ]),

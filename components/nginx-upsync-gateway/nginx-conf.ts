@@ -67,7 +67,7 @@ export function renderNginxConf(conf: GatewayConf): string {
       ...accessLog(conf),
       "",
       ...(conf.engine === "lua" ? [...luaPhases(conf), ""] : []),
-      ...proxyDefaults(),
+      ...proxyDefaults(conf),
       "",
       ...guards(conf),
       "",
@@ -134,6 +134,8 @@ function luaPhases(conf: GatewayConf): string[] {
     ...(metrics ? ["lua_shared_dict gateway_counts 1m;", "lua_shared_dict gateway_failures 1m;"] : []),
     ...tierZones(conf),
     "lua_socket_log_errors off;",
+    "# A request that the Lua of a location makes inside is one of its instance's too, and ends like any other.",
+    "log_subrequest on;",
     "# By default every thousandth request hands all free memory back, only to have it faulted in again: 5 % of a worker's time.",
     "lua_malloc_trim 0;",
     ...(named ? [`resolver ${resolver} ipv6=off valid=5s;`, "resolver_timeout 1s;"] : []),
@@ -143,7 +145,7 @@ function luaPhases(conf: GatewayConf): string[] {
   ];
 }
 
-function proxyDefaults(): string[] {
+function proxyDefaults({ trustedProxies }: GatewayConf): string[] {
   return [
     "server_tokens off;",
     "absolute_redirect off;",
@@ -152,9 +154,11 @@ function proxyDefaults(): string[] {
     "proxy_set_header Host $host;",
     "proxy_set_header X-Request-Id $request_id;",
     "proxy_set_header X-Real-IP $remote_addr;",
-    "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;",
+    // Where nobody before the gateway is believed, what a client says of itself is not handed on as if somebody had said it.
+    `proxy_set_header X-Forwarded-For ${trustedProxies.length > 0 ? "$proxy_add_x_forwarded_for" : "$remote_addr"};`,
     "proxy_set_header X-Forwarded-Host $host;",
     "proxy_set_header X-Forwarded-Proto $scheme;",
+    ...["Forwarded", "X-Forwarded-Port", "X-Original-URL", "X-Rewrite-URL"].map((header) => `proxy_set_header ${header} "";`),
     "# A request that is not idempotent is tried again only if it was never sent.",
     "proxy_next_upstream error timeout invalid_header;",
     "# Answers that a slow client has not taken yet wait at the instance, not in /tmp, which is memory.",

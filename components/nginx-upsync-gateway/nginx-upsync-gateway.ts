@@ -31,8 +31,9 @@ import { CERTIFICATE_FILE, KEY_FILE } from "./tls-conf";
  * });
  * export const url = gateway.endpoint.url("http");
  *
- * @example Two of them behind one address, of which one may die or be replaced.
- * const gateway = new NginxUpsyncGateway("gateway", { network, consul, services, instances: 2 });
+ * @example Two of them behind one address, of which one may die or be replaced; they are told of clients by the pair, without which limits by address would hold all of them together.
+ * const trustedProxies = network.addressesOf("entry", 2);
+ * const gateway = new NginxUpsyncGateway("gateway", { network, consul, services, instances: 2, trustedProxies });
  * const entry = new HaproxyKeepalivedPair("entry", {
  *   network,
  *   haproxy: { listens: { http: { port: 8080, ...gateway.listen } } },
@@ -165,7 +166,8 @@ function gatewayNode(
       health: { command: gatewayProbe(adminPort) },
       // Workers finish the requests that they have.
       stopSignal: "SIGQUIT",
-      stopGraceSeconds: shutdownTimeoutSeconds,
+      // nginx ends its workers by itself at that time, and is not to be killed in the midst of it.
+      stopGraceSeconds: shutdownTimeoutSeconds + 5,
     },
     whole: healthCondition(engineName(name), gatewayProbe(adminPort, configuration)),
     // One alone has nobody to leave the requests to.

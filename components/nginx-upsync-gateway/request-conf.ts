@@ -31,7 +31,7 @@ export function requestBounds({ requests }: NormalRequestSettings): string[] {
  */
 export function refusals(): string[] {
   const [dot, slash] = [String.raw`(\.|%2e)`, String.raw`(/|\\|%2f|%5c)`];
-  const patterns = ["^ ", `^[^ ]+ [^?]*${slash}${dot}${dot}(${slash}|[?;]|$)`, "%0[ad0]"];
+  const patterns = ["^ ", `^[^ ]+ [^?]*${slash}${dot}${dot}(${slash}|[?;#]|%3f|%3b|%23|$)`, "%0[ad0]"];
   return [
     block('map "$server_protocol $request_uri" $gateway_refused', ["default 0;", ...patterns.map((each) => `${quoted(`~*${each}`)} 1;`)]),
   ];

@@ -28,10 +28,10 @@ export function checkTierSettings(checks: Checks, gateway: Gateway, { tiers, swi
     .that(isWhole(answerFiles, 1, 100_000), "answerFiles", answerFiles, "must be 1 to 100000 files");
   checkSwitches(checks, gateway, switches);
   checks.that(
-    names.length === 0 || switches.consulPrefix !== gateway.kvPrefix,
+    names.length === 0 || !overlap(switches.consulPrefix, gateway.kvPrefix),
     "switches.consulPrefix",
     switches.consulPrefix,
-    "must differ from kvPrefix, whose keys are the services' instances",
+    "must be apart from kvPrefix, whose keys are the services' instances",
   );
   for (const [name, settings] of Object.entries(tiers)) {
     const remedy = `must be one of the services, ${Object.keys(gateway.services).join(", ")}`;
@@ -42,6 +42,11 @@ export function checkTierSettings(checks: Checks, gateway: Gateway, { tiers, swi
     checkFilter(checks, `tiers.${name}.filter`, settings, gateway.redis !== undefined);
     checkHeaders(checks, `tiers.${name}.personalHeaders`, settings);
   }
+}
+
+/** Whether one folder of keys is the other one, or in it. */
+function overlap(one: string, other: string): boolean {
+  return `${one}/`.startsWith(`${other}/`) || `${other}/`.startsWith(`${one}/`);
 }
 
 function checkSwitches(checks: Checks, gateway: Gateway, { stores, redisPrefix, consulPrefix }: NormalTierSettings["switches"]): void {

@@ -17,7 +17,7 @@ const NGINX = `
     },
   }
   package.preload["gateway.json"] = function()
-    return { decode = json_decode, encode = function(value)
+    return { decode = json_decode, encode_plain = function(value)
       if type(value) == "function" then return nil, "Cannot serialise function" end
       return "JSON"
     end }
@@ -86,6 +86,8 @@ describe("an answer in Lua", () => {
     ["{ status = 99 }", "it returned the status 99"],
     ["{ status = 200.5 }", "it returned the status 200.5"],
     ['{ status = "200" }', "it returned the status 200"],
+    ["{ status = 444 }", "it returned the status 444"],
+    ['{ headers = { ["Transfer-Encoding"] = "chunked" } }', "it returned the header Transfer-Encoding, which nginx sets by the body"],
     ["{ json = print }", "it returned what is no JSON: Cannot serialise function"],
     ['{ headers = "a: b" }', "it returned a string for headers; they are a table of texts by their names"],
     ["{ headers = { ETag = true } }", "it returned the header ETag with a boolean; headers are texts by their names"],

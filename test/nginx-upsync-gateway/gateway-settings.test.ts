@@ -183,12 +183,12 @@ describe("a gateway's arguments", () => {
     [
       "a relative path",
       goods({ path: "goods/" }),
-      'edge.services.goods.path: must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/", got "goods/"',
+      'edge.services.goods.path: must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/", without "//", "/./" and "/../", which nginx resolves before it compares, got "goods/"',
     ],
     [
       "a path with a brace",
       goods({ path: "/g {" }),
-      'edge.services.goods.path: must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/", got "/g {"',
+      'edge.services.goods.path: must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/", without "//", "/./" and "/../", which nginx resolves before it compares, got "/g {"',
     ],
     [
       "a fallback by name",

@@ -157,6 +157,8 @@ describe("limits of clients", () => {
       'edge.guardedPaths[0].service: must be one of the gateway\'s: goods, got "order"',
     ],
     ["a path that ends the block", guarded({ path: "/a;}" }), 'edge.guardedPaths[0].path: must start with "/" and go on in letters'],
+    ["a path that no request has", guarded({ path: "//login" }), 'edge.guardedPaths[0].path: must start with "/" and go on in letters'],
+    ["cookies to tell by", limited({ rate: "1r/s", by: { header: "cookie" } }), "of which a client can send any number"],
     [
       "an expression of two lines",
       guarded({ match: "regex", path: "^/a\n" }),

@@ -63,7 +63,7 @@ describe("Lua of the user's own", () => {
         "        location /hello {",
         '            log_by_lua_block { gateway.finish("lua:hello") }',
         "            client_max_body_size 4k;",
-        "            client_body_buffer_size 4k;",
+        "            client_body_buffer_size 5k;",
         "            client_body_in_single_buffer on;",
         '            content_by_lua_block { gateway.locations.answer("hello") }',
         "        }",
@@ -129,7 +129,7 @@ describe("Lua of the user's own", () => {
     [
       "a path that would end the directive",
       hello({ path: "/a {" }),
-      'edge.lua.locations.hello.path: must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/", got "/a {"',
+      'edge.lua.locations.hello.path: must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/", without "//", "/./" and "/../", which nginx resolves before it compares, got "/a {"',
     ],
     [
       "a service's path",

@@ -56,6 +56,9 @@ const NGINX = `
       if busy then return nil, "too many waiting connect operations" end
       self.options = options
       local pool = pooled[self.address] or 0
+      -- The pools of before an answer that was late are others by name.
+      if options and kept_in and kept_in ~= options.pool then pool = 0 end
+      kept_in = options and options.pool or kept_in
       self.reused = options and pool > 0 and 1 or 0
       if self.reused == 1 then pooled[self.address] = pool - 1 else opened = opened + 1 end
       return 1
@@ -207,6 +210,30 @@ describe("the gateway's calls to Redis", () => {
       );
     },
   );
+
+  it.each(["close", "set_timeout", "READ_REPLY"])("refuse %s, which is the library's and no command", async (command) => {
+    const why = `${command.toUpperCase()} is no command`;
+    expect(await run(`local _, why = M.call("${command}", 1) return why .. " " .. #sent`)).toBe(`${why} 0`);
+    expect(await run(`local _, why = M.pipeline({ { "GET", "a" }, { "${command}", 1 } }) return why .. " " .. #sent`)).toBe(`${why} 0`);
+  });
+
+  it("tell of a command that failed in a transaction", async () => {
+    const commands = '{ { "MULTI" }, { "SET", "a", 1 }, { "LPUSH", "a", 1 }, { "EXEC" } }';
+    const given = 'replies = { "OK", "QUEUED", "QUEUED", { "OK", { false, "WRONGTYPE not a list" } } }';
+    expect(await run(`${given} local _, why = M.pipeline(${commands}) return tostring(_) .. " " .. why`)).toBe(
+      "nil EXEC: WRONGTYPE not a list",
+    );
+  });
+
+  it("do not wait for each connection in turn once one was not answered in time", async () => {
+    // Two that are kept, of a server that says nothing any more.
+    expect(
+      await run(`M.call("GET", "a") pooled["10.0.0.1:6379"] = 2 frozen["10.0.0.1:6379"] = true
+        local whys = {}
+        for i = 1, 3 do local _, why = M.call("GET", "a") whys[i] = why end
+        return table.concat(whys, ", ") .. "; " .. pooled["10.0.0.1:6379"]`),
+    ).toBe("timeout, Redis is away, Redis is away; 1");
+  });
 
   it("take a transaction in one pipeline", async () => {
     expect(await run(`return #M.pipeline({ { "MULTI" }, { "INCR", "a" }, { "EXEC" } })`)).toBe(3);

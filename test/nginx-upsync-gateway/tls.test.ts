@@ -95,6 +95,10 @@ describe("a certificate and its key", () => {
     expect(faults(PAIR.certificate, PAIR.key, new Date("2020-01-01"))).toEqual([
       "certificate: must be valid already, which that of CN=shop.example is not; look at this machine's clock",
     ]);
+    const more = "certificate: must be whole certificates in PEM, and nothing else in PEM such as the key";
+    expect(faults(`${PAIR.certificate}\n-----BEGIN CERTIFICATE-----\nAAAA\n`, PAIR.key)).toEqual([more]);
+    expect(faults(PAIR.certificate + PAIR.key, PAIR.key)).toEqual([more]);
+    expect(faults(`Certificate:\n    Data: of the edge\n${PAIR.certificate}`, PAIR.key)).toEqual([]);
     const none = ["certificate: must be certificates in PEM", "key: must be a private key in PEM without a passphrase"];
     expect(faults("", "")).toEqual(none);
     expect(faults("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "none")).toEqual(none);

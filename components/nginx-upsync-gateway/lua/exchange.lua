@@ -10,6 +10,13 @@ local MAX_ARGUMENTS = 100
 -- Statuses whose answers have no body, nor a length of one.
 local BODILESS = { [204] = true, [304] = true }
 
+-- Those by which an answer is framed, which nginx does itself, and those that nginx answers or ends by.
+local FRAMING = {
+  connection = true, ["content-length"] = true, ["keep-alive"] = true, ["proxy-connection"] = true, te = true, trailer = true,
+  ["transfer-encoding"] = true, upgrade = true,
+}
+local NOT_SENT = { [205] = true, [444] = true, [499] = true }
+
 -- A form's argument may come without a value, which nginx gives as true.
 local function text(value)
   return value == true and "" or value
@@ -46,7 +53,8 @@ end
 
 --- The request as a table, or nil, the status to refuse it with and why.
 function _M.request()
-  local headers = ngx.req.get_headers()
+  -- All of them: by default the list ends at a hundred, and what a proxy adds comes last.
+  local headers = ngx.req.get_headers(0)
   local given, err = ngx.req.get_uri_args(MAX_ARGUMENTS)
   if err then
     return nil, 400, "more than " .. MAX_ARGUMENTS .. " arguments"
@@ -112,6 +120,9 @@ end
 local function check_header(name, value)
   local values = type(value) == "table" and value or { value }
   local is_sound = type(name) == "string"
+  if is_sound and FRAMING[string.lower(name)] then
+    error("it returned the header " .. name .. ", which nginx sets by the body", 0)
+  end
   for _, each in pairs(values) do
     is_sound = is_sound and is_text(each)
   end
@@ -142,13 +153,13 @@ function _M.answer(returned)
     error("it returned a " .. type(returned) .. "; an answer is a text, a table or nil", 0)
   end
   local status = returned.status or 200
-  if type(status) ~= "number" or status < 200 or status > 599 or status % 1 ~= 0 then
+  if type(status) ~= "number" or status < 200 or status > 599 or status % 1 ~= 0 or NOT_SENT[status] then
     error("it returned the status " .. tostring(status), 0)
   end
   local body, content_type = returned.body, "text/plain; charset=utf-8"
   if returned.json ~= nil then
     local err
-    body, err = json.encode(returned.json)
+    body, err = json.encode_plain(returned.json)
     if not body then
       error("it returned what is no JSON: " .. tostring(err), 0)
     end

@@ -4,6 +4,9 @@ local cjson = require "cjson.safe"
 
 local _M = { decode = cjson.decode, null = cjson.null }
 
+--- As the library does it, for values of others: an empty table is an object.
+_M.encode_plain = cjson.encode
+
 --- Every empty table in the value must stand under a key; nothing that the gateway writes is an empty object.
 function _M.encode(value)
   local text, err = cjson.encode(value)

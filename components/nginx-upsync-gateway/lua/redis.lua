@@ -5,6 +5,12 @@ local pool = require "gateway.redis_pool"
 -- `null` stands for what is absent inside a list of replies.
 local _M = { null = ngx.null, use_settings = pool.use_settings, is_configured = pool.is_configured, load_client = pool.load_client }
 
+-- What the library's connection has beside commands.
+local OWN = {
+  ADD_COMMANDS = true, ARRAY_TO_HASH = true, CANCEL_PIPELINE = true, CLOSE = true, COMMIT_PIPELINE = true, CONNECT = true,
+  GET_REUSED_TIMES = true, INIT_PIPELINE = true, NEW = true, READ_REPLY = true, REGISTER_MODULE_PREFIX = true,
+  SET_KEEPALIVE = true, SET_TIMEOUT = true, SET_TIMEOUTS = true,
+}
 -- Commands that leave something behind in the connection, for whoever has it next.
 local LASTING = {
   AUTH = true, CLIENT = true, HELLO = true, MONITOR = true, MULTI = true, PSUBSCRIBE = true, RESET = true, SELECT = true,
@@ -14,14 +20,14 @@ local LASTING = {
 local IN_TRANSACTION = { MULTI = true, WATCH = true }
 
 local function refusal(command)
-  return nil, command .. " would change a connection that others use"
+  return nil, OWN[command] and command .. " is no command" or command .. " would change a connection that others use"
 end
 
 --- One command: `redis.call("SET", "greeting", "hello", "EX", 60)`.
 -- @return the reply, nil for what is absent; or nil and the error
 function _M.call(command, ...)
   command = string.upper(command)
-  if LASTING[command] then
+  if LASTING[command] or OWN[command] then
     return refusal(command)
   end
   local arguments, count = { ... }, select("#", ...)
@@ -35,6 +41,21 @@ function _M.call(command, ...)
   return reply, err
 end
 
+-- The error that a reply is, or the first one of a transaction's replies, whose other commands were run.
+local function fault_in(reply, is_transaction)
+  if type(reply) ~= "table" then
+    return nil
+  elseif reply[1] == false then
+    return reply[2]
+  end
+  for _, each in ipairs(is_transaction and reply or {}) do
+    local fault = fault_in(each)
+    if fault then
+      return fault
+    end
+  end
+end
+
 local function commit(connection, commands)
   connection:init_pipeline(#commands)
   for _, command in ipairs(commands) do
@@ -45,8 +66,9 @@ local function commit(connection, commands)
     return nil, err
   end
   for i, reply in ipairs(replies) do
-    if type(reply) == "table" and reply[1] == false then
-      return false, i == 1 and reply[2] or commands[i][1] .. ": " .. reply[2]
+    local fault = fault_in(reply, string.upper(commands[i][1]) == "EXEC")
+    if fault then
+      return false, i == 1 and fault or commands[i][1] .. ": " .. fault
     end
   end
   return replies
@@ -59,7 +81,7 @@ function _M.pipeline(commands)
   local is_open = false
   for _, command in ipairs(commands) do
     local name = string.upper(command[1])
-    if LASTING[name] and not IN_TRANSACTION[name] then
+    if OWN[name] or LASTING[name] and not IN_TRANSACTION[name] then
       return refusal(name)
     end
     is_open = IN_TRANSACTION[name] or is_open and name ~= "EXEC" and name ~= "DISCARD"

@@ -23,6 +23,9 @@ local settings
 -- The server that was last found to be the primary.
 local current
 local away_until = 0
+-- Grows with each answer that did not come in time: connections from before it are not taken again, for each of them
+-- would have to be waited for once.
+local epoch = 0
 local was_away = false
 -- Set while one request of the worker looks for the primary; the others wait for what it finds.
 local looking = false
@@ -95,7 +98,7 @@ local function open(server)
   local connection = client:new()
   connection:set_timeout(settings.timeoutMs)
   local ok, err = connection:connect(server.host, server.port, {
-    pool = "redis:" .. server.host .. ":" .. server.port,
+    pool = "redis:" .. server.host .. ":" .. server.port .. ":" .. epoch,
     pool_size = settings.connections,
     backlog = WAITING,
   })
@@ -184,6 +187,9 @@ local function attempt(exchange)
   if reply == nil then
     connection:close()
     current = nil
+    if err == "timeout" then
+      epoch = epoch + 1
+    end
     return nil, err
   end
   if reply == false and ELSEWHERE[string.match(tostring(err), "^%u+")] then

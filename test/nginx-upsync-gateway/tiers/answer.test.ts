@@ -64,6 +64,8 @@ describe("an answer for everybody", () => {
     ["one with several", '{ ["set-cookie"] = { "a=b", "c=d" } }'],
     ["a private one", '{ ["cache-control"] = "max-age=3, Private" }'],
     ["one that must not be stored", '{ ["cache-control"] = { "max-age=3", "no-store" } }'],
+    ["one that must be asked for each time", '{ ["cache-control"] = "no-cache" }'],
+    ["one that may not be given once it is stale", '{ ["cache-control"] = "max-age=3, must-revalidate" }'],
     ["one that differs by language", '{ vary = "Accept-Language" }'],
     ["one that differs by more than compression", '{ vary = { "Accept-Encoding", "Cookie" } }'],
     ["a compressed one", '{ ["content-encoding"] = "gzip" }'],

@@ -12,7 +12,7 @@ const HELPERS = `
   end
   ngx.crc32_long = function(text) return #text end
   M.use_settings(5)
-  function put(uri, body) return M.put({ service = "goods", uri = uri, stored = 1, headers = { etag = "e" }, body = body }, 60) end
+  function put(uri, body, at) return M.put({ service = "goods", uri = uri, stored = at or 1, headers = { etag = "e" }, body = body }, 60, 60) end
   function body(uri) local found = M.get("goods", uri) return found and found.body or "none" end
   function keys() local found = {} for key in pairs(stored) do table.insert(found, key) end table.sort(found) return table.concat(found, " ") end
 `;
@@ -26,11 +26,14 @@ describe("answers in Redis", () => {
     expect(await run('put("/goods/1", "a") return body("/goods/1") .. " " .. body("/goods/2")')).toBe("a none");
   });
 
-  it("have no more keys than there are places, and the last one has a place", async () => {
+  it("have no more keys than there are places, and one that is in use keeps its place", async () => {
     expect(await run('for i = 1, 200 do put(string.rep("a", i), "x") end return keys()')).toBe(
       [0, 1, 2, 3, 4].map((place) => `gateway:answer:goods:${place}`).join(" "),
     );
-    expect(await run('put("/a", "1") put("/b", "2") return body("/a") .. " " .. body("/b")')).toBe("none 2");
+    const second = (at: number) => `put("/a", "1") put("/b", "2", ${at}) return body("/a") .. " " .. body("/b")`;
+    expect(await run(second(60.9))).toBe("1 none");
+    expect(await run(second(61))).toBe("none 2");
+    expect(await run('put("/a", "1") put("/a", "2") return body("/a")')).toBe("2");
   });
 
   it("are taken away alone, not with what has their place", async () => {

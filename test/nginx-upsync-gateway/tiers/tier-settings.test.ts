@@ -94,7 +94,12 @@ describe("a gateway's tiers", () => {
     [
       "switches among the instances",
       { switches: { consulPrefix: "upstreams" } },
-      'edge.switches.consulPrefix: must differ from kvPrefix, whose keys are the services\' instances, got "upstreams"',
+      'edge.switches.consulPrefix: must be apart from kvPrefix, whose keys are the services\' instances, got "upstreams"',
+    ],
+    [
+      "switches among those of one service",
+      { switches: { consulPrefix: "upstreams/goods" } },
+      'edge.switches.consulPrefix: must be apart from kvPrefix, whose keys are the services\' instances, got "upstreams/goods"',
     ],
     [
       "a folder with a slash",

@@ -41,6 +41,10 @@ const GATEWAY = {
         methods: ["GET", "POST"],
         code: 'return function(request) return { status = request.body == "" and 404 or 200, body = request.body } end',
       },
+      inside: {
+        path: "/inside",
+        code: 'return function() return { body = ngx.location.capture("/goods/inside").body } end',
+      },
     },
   },
   trustedProxies: [HOST],
@@ -310,6 +314,14 @@ describe("the page for Prometheus", () => {
     expect(valueOf(page, "gateway_requests_total", { upstream: "none", status: "308" })).toBeGreaterThan(0);
     expect(valueOf(page, "gateway_requests_total", { upstream: "shop", tier: "none", status: "413" })).toBeGreaterThan(0);
     expect(page.filter(({ labels }) => labels.tier === "service" && labels.status === "413")).toEqual([]);
+  });
+
+  it("counts what Lua asks inside as well, and knows when it has ended", async () => {
+    const sum = async () => valueOf(await metrics(), "gateway_requests_total", { upstream: "shop", tier: "service", status: "200" });
+    const before = await sum();
+    for (let turn = 0; turn < 4; turn++) expect((await ask("/inside")).body).toContain("/goods/inside");
+    await until("all are counted", async () => (await sum()) === before + 4);
+    expect(valueOf(await metrics(), "gateway_peer_in_flight", { upstream: "shop", peer: `${HOST}:${port + 4}` })).toBe(0);
   });
 });
 

@@ -23,6 +23,9 @@ function _M.kept(headers)
   return kept
 end
 
+-- What its service lets nobody keep, or give once it is no longer fresh: RFC 9111, sections 5.2.2 and 4.2.4.
+local NOT_KEPT = { "private", "no-store", "no-cache", "must-revalidate", "proxy-revalidate", "s-maxage=0" }
+
 local function has(list, words)
   list = type(list) == "table" and table.concat(list, ",") or list
   if not list then
@@ -46,7 +49,7 @@ end
 function _M.is_public(headers)
   return not headers["set-cookie"]
     and not headers["content-encoding"]
-    and not has(headers["cache-control"], { "private", "no-store" })
+    and not has(headers["cache-control"], NOT_KEPT)
     and not is_varied(headers.vary)
 end
 
@@ -56,6 +59,21 @@ function _M.encode(answer, encode_json)
   -- A service that names no type has no header to keep, and an empty object would be written as a list.
   about.headers = next(answer.headers) and answer.headers or nil
   return encode_json(about) .. "\n" .. answer.body
+end
+
+--- What the first line of a text says of the answer: { service, uri, stored, length, headers }; nil where it is torn.
+function _M.about(text, decode_json)
+  local line = string.match(text, "^([^\n]*)")
+  local about = line and decode_json(line)
+  return type(about) == "table" and about or nil
+end
+
+--- Whether an answer keeps its place from another one that comes to it: it is asked for, or it would not have been kept
+-- anew a while ago. So who asks for ever new URLs, or as ever new hosts, takes no place from those that others ask for.
+-- @param seconds  that while
+function _M.is_held(about, kept, seconds)
+  local is_other = about ~= nil and (about.service ~= kept.service or about.uri ~= kept.uri)
+  return is_other and type(about.stored) == "number" and kept.stored - about.stored < seconds
 end
 
 --- The answer in a text, or nil when it is torn or of something else.

@@ -27,12 +27,23 @@ function _M.get(service, uri)
   return text and answer.decode(text, service, uri, json.decode)
 end
 
---- @param seconds  for how long Redis keeps it
-function _M.put(kept, seconds)
+--- Keeps an answer, unless its place is another one's that is in use.
+-- @param seconds  for how long Redis keeps it
+-- @param held     for how long the other one is taken to be in use, in seconds
+-- @return whether it is kept or need not be, or nil and the error
+function _M.put(kept, seconds, held)
   if not redis.is_configured() then
     return true
   end
-  return redis.call("SET", key(kept.service, kept.uri), answer.encode(kept, json.encode), "EX", seconds)
+  local place = key(kept.service, kept.uri)
+  local there, err = redis.call("GET", place)
+  if err then
+    return nil, err
+  end
+  if there and answer.is_held(answer.about(there, json.decode), kept, held) then
+    return true
+  end
+  return redis.call("SET", place, answer.encode(kept, json.encode), "EX", seconds)
 end
 
 --- Takes an answer away; what has its place by now stays.

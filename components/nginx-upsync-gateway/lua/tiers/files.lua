@@ -52,26 +52,30 @@ function _M.get(service, uri)
   end
 end
 
--- The file that has the answer already, else the one that is free or older.
-local function place_of(service, uri)
-  local oldest, oldest_stored
-  for _, path in ipairs({ paths(service, uri) }) do
+-- The file that has the answer already, else the one that is free or older; nil where both are in use.
+local function place_of(kept, held)
+  local oldest, oldest_about
+  for _, path in ipairs({ paths(kept.service, kept.uri) }) do
     local about = read_about(path)
-    if about and about.service == service and about.uri == uri then
+    if about and about.service == kept.service and about.uri == kept.uri then
       return path
     end
-    local stored = about and about.stored or 0
-    if not oldest or stored < oldest_stored then
-      oldest, oldest_stored = path, stored
+    if not oldest or (about and about.stored or 0) < (oldest_about and oldest_about.stored or 0) then
+      oldest, oldest_about = path, about
     end
   end
-  return oldest
+  return not answer.is_held(oldest_about, kept, held) and oldest or nil
 end
 
---- Keeps an answer. A rename replaces the file in one step: a reader sees the old one or the new one.
+--- Keeps an answer, unless both its files are others' that are in use. A rename replaces the file in one step: a reader
+-- sees the old one or the new one.
+-- @param held  for how long another one is taken to be in use, in seconds
 -- @return true, or nil and the reason
-function _M.put(kept)
-  local path = place_of(kept.service, kept.uri)
+function _M.put(kept, held)
+  local path = place_of(kept, held)
+  if not path then
+    return true
+  end
   local draft = settings.folder .. "/draft." .. ngx.worker.pid()
   local file, err = io.open(draft, "w")
   if not file then

@@ -23,6 +23,9 @@ local RESERVED = 4 * 1024 * 1024
 -- Between the answers that are written a worker goes on with its requests.
 local BREATH = 0.001
 local MAX_URI = 1024
+-- For how long an answer that was kept holds its place against others, in seconds: at least so long, and as long as it
+-- takes to be kept anew twice.
+local HELD = 60
 -- How long the first request for a URL with a query is remembered, in seconds.
 local SEEN = 60
 
@@ -136,16 +139,16 @@ function _M.finish(context, settings)
   end
 end
 
-local function keep_in_redis(kept, seconds)
-  local ok, err = cache.put(kept, seconds)
+local function keep_in_redis(kept, seconds, held)
+  local ok, err = cache.put(kept, seconds, held)
   -- That Redis is away is said where it is called.
   if not ok and not string.find(tostring(err), "away", 1, true) then
     quiet.warn("cache", "cannot keep an answer in Redis: ", tostring(err))
   end
 end
 
-local function keep_in_file(kept)
-  local ok, err = files.put(kept)
+local function keep_in_file(kept, held)
+  local ok, err = files.put(kept, held)
   if not ok then
     quiet.warn("files", "cannot keep an answer in a file: ", tostring(err))
   end
@@ -161,12 +164,14 @@ local function write(text, settings)
   if withdrawals.is_over(kept) then
     return
   end
-  keep_in_redis(kept, settings[kept.service].cacheSeconds)
+  local fill = settings[kept.service]
+  local held = math.max(HELD, 2 * fill.refreshSeconds)
+  keep_in_redis(kept, fill.cacheSeconds, held)
   -- Another gateway may have taken it away meanwhile.
   if withdrawals.is_over(kept) then
     return cache.remove(kept.service, kept.uri)
   end
-  keep_in_file(kept)
+  keep_in_file(kept, held)
 end
 
 local function write_all(premature, settings)
