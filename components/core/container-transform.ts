@@ -1,7 +1,7 @@
 import type { ContainerArgs } from "@pulumi/docker/container";
 import { reportFaults } from "./errors";
 
-/** Escape hatch: gets the arguments as they would be used and returns what to add or change: limits, log, DNS; more environment and tmpfs. */
+/** Escape hatch: gets the arguments as they would be used and returns what to add or change: limits, log, DNS; more environment, labels and tmpfs. */
 export type ContainerTransform = (args: Readonly<ContainerArgs>) => Partial<ContainerArgs>;
 
 /** What a transform may change: nothing by which the container would be another one, less hardened or not of the component. */
@@ -19,6 +19,7 @@ const TRANSFORMABLE = [
   "envs",
   "hosts",
   "init",
+  "labels",
   "logDriver",
   "logOpts",
   "memory",
@@ -45,9 +46,10 @@ export function transformed(name: string, args: ContainerArgs, transform?: Conta
     value: changes[key],
     remedy: `must be left alone: the component owns it, and has an argument of its own where it can be another; a transform may change ${free.join(", ")}`,
   }));
-  for (const [key, lost] of Object.entries({ envs: lostEnvironment(args, changes), tmpfs: lostTmpfs(args, changes) })) {
+  const lostOwn = { envs: lostEnvironment(args, changes), labels: lostLabels(args, changes), tmpfs: lostTmpfs(args, changes) };
+  for (const [key, lost] of Object.entries(lostOwn)) {
     const remedy = `must keep the component's own beside what it adds, but lacks ${lost.join(", ")}; spread args.${key} into it`;
-    if (lost.length > 0) faults.push({ path: `${name}.transform.${key}`, value: changes[key as "envs" | "tmpfs"], remedy });
+    if (lost.length > 0) faults.push({ path: `${name}.transform.${key}`, value: changes[key as keyof typeof lostOwn], remedy });
   }
   reportFaults(faults);
   return changes;
@@ -56,6 +58,20 @@ export function transformed(name: string, args: ContainerArgs, transform?: Conta
 /** What is an output cannot be looked into. */
 function lostEnvironment({ envs: own }: ContainerArgs, { envs: changed }: Partial<ContainerArgs>): unknown[] {
   return Array.isArray(own) && Array.isArray(changed) ? own.filter((each) => !changed.includes(each)) : [];
+}
+
+/** A container is found by its labels, so another value of one of them loses it as well. */
+function lostLabels({ labels: own }: ContainerArgs, { labels: changed }: Partial<ContainerArgs>): string[] {
+  if (!isPlain(own) || !isPlain(changed)) return [];
+  const values = (name: string) => changed.filter(({ label }) => label === name).map(({ value }) => value);
+  return own.filter(({ label, value }) => values(label).join("\n") !== value).map(({ label }) => label);
+}
+
+/** What is an output cannot be looked into. */
+function isPlain(labels: ContainerArgs["labels"]): labels is { label: string; value: string }[] {
+  return (
+    Array.isArray(labels) && labels.every((each) => "label" in each && typeof each.label === "string" && typeof each.value === "string")
+  );
 }
 
 function lostTmpfs({ tmpfs: own = {} }: ContainerArgs, { tmpfs: changed }: Partial<ContainerArgs>): string[] {

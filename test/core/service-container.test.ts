@@ -118,6 +118,17 @@ describe("a service container", () => {
     );
   });
 
+  it("lets a transform add labels, but not another value of one by which the container is found", () => {
+    const labelled = (...labels: { label: string; value: string }[]) => {
+      const transform = (own: Readonly<ContainerArgs>) => ({ labels: [...(own.labels as typeof labels), ...labels] });
+      return () => createServiceContainer("thing-12", { ...args, transform }, {});
+    };
+    expect(labelled({ label: "team", value: "shop" })).not.toThrow();
+    expect(labelled({ label: "dockyard.node", value: "thing-13" })).toThrow(
+      /thing-12\.transform\.labels: must keep .*lacks dockyard\.node;/,
+    );
+  });
+
   it("refuses times of its health check that are no whole seconds", () => {
     const health = { ...args.health, intervalSeconds: 0.5, timeoutSeconds: 0, retries: 1.5, startPeriodSeconds: -1 };
     expect(() => createServiceContainer("thing-9", { ...args, health }, {})).toThrow(
