@@ -28,9 +28,9 @@ export default defineConfig({
       {
         test: {
           ...inTurn,
-          // Files with stacks of their own, by subject: messages, streams of them, what keeps data, and others.
+          // Files with stacks of their own, by subject: messages, streams of them, what keeps data, changes of all components, and others.
           name: "apart",
-          include: ["test/stack/{queue,streams,data,own}/*.test.ts", "test/toolchain/**/*.test.ts"],
+          include: ["test/stack/{queue,streams,data,changes,own}/*.test.ts", "test/toolchain/**/*.test.ts"],
         },
       },
       {

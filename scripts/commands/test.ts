@@ -31,7 +31,7 @@ const SHARED = "shared";
 const APART = "apart";
 
 /** Folders of those files, the longest first: what begins last must not be long. */
-const FOLDERS = ["stack/streams", "stack/queue", "stack/data", "stack/own", "toolchain"];
+const FOLDERS = ["stack/streams", "stack/changes", "stack/queue", "stack/data", "stack/own", "toolchain"];
 
 /** Runs at once: each mostly waits for containers, and with more of them two cores are what is waited for. */
 const WORKERS = 3;

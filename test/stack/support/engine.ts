@@ -73,13 +73,17 @@ export async function removeLeftovers(label: string): Promise<void> {
   }
 }
 
+/** What makes, ends and begins a container; `update` changes its limits while it runs, as a gate does with each new one. */
+const LIFE = ["create", "start", "die", "destroy"] as const;
+export const LIFE_AND_LIMITS = [...LIFE, "update"] as const;
+
 /**
  * What happened to the nodes of a stack, as `action node`, in order, while `work` ran.
  *
  * Read as it happens, since the engine keeps only its last 256 events and every health check makes three. A container made at the end marks
  * that all before has been read.
  */
-export async function eventsDuring(label: string, work: () => Promise<unknown>): Promise<string[]> {
+export async function eventsDuring(label: string, work: () => Promise<unknown>, actions: readonly string[] = LIFE): Promise<string[]> {
   const since = (await docker("info", "--format", "{{.SystemTime}}")).trim();
   const watching = execa(
     "docker",
@@ -101,7 +105,8 @@ export async function eventsDuring(label: string, work: () => Promise<unknown>):
     const events: string[] = [];
     for await (const line of watching) {
       if (line === `create ${marker}`) break;
-      if (/^(create|start|die|destroy) \S/.test(line)) events.push(line);
+      const [action = "", node = ""] = line.split(" ");
+      if (actions.includes(action) && node !== "") events.push(line);
     }
     return events;
   })();
@@ -132,14 +137,8 @@ export async function dataVolumesOf(label: string): Promise<Record<string, strin
 
 /** Inode and birth of each volume's folder: a volume that was made anew has others, whatever its name. */
 export async function volumeIdentities(names: readonly string[]): Promise<Record<string, string>> {
-  const identities = await Promise.all(
-    names.map(
-      async (name) =>
-        [
-          name,
-          await docker("run", "--rm", "--volume", `${name}:/volume:ro`, imageReference("shop"), "stat", "--format", "%i %W", "/volume"),
-        ] as const,
-    ),
-  );
-  return Object.fromEntries(identities);
+  const mounts = names.flatMap((name, index) => ["--volume", `${name}:/volumes/${index}:ro`]);
+  const folders = names.map((_, index) => `/volumes/${index}`);
+  const lines = (await docker("run", "--rm", ...mounts, imageReference("shop"), "stat", "--format", "%i %W", ...folders)).split("\n");
+  return Object.fromEntries(names.map((name, index) => [name, lines[index] ?? ""]));
 }

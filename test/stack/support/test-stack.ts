@@ -15,6 +15,10 @@ export interface PlannedStep {
   readonly op: string;
   readonly name: string;
   readonly type: string;
+
+  /** Inputs for which it is done, and those of them that it has to be replaced for. */
+  readonly reasons: readonly string[];
+  readonly replacing: readonly string[];
 }
 
 /** A stack of the tests' own: its state and configuration are in a folder of its own, its names begin with the project and `test-`. */
@@ -68,9 +72,9 @@ export class TestStack {
     await this.configure({});
   }
 
-  async up(settings: Settings = {}): Promise<string> {
+  async up(settings: Settings = {}, ...options: string[]): Promise<string> {
     await this.configure(settings);
-    return this.pulumi("up", "--yes", "--skip-preview", "--stack", this.name);
+    return this.pulumi("up", "--yes", "--skip-preview", "--stack", this.name, ...options);
   }
 
   /** What `up` says that must not go through since a node cannot be spared, which is waited for shorter than by itself. */
@@ -88,9 +92,9 @@ export class TestStack {
   }
 
   /** What `up` would do; empty where nothing changes. */
-  async preview(settings: Settings = {}): Promise<PlannedStep[]> {
+  async preview(settings: Settings = {}, ...options: string[]): Promise<PlannedStep[]> {
     await this.configure(settings);
-    return plannedSteps(await this.pulumi("preview", "--json", "--stack", this.name));
+    return plannedSteps(await this.pulumi("preview", "--json", "--stack", this.name, ...options));
   }
 
   /** What `up` would do so many days later, as the program's clock says. @throws {Error} with what it says where it refuses. */
@@ -159,10 +163,13 @@ export class TestStack {
 
 /** What `preview --json` says that would change. */
 function plannedSteps(said: string): PlannedStep[] {
-  const { steps } = JSON.parse(said) as { steps: { op: string; urn: string }[] };
+  const { steps } = JSON.parse(said) as { steps: { op: string; urn: string; diffReasons?: string[]; replaceReasons?: string[] }[] };
   return steps
     .filter(({ op }) => !["same", "read", "refresh"].includes(op))
-    .map(({ op, urn }) => ({ op, name: urn.split("::").pop() ?? "", type: urn.split("::")[2]?.split("$").pop() ?? "" }));
+    .map(({ op, urn, diffReasons: reasons = [], replaceReasons: replacing = [] }) => {
+      const [, , types = "", name = ""] = urn.split("::");
+      return { op, name, type: types.split("$").pop() ?? "", reasons, replacing };
+    });
 }
 
 /** A port of 127.0.0.1 that nobody listens on, with the next `count - 1` ones. */

@@ -1,0 +1,128 @@
+import { selfSigned } from "../support/certificates";
+import { ROTATION, absent, byEnvironment, byTransform, labelled, madeElsewhere, remembered, tagged } from "./made";
+import { Table, oneSet } from "./table";
+
+export const NETWORK = {
+  subnet: "10.151.0.0/24",
+  addresses: {
+    discovery: "10.151.0.11",
+    gateway: "10.151.0.21",
+    goods: "10.151.0.31",
+    entry: "10.151.0.41",
+    cdn: "10.151.0.71",
+    ops: "10.151.0.81",
+  },
+};
+export const ENTRY = "10.151.0.100";
+
+/** Host ports that the table takes. */
+export const PORTS = 55;
+
+/** Images of the components. */
+export const IMAGES = ["consul", "nginx", "shop", "haproxy-keepalived", "squid", "ssh-node"] as const;
+
+/**
+ * The components that are changed in seconds.
+ *
+ * @param port First of {@link PORTS} free ports of the host.
+ */
+export function lightTable(port: number): Table {
+  const [first, second] = [selfSigned({ name: "edge" }), selfSigned({ name: "edge" })];
+  const [consul, service] = ["consul-cluster.test.ts", "app-service.test.ts"];
+  const [pair, squid, mesh] = ["alone/haproxy-keepalived-pair.test.ts", "own/squid-cdn.test.ts", "own/ssh-key-mesh.test.ts"];
+  return {
+    discovery: {
+      args: { servers: 3, apiPort: port },
+      sets: oneSet("discovery", "servers"),
+      changes: {
+        environment: byEnvironment,
+        port: { args: { apiPort: port + 5 }, effect: "rolled" },
+        label: labelled,
+        image: tagged("consul"),
+        configuration: madeElsewhere("reloaded", consul, "takes a changed log level up while it runs"),
+        secret: madeElsewhere("reloaded", ...ROTATION),
+        memory: remembered(288),
+        nodes: madeElsewhere("grown", consul, "grows to five and shrinks to three"),
+      },
+    },
+    gateway: {
+      args: {
+        instances: 2,
+        memoryMiB: 128,
+        publishedPort: port + 10,
+        publishedAdminPort: port + 13,
+        tls: { ...first, publishedPort: port + 16 },
+      },
+      sets: oneSet("gateway", "instances"),
+      changes: {
+        environment: byTransform,
+        port: { args: { publishedAdminPort: port + 19 }, effect: "rolled" },
+        label: labelled,
+        image: tagged("nginx"),
+        configuration: { args: { shutdownTimeoutSeconds: 30, workers: 1 }, effect: "reloaded" },
+        secret: { args: { tls: { ...second, publishedPort: port + 16 } }, effect: "reloaded" },
+        memory: remembered(160),
+        nodes: { args: { instances: 3 }, effect: "grown" },
+      },
+    },
+    goods: {
+      args: { instances: 2, ports: { http: 8000, rpc: 9000 }, secrets: { token: "one" } },
+      sets: oneSet("goods", "instances"),
+      changes: {
+        environment: byEnvironment,
+        // It publishes none: where it listens is in its environment, and asked for by its health check.
+        port: { args: { ports: { http: 8000, rpc: 9001 } }, input: "envs", effect: "rolled" },
+        label: labelled,
+        image: tagged("shop"),
+        // What gateways are told of it.
+        configuration: { args: { upstream: { weight: 2 } }, effect: "left" },
+        secret: { args: { secrets: { token: "two" } }, effect: "reloaded" },
+        memory: remembered(160),
+        nodes: madeElsewhere("grown", service, "drains the instance that leaves and serves the one that comes"),
+      },
+    },
+    entry: {
+      args: { nodes: 2, address: ENTRY, statsPort: port + 25 },
+      sets: oneSet("entry", "nodes"),
+      changes: {
+        environment: byTransform,
+        port: { args: { statsPort: port + 28 }, effect: "rolled" },
+        label: labelled,
+        image: tagged("haproxy-keepalived"),
+        configuration: madeElsewhere("reloaded", pair, "takes a weight up without replacing a container"),
+        secret: madeElsewhere("reloaded", pair, "takes both logins to its statistics while one takes the place of the other"),
+        memory: remembered(288),
+        nodes: { args: { nodes: 3 }, effect: "grown" },
+      },
+    },
+    cdn: {
+      args: { accelerators: 2, port: port + 45, domains: ["cdn.test"], cacheMiB: 64 },
+      sets: oneSet("cdn", "accelerators"),
+      changes: {
+        environment: byTransform,
+        port: { args: { port: port + 48 }, effect: "rolled" },
+        label: labelled,
+        image: tagged("squid"),
+        configuration: madeElsewhere("reloaded", squid, "takes rules, sizes and limits up while it serves"),
+        secret: absent("it has none"),
+        memory: remembered(160),
+        nodes: { args: { accelerators: 3 }, effect: "grown" },
+      },
+    },
+    ops: {
+      args: { nodes: 2, port: 2222 },
+      sets: oneSet("ops", "nodes"),
+      changes: {
+        environment: byTransform,
+        // It publishes none: the server listens elsewhere once it has read its configuration.
+        port: { args: { port: 2223 }, effect: "reloaded" },
+        label: labelled,
+        image: tagged("ssh-node"),
+        configuration: madeElsewhere("reloaded", mesh, "takes a new node in and another out in one up"),
+        secret: madeElsewhere("reloaded", ...ROTATION),
+        memory: remembered(160),
+        nodes: madeElsewhere("grown", mesh, "takes a new node in and another out in one up"),
+      },
+    },
+  };
+}
