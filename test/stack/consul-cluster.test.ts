@@ -1,15 +1,10 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { raftPeers, writesDuring } from "./support/consul";
-import { containersOf, docker, eventsDuring, volumeIdentities } from "./support/engine";
+import { containersOf, docker, eventsDuring } from "./support/engine";
 import { get, until } from "./support/load";
 import { sharedStack } from "./support/shared";
 
 const { stack, consul, settings } = sharedStack();
-
-async function volumes(): Promise<Record<string, string>> {
-  const names = (await docker("volume", "ls", "--quiet", "--filter", `label=dockyard.stack=${stack.label}`)).split("\n");
-  return volumeIdentities(names.filter((name) => /discovery-[123]-data$/.test(name)));
-}
 
 /** How many servers of the cluster were down at once, at the worst, by the engine's events. */
 function mostDownAtOnce(events: readonly string[]): number {
@@ -29,28 +24,9 @@ afterAll(async () => {
 });
 
 describe("a Consul cluster of three", () => {
-  it("rolls a changed environment one server at a time, without losing an acknowledged write or its data volumes", async () => {
-    const before = await volumes();
-    let events: string[] = [];
-    const { acknowledged, lost, longestPause } = await writesDuring(consul, "rolled", async () => {
-      events = await eventsDuring(stack.label, () => stack.up({ consul: { ...settings.consul, environment: { ROLL: "1" } } }));
-    });
-    expect(events.filter((event) => event.startsWith("start ")).sort()).toEqual([
-      "start discovery-1",
-      "start discovery-2",
-      "start discovery-3",
-    ]);
-    expect(mostDownAtOnce(events)).toBe(1);
-    expect(acknowledged).toBeGreaterThan(100);
-    expect(lost).toEqual([]);
-    expect(longestPause).toBeLessThan(3000);
-    expect(await volumes()).toEqual(before);
-    expect(await stack.preview()).toEqual([]);
-  });
-
   it("takes a changed log level up while it runs: no container is replaced", async () => {
     const before = Object.entries(await containersOf(stack.label)).map(([node, { Id, State }]) => [node, Id, State.StartedAt]);
-    const changed = { consul: { ...settings.consul, environment: { ROLL: "1" }, logLevel: "debug" } };
+    const changed = { consul: { ...settings.consul, logLevel: "debug" } };
     const planned = await stack.preview(changed);
     expect(planned.filter(({ type }) => type.startsWith("docker:"))).toEqual([]);
     expect(
@@ -68,7 +44,7 @@ describe("a Consul cluster of three", () => {
   });
 
   it("grows to five and shrinks to three, with exactly that many Raft peers, a leader at all times and no write lost", async () => {
-    const grown = { ...settings.consul, servers: 5, environment: { ROLL: "1" }, logLevel: "debug" };
+    const grown = { ...settings.consul, servers: 5, logLevel: "debug" };
     const untouched = async () => {
       const containers = await containersOf(stack.label);
       return ["discovery-1", "discovery-2", "discovery-3"].map((node) => containers[node]?.Id);
