@@ -81,8 +81,12 @@ export interface Written {
   readonly longestPause: number;
 }
 
-/** Writes one key after the other while `work` runs; a write counts once a replica has it too. */
-export async function writtenDuring(link: RedisLink, prefix: string, work: () => Promise<unknown>): Promise<Written> {
+/**
+ * Writes one key after the other while `work` runs; a write counts once a replica has it too.
+ *
+ * @param pauseMs Pause between two writes, where the work takes long and what is written must not fill the memory.
+ */
+export async function writtenDuring(link: RedisLink, prefix: string, work: () => Promise<unknown>, pauseMs = 0): Promise<Written> {
   let going = true;
   const confirmed: string[] = [];
   let failed = 0;
@@ -97,6 +101,7 @@ export async function writtenDuring(link: RedisLink, prefix: string, work: () =>
         confirmed.push(key);
         longestPause = Math.max(longestPause, Date.now() - last);
         last = Date.now();
+        if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       } catch {
         failed++;
         await new Promise((resolve) => setTimeout(resolve, 20));

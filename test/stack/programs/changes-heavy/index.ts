@@ -1,0 +1,42 @@
+/** Those of the components that take longer to change which the table of changes gives arguments for, in one stack. */
+import * as pulumi from "@pulumi/pulumi";
+import { CiServer, CiServerArgs, CiUser, GitServer, GitServerArgs, RedisCache, RedisCacheArgs, SshKeyMesh } from "../../../../components";
+import { given, has, placed, serviceNetwork } from "../changes/given";
+
+/** Arguments with users whose passwords are in clear. */
+type WithUsers<Args, More = object> = Omit<Args, "network" | "users"> & { users: readonly ({ name: string; password: string } & More)[] };
+
+const network = serviceNetwork();
+
+if (has("cache")) {
+  const { users, ...args } = given<WithUsers<RedisCacheArgs, { keys: readonly string[] }>>("cache");
+  new RedisCache("cache", { ...args, network, users: logins(users) }, placed);
+}
+if (has("ci")) createBuilders();
+
+function createBuilders(): void {
+  type WithPasswords = Omit<CiServerArgs, "network" | "users"> & { users: readonly (CiUser & { password: string })[] };
+  const { users, engine, ...ciArgs } = given<WithPasswords>("ci");
+  const { port, image, ...gitArgs } = given<Omit<GitServerArgs, "network" | "member"> & { port: number; image?: string }>("ci-git");
+  const git = GitServer.describe("ci-git", { network, port, ...(image !== undefined && { image }) });
+  const members = CiServer.describe("ci", { network, engine, logsInTo: [git.name] });
+  const mesh = new SshKeyMesh("mesh", { nodes: [git], clients: members }, placed);
+  new CiServer(
+    "ci",
+    {
+      ...ciArgs,
+      engine,
+      network,
+      users: logins(users),
+      repositories: [{ name: "sample", url: GitServer.urlOf(git, "sample") }],
+      mounts: (node) => [mesh.client(node)],
+    },
+    placed,
+  );
+  new GitServer("ci-git", { ...gitArgs, network, member: mesh.member(git.name), readers: members }, placed);
+}
+
+/** Logins with their passwords as secrets. */
+function logins<Login extends { readonly password: string }>(users: readonly Login[]) {
+  return users.map((user) => ({ ...user, password: pulumi.secret(user.password) }));
+}

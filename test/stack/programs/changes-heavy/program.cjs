@@ -1,0 +1,2 @@
+const { loadProgram } = require("../../../../register.cjs");
+module.exports = loadProgram(() => require("./index.ts"));
