@@ -1,6 +1,19 @@
 /** Those of the components that take longer to change which the table of changes gives arguments for, in one stack. */
 import * as pulumi from "@pulumi/pulumi";
-import { CiServer, CiServerArgs, CiUser, GitServer, GitServerArgs, RedisCache, RedisCacheArgs, SshKeyMesh } from "../../../../components";
+import {
+  CiServer,
+  CiServerArgs,
+  CiUser,
+  GitServer,
+  GitServerArgs,
+  KafkaBroker,
+  KafkaBrokerArgs,
+  RabbitmqCluster,
+  RabbitmqClusterArgs,
+  RedisCache,
+  RedisCacheArgs,
+  SshKeyMesh,
+} from "../../../../components";
 import { given, has, placed, serviceNetwork } from "../changes/given";
 
 /** Arguments with users whose passwords are in clear. */
@@ -8,6 +21,14 @@ type WithUsers<Args, More = object> = Omit<Args, "network" | "users"> & { users:
 
 const network = serviceNetwork();
 
+if (has("queue")) {
+  const { users, ...args } = given<WithUsers<RabbitmqClusterArgs>>("queue");
+  new RabbitmqCluster("queue", { ...args, network, users: logins(users) }, placed);
+}
+if (has("events")) {
+  const { users, ...args } = given<WithUsers<KafkaBrokerArgs>>("events");
+  new KafkaBroker("events", { ...args, network, users: logins(users) }, placed);
+}
 if (has("cache")) {
   const { users, ...args } = given<WithUsers<RedisCacheArgs, { keys: readonly string[] }>>("cache");
   new RedisCache("cache", { ...args, network, users: logins(users) }, placed);

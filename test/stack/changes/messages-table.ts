@@ -1,0 +1,57 @@
+import { APP } from "./heavy-networks";
+import { ROTATION, byTransform, labelled, madeElsewhere, remembered, tagged } from "./made";
+import { Table, oneSet } from "./table";
+
+/** RabbitMQ and Kafka. @param port First of the free ports of the host. */
+export function messagesTable(port: number): Table {
+  const [rabbitmq, kafka] = ["queue/rabbitmq-cluster.test.ts", "streams/kafka-broker.test.ts"];
+  const [live, topics] = ["adds, changes and removes users, permissions, policies", "changes topics, users and rights while it runs"];
+  return {
+    queue: {
+      args: {
+        brokers: 3,
+        amqpPort: port,
+        managementPort: null,
+        users: [APP],
+        permissions: [{ user: "app", configure: ".*", write: ".*", read: ".*" }],
+      },
+      sets: oneSet("queue", "brokers"),
+      changes: {
+        environment: byTransform,
+        port: { args: { amqpPort: port + 5 }, effect: "rolled" },
+        label: labelled,
+        image: tagged("rabbitmq"),
+        configuration: madeElsewhere("reloaded", rabbitmq, live),
+        secret: madeElsewhere("reloaded", ...ROTATION),
+        // The broker is told at its start at how much of the limit it blocks publishers.
+        memory: { args: { memoryMiB: 640 }, effect: "rolled" },
+        nodes: madeElsewhere("grown", rabbitmq, "grows to five and shrinks to three"),
+      },
+    },
+    events: {
+      args: {
+        brokers: 3,
+        port: port + 10,
+        memoryMiB: 640,
+        heapMiB: 256,
+        topics: [{ name: "things", partitions: 4 }],
+        users: [APP],
+        acls: [
+          { user: "app", topic: "things", operations: ["read", "write"] },
+          { user: "app", group: "t-", prefixed: true, operations: ["read"] },
+        ],
+      },
+      sets: oneSet("events", "brokers"),
+      changes: {
+        environment: byTransform,
+        port: { args: { port: port + 15 }, effect: "rolled" },
+        label: labelled,
+        image: tagged("kafka"),
+        configuration: madeElsewhere("left", kafka, topics),
+        secret: madeElsewhere("left", ...ROTATION),
+        memory: remembered(704),
+        nodes: madeElsewhere("grown", kafka, "grows from one broker to three without touching the first"),
+      },
+    },
+  };
+}
