@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { announced, announcedEffect, happened } from "../stack/changes/effects";
 import { buildersTable } from "../stack/changes/builders-table";
+import { databasesTable } from "../stack/changes/databases-table";
 import { lightTable } from "../stack/changes/light-table";
 import { messagesTable } from "../stack/changes/messages-table";
 import { absent, byTransform, remembered, tagged } from "../stack/changes/made";
@@ -11,7 +12,7 @@ import { CHANGES, Row } from "../stack/changes/table";
 import type { PlannedStep } from "../stack/support/test-stack";
 
 const TESTS = join(import.meta.dirname, "..", "stack");
-const TABLE = { ...lightTable(20_000), ...messagesTable(20_000), ...buildersTable(20_000) };
+const TABLE = { ...lightTable(20_000), ...messagesTable(20_000), ...databasesTable(20_000), ...buildersTable(20_000) };
 
 /** Every cell that refers to another test, by its place in the table. */
 const REFERENCES = Object.entries(TABLE).flatMap(([component, { changes }]) =>

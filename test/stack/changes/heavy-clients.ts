@@ -1,6 +1,8 @@
 import type { RedisLink } from "../../../apps/shop/src/cache/redis-link";
 import { BrokerAccess, missing, publishedDuring, takeAll } from "../support/amqp";
+import { esAnywhere, indexLoad } from "../support/elasticsearch";
 import { KafkaLogin, compare, produce, readTopic } from "../support/kafka";
+import { MysqlLogin, missingRows, writeLoad } from "../support/mysql";
 import { missingKeys, writtenDuring } from "../support/redis";
 import { Client, paused } from "./clients";
 
@@ -27,6 +29,33 @@ export function kafkaClient(login: KafkaLogin, topic: string): Client {
     const sent = await produce(login, { topic, keys }, async () => void (await work()));
     const { lost, disordered } = compare(sent, await readTopic(login, topic));
     return { client: "kafka", requests: sent.count, failures: disordered.map((key) => `not in order: ${key}`), lost };
+  };
+}
+
+/** Inserts rows and reads from replicas, and looks for the rows afterwards. */
+export function mysqlClient(login: MysqlLogin): Client {
+  return async (work) => {
+    const { written, failedReads, longestPauseMs: longestPause } = await writeLoad(login, RATE, work);
+    const lost = (await missingRows(login, written)).map(String);
+    return { client: "mysql", requests: written.length, failures: [...failedReads, ...paused(longestPause)], lost, longestPause };
+  };
+}
+
+/** Writes documents and searches, and looks for the documents afterwards. */
+export function elasticsearchClient(nodes: readonly string[]): Client {
+  let turn = 0;
+  return async (work) => {
+    const index = `written-${turn++}`;
+    // A search before the first document would find no index.
+    await esAnywhere(nodes, index, { method: "PUT" });
+    const { written, failures, searches } = await indexLoad(nodes, index, work);
+    await esAnywhere(nodes, `${index}/_refresh`, { method: "POST" });
+    const { hits } = (await esAnywhere(nodes, `${index}/_search?size=10000&_source=false`)) as { hits: { hits: { _id: string }[] } };
+    const there = new Set(hits.hits.map(({ _id }) => _id));
+    const lost = written.filter((id) => !there.has(id));
+    const { persistent: left } = (await esAnywhere(nodes, "_cluster/settings")) as { persistent: object };
+    const unmended = Object.keys(left).length > 0 ? [`a roll has left its settings behind: ${JSON.stringify(left)}`] : [];
+    return { client: "elasticsearch", requests: written.length + searches, failures: [...failures, ...unmended], lost };
   };
 }
 

@@ -8,6 +8,10 @@ export const OTHER = { name: "other", password: "the-one-password-of-other-01234
 /** The networks of those that take longer, each its own. */
 export const NETWORKS = {
   messages: { subnet: "10.152.0.0/24", addresses: { queue: "10.152.0.11", events: "10.152.0.21", "events-controller": "10.152.0.31" } },
+  databases: {
+    subnet: "10.155.0.0/24",
+    addresses: { mysql: "10.155.0.11", search: "10.155.0.21", indexing: "10.155.0.31", logs: "10.155.0.41" },
+  },
   builders: {
     subnet: "10.157.0.0/24",
     addresses: {

@@ -79,21 +79,6 @@ describe("an Elasticsearch cluster", () => {
     await stack.up(elasticsearch({}));
   });
 
-  it("is rolled node by node under load, with no failed read and nothing lost that was acknowledged", async () => {
-    let events: string[] = [];
-    const { written, failures, searches } = await indexLoad(nodes, INDEX, async () => {
-      events = await eventsDuring(stack.label, () => stack.up(elasticsearch({ heapMiB: 264 })));
-    });
-    settings = { ...settings, heapMiB: 264 };
-    expect(failures).toEqual([]);
-    expect(searches).toBeGreaterThan(100);
-    expect(events.filter((event) => event.startsWith("create"))).toEqual([1, 2, 3].map((node) => `create search-${node}`));
-    expect([...(await ids())].sort()).toEqual(expect.arrayContaining([...written].sort()));
-    // The pause of the roll is over, and nothing of it is left.
-    expect((await esAnywhere(nodes, "_cluster/settings")).persistent).toEqual({});
-    expect(await isGreen()).toBe(true);
-  });
-
   it("would have failed reads if two of its nodes were away: the control", async () => {
     const away = async (failures: readonly string[]) => {
       await pause(container(2), container(3));

@@ -1,13 +1,21 @@
 /** Those of the components that take longer to change which the table of changes gives arguments for, in one stack. */
 import * as pulumi from "@pulumi/pulumi";
 import {
+  BinlogSync,
+  BinlogSyncArgs,
   CiServer,
   CiServerArgs,
   CiUser,
+  ElkPipeline,
+  ElkPipelineArgs,
+  EsCluster,
+  EsClusterArgs,
   GitServer,
   GitServerArgs,
   KafkaBroker,
   KafkaBrokerArgs,
+  MysqlReplicaSet,
+  MysqlReplicaSetArgs,
   RabbitmqCluster,
   RabbitmqClusterArgs,
   RedisCache,
@@ -33,7 +41,33 @@ if (has("cache")) {
   const { users, ...args } = given<WithUsers<RedisCacheArgs, { keys: readonly string[] }>>("cache");
   new RedisCache("cache", { ...args, network, users: logins(users) }, placed);
 }
+if (has("mysql")) createDatabases();
 if (has("ci")) createBuilders();
+
+function createDatabases(): void {
+  const { users, ...mysqlArgs } = given<WithUsers<MysqlReplicaSetArgs>>("mysql");
+  const mysql = new MysqlReplicaSet("mysql", { ...mysqlArgs, network, users: logins(users) }, placed);
+  const search = new EsCluster("search", { ...given<Omit<EsClusterArgs, "network">>("search"), network }, placed);
+  new BinlogSync(
+    "indexing",
+    {
+      ...given<Omit<BinlogSyncArgs, "network" | "source" | "elasticsearch">>("indexing"),
+      network,
+      source: { endpoints: mysql.endpoints, user: "indexing", password: mysql.password("indexing") },
+      elasticsearch: search.endpoints,
+    },
+    placed,
+  );
+  new ElkPipeline(
+    "logs",
+    {
+      ...given<Omit<ElkPipelineArgs, "network" | "output">>("logs"),
+      network,
+      output: { type: "elasticsearch", endpoints: search.endpoints },
+    },
+    placed,
+  );
+}
 
 function createBuilders(): void {
   type WithPasswords = Omit<CiServerArgs, "network" | "users"> & { users: readonly (CiUser & { password: string })[] };
