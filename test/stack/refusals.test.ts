@@ -69,7 +69,7 @@ describe("preview refuses", () => {
     const said = await refusal({ consul: { ...settings.consul, server: 3 }, goods: { instances: "3" }, good: {} });
     expect(said).toContain("dockyard:consul.server: is not a setting; there are servers, apiPort, logLevel, environment, got 3");
     expect(said).toContain(
-      "dockyard:good: is not a setting; there are network, consul, gateway, tiers, goods, order, statistics, rabbitmq, proxy, mysql, redis, elasticsearch, kafka, logs, ops, cdn, ci, without, allowDataLoss",
+      "dockyard:good: is not a setting; there are network, consul, gateway, tiers, goods, order, statistics, rabbitmq, proxy, mysql, redis, elasticsearch, kafka, logs, ops, cdn, ci, backup, without, allowDataLoss",
     );
     expect(said).toContain('dockyard:goods.instances: must be a number, like 3, got "3"');
   });

@@ -65,11 +65,9 @@ new HaproxyKeepalivedPair(
   placed,
 );
 
-new SquidCdn(
-  "cdn",
-  { ...given<Omit<SquidCdnArgs, "network" | "origins">>("cdn"), network, origins: [{ host: address, port: 8080 }] },
-  placed,
-);
+// Past the pair: a request that is on its way when the address moves has no answer, and is asked once more by who asks there.
+const origins = gateway.internals.slice(0, 2).map(({ host, port }) => ({ host, port }));
+new SquidCdn("cdn", { ...given<Omit<SquidCdnArgs, "network" | "origins">>("cdn"), network, origins }, placed);
 
 type WithNodes = SshNodesArgs & { nodes: number; port: number; image?: string };
 const { nodes, port, image, ...opsArgs } = given<WithNodes>("ops");
