@@ -105,12 +105,15 @@ if [ "$(hostname)" = ${founder} ] && [ -z "$(ls ${SERVER_DATA})" ]; then
   read -r found began < ${CURRENT}/${ES_FILES.founding} || true
   anybody() { for seed in ${seeds.join(" ")}; do if answers "$seed"; then return 0; fi; done; return 1; }
   late() { ${seeds.length === 1 ? "false" : `[ "$(($(date +%s) - \${began:-0}))" -gt ${FOUNDING_SECONDS} ]`}; }
-  looks=0
-  until [ "$found" != found ] || ! late || anybody; do
-    looks=$((looks + 1))
-    [ "$looks" -lt ${LOOKS} ] || { echo "this cluster was begun at $(date -u -d "@\${began:-0}" +%FT%TZ), and the volume of its first node is empty: bring the others back first" >&2; exit 1; }
-    sleep 2
-  done
+  if [ "$found" = found ] && late; then
+    looks=0
+    until anybody; do
+      looks=$((looks + 1))
+      [ "$looks" -lt ${LOOKS} ] || { echo "this cluster was begun at $(date -u -d "@\${began:-0}" +%FT%TZ), and the volume of its first node is empty: bring the others back first" >&2; exit 1; }
+      sleep 2
+    done
+    found=join
+  fi
   if [ "$found" = found ] && ! anybody; then echo 'cluster.initial_master_nodes: ["${founder}"]' >> "$ES_PATH_CONF/${ES_FILES.settings}"; fi
 fi
 exec ${HOME}/bin/elasticsearch

@@ -118,6 +118,7 @@ describe("an Elasticsearch node's files", () => {
     ["joins where it is not the first", { hostname: "search-2" }, "joins"],
     ["does not start where that was long ago and nobody answers, as its volume is lost", { ago: 7200 }, "refuses"],
     ["joins where that was long ago and another one answers", { ago: 7200, answering: "10.89.0.182" }, "joins"],
+    ["joins where that was long ago and another one answers once", { ago: 7200, answering: "10.89.0.182", once: true }, "joins"],
     ["does not start where nobody knows when that was", { founding: "found" }, "refuses"],
     ["forms a cluster long after, where it is alone", { ago: 7200, seeds: ["10.89.0.181"] }, "forms"],
   ])("have a node start that %s", (_, start, does) => {
@@ -155,13 +156,22 @@ interface Start {
   /** Seconds since no data was found. */
   readonly ago?: number;
   readonly answering?: string;
+  /** Whether it answers the first time alone, as one that is busy. */
+  readonly once?: boolean;
   readonly data?: boolean;
   readonly seeds?: readonly string[];
 }
 
 /** Runs a node's start in a folder of its own, with a server that tells whether it was to form a cluster. */
 function startOf(start: Start): string {
-  const { hostname = "search-1", ago = 0, answering = "nobody", data = false, seeds = ["10.89.0.181", "10.89.0.182"] } = start;
+  const {
+    hostname = "search-1",
+    ago = 0,
+    answering = "nobody",
+    once = false,
+    data = false,
+    seeds = ["10.89.0.181", "10.89.0.182"],
+  } = start;
   const folder = mkdtempSync(join(tmpdir(), "dockyard-es-start-"));
   try {
     for (const path of ["bin", "current", "data/cluster"]) mkdirSync(join(folder, path), { recursive: true });
@@ -170,7 +180,7 @@ function startOf(start: Start): string {
     if (data) writeFileSync(join(folder, "data/cluster", "nodes"), "");
     const server = 'if grep -q initial_master_nodes "$ES_PATH_CONF/elasticsearch.yml"; then echo forms; else echo joins; fi';
     writeFileSync(join(folder, "bin", "elasticsearch"), `#!/bin/sh\n${server}\n`, { mode: 0o755 });
-    const stubs = `hostname() { echo ${hostname}; }\nsleep() { :; }\ncurl() { case "$*" in *${answering}*) ;; *) return 7 ;; esac; }\n`;
+    const stubs = `hostname() { echo ${hostname}; }\nsleep() { :; }\ncurl() { case "$*" in *${answering}*) [ -z "\${answered:-}" ] || return 7; answered=${once ? "1" : ""} ;; *) return 7 ;; esac; }\n`;
     const script = renderStartScript("search-1", seeds)
       .replaceAll("/usr/share/elasticsearch", folder)
       .replaceAll("/etc/elasticsearch/node/current", join(folder, "current"));

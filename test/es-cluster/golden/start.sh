@@ -9,12 +9,15 @@ if [ "$(hostname)" = search-1 ] && [ -z "$(ls /usr/share/elasticsearch/data/clus
   read -r found began < /etc/elasticsearch/node/current/founding || true
   anybody() { for seed in 10.89.0.181 10.89.0.182; do if answers "$seed"; then return 0; fi; done; return 1; }
   late() { [ "$(($(date +%s) - ${began:-0}))" -gt 3600 ]; }
-  looks=0
-  until [ "$found" != found ] || ! late || anybody; do
-    looks=$((looks + 1))
-    [ "$looks" -lt 5 ] || { echo "this cluster was begun at $(date -u -d "@${began:-0}" +%FT%TZ), and the volume of its first node is empty: bring the others back first" >&2; exit 1; }
-    sleep 2
-  done
+  if [ "$found" = found ] && late; then
+    looks=0
+    until anybody; do
+      looks=$((looks + 1))
+      [ "$looks" -lt 5 ] || { echo "this cluster was begun at $(date -u -d "@${began:-0}" +%FT%TZ), and the volume of its first node is empty: bring the others back first" >&2; exit 1; }
+      sleep 2
+    done
+    found=join
+  fi
   if [ "$found" = found ] && ! anybody; then echo 'cluster.initial_master_nodes: ["search-1"]' >> "$ES_PATH_CONF/elasticsearch.yml"; fi
 fi
 exec /usr/share/elasticsearch/bin/elasticsearch
