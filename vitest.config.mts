@@ -36,7 +36,7 @@ export default defineConfig({
       {
         test: {
           ...inTurn,
-          // Files that measure in parts of a second.
+          // Files that measure in parts of a second, or see whether every request is answered behind an address that moves where nobody has time.
           name: "alone",
           include: ["test/stack/alone/*.test.ts"],
         },

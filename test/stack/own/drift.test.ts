@@ -211,7 +211,8 @@ async function isWhole(): Promise<string> {
   await until("every node is healthy", async () => {
     const { code, all } = await npmRun(stack, "status");
     said = all;
-    return code === 0;
+    // One that starts is not ill.
+    return code === 0 && !/ starting /.test(all);
   });
   return said;
 }
