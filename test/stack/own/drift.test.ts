@@ -212,7 +212,7 @@ async function isWhole(): Promise<string> {
     const { code, all } = await npmRun(stack, "status");
     said = all;
     // One that starts is not ill.
-    return code === 0 && !/ starting /.test(all);
+    return code === 0 && !all.includes(" starting ");
   });
   return said;
 }
