@@ -163,6 +163,8 @@ describe("an Elasticsearch cluster", () => {
 
   it("forms no second cluster where the first node comes back alone and has lost its data, and has it again from the others", async () => {
     const before = await ids();
+    // What was restored has no copies at first: the first node may be the only one that has a shard.
+    await until("all shards have their copies", isGreen, 120_000);
     await docker("stop", "--time", "30", ...[1, 2, 3].map(container));
     await loseData(stack, "search-1");
     await docker("start", container(1));
