@@ -104,8 +104,10 @@ async function changedDuring(work: () => Promise<unknown>): Promise<number> {
     await work();
   } finally {
     running = false;
-    await changes;
+    // What the work threw comes first: a change that fails behind it is its consequence.
+    await Promise.allSettled([changes]);
   }
+  await changes;
   return done;
 }
 
@@ -113,9 +115,15 @@ async function follows(): Promise<boolean> {
   return (await syncStatus(SYNC).catch(() => undefined))?.phase === "following";
 }
 
-async function replicaOf(): Promise<number> {
-  const roles = await Promise.all(SERVERS.map(async (server) => (await nodeStatus(server).catch(() => undefined))?.role));
-  return roles.indexOf("replica") + 1;
+/** Number of a server that has this role; one that was killed a moment ago or has no time to tell is not asked for it. */
+async function serverThatIs(role: "source" | "replica"): Promise<number> {
+  let found = 0;
+  await until(`a server tells that it is a ${role}`, async () => {
+    const roles = await Promise.all(SERVERS.map(async (server) => (await nodeStatus(server).catch(() => undefined))?.role));
+    found = roles.indexOf(role) + 1;
+    return found > 0;
+  });
+  return found;
 }
 
 beforeAll(async () => {
@@ -206,10 +214,9 @@ describe("indices that follow tables", () => {
       await delay(2_000);
       await docker("start", stack.container("search-1"));
       await until("documents are taken again", async () => (await es(NODE, "_cluster/health").catch(() => undefined))?.status === 200);
-      const [leader] = (await Promise.all(SERVERS.map(nodeStatus))).filter(({ role }) => role === "source");
-      const killed = stack.container(leader?.source ?? "");
+      const killed = stack.container(`mysql-${await serverThatIs("source")}`);
       await docker("kill", killed);
-      await docker("exec", stack.container(`mysql-${await replicaOf()}`), "mysql-keeper", "promote", "--force");
+      await docker("exec", stack.container(`mysql-${await serverThatIs("replica")}`), "mysql-keeper", "promote", "--force");
       await docker("start", killed);
       await until("the log of the next source is followed", follows);
     });
@@ -237,7 +244,7 @@ describe("indices that follow tables", () => {
   });
 
   it("follow another source that is promoted", async () => {
-    const next = await replicaOf();
+    const next = await serverThatIs("replica");
     await changedDuring(async () => {
       await docker("exec", stack.container(`mysql-${next}`), "mysql-keeper", "promote");
       await until("its log is followed", async () => {
@@ -254,7 +261,7 @@ describe("indices that follow tables", () => {
     await docker("stop", stack.container("indexing-1"));
     await sql("INSERT INTO shop_1.orders VALUES (2, 1, 'of one')");
     await sql("INSERT INTO shop_2.orders VALUES (2, 1, 'of two')");
-    const source = (await Promise.all(SERVERS.map(nodeStatus))).findIndex(({ role }) => role === "source") + 1;
+    const source = await serverThatIs("source");
     await docker("restart", stack.container(`mysql-${source}`));
     await sql("INSERT INTO shop_2.orders VALUES (3, 1, 'of two')");
     await sql("INSERT INTO shop_1.orders VALUES (3, 1, 'of one')");
@@ -276,7 +283,7 @@ describe("indices that follow tables", () => {
   });
 
   it("keep the documents of a table that may not be read any more, say so, and go on when it may", async () => {
-    const source = async () => (await Promise.all(SERVERS.map(nodeStatus))).findIndex(({ role }) => role === "source") + 1;
+    const source = () => serverThatIs("source");
     const grant = async (statement: string) => asRoot(stack.container(`mysql-${await source()}`), statement);
     await grant("REVOKE SELECT ON shop.* FROM 'indexing'@'%'");
     await until("it has stopped", async () => (await states())["shop.goods"] === "stopped");
@@ -288,7 +295,7 @@ describe("indices that follow tables", () => {
   });
 
   it("stop with a table of which a session has logged parts of the rows alone", async () => {
-    const source = (await Promise.all(SERVERS.map(nodeStatus))).findIndex(({ role }) => role === "source") + 1;
+    const source = await serverThatIs("source");
     const before = (await documentsOf(NODE, "goods"))["5"];
     await asRoot(
       stack.container(`mysql-${source}`),
