@@ -56,6 +56,17 @@ function rotating(name: string, create: (resource: string) => pulumi.Output<stri
   return rotated;
 }
 
+/**
+ * A password that depends on the command which makes it good, for a server that knows one alone: who has it from here does not have it before the
+ * server does. By the command's URN, which does not change when it runs again.
+ *
+ * It always depends on it, also where nobody would have to wait: where a dependency comes and goes, a program registers things in another order
+ * than its state has them, and an `up` of some targets alone then ends with "Duplicate resource URN" (seen with Pulumi 3.256).
+ */
+export function goodAfter(command: pulumi.Resource, password: pulumi.Output<string>): pulumi.Output<string> {
+  return pulumi.all([password, command.urn]).apply(([text]) => text);
+}
+
 /** Adds to `checks` that what may be given as a secret is in clear. */
 export function checkSecret(checks: Checks, path: string, given: pulumi.Output<string> | undefined): void {
   checks.that(given === undefined || pulumi.Output.isInstance(given), path, CLEAR, `${AS_SECRET}; leave it out to have one generated`);

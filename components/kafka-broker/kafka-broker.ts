@@ -8,7 +8,7 @@ import { createFounding } from "../core/founding";
 import type { Host } from "../core/host";
 import { engineName, nameOnEngines } from "../core/naming";
 import { RollingNode, RollingSet } from "../core/rolling-set";
-import { generatedPassword, secretOnly } from "../core/secret";
+import { generatedPassword, goodAfter, secretOnly } from "../core/secret";
 import { KafkaBrokerArgs, NormalKafkaBrokerArgs, normalizeKafkaBrokerArgs } from "./args";
 import { renderApplyDeclared, renderDeclared } from "./declared-command";
 import {
@@ -266,11 +266,6 @@ function createDeclared(
   const triggers = nodes.containers.map(({ id }) => id);
   const create = renderApplyDeclared(brokers.slice(0, 3));
   return new Command(`${name}-declared`, { create, stdin: pulumi.secret(declared), triggers }, { ...opts, dependsOn: [...nodes.gates] });
-}
-
-/** A password that depends on the command which makes it good; by the command's name, which does not change when it runs again. */
-function goodAfter(declared: Command, password: pulumi.Output<string>): pulumi.Output<string> {
-  return pulumi.all([password, declared.urn]).apply(([text]) => text);
 }
 
 function publishedOf({ port, brokers, placement }: NormalKafkaBrokerArgs): readonly Endpoint[] {

@@ -6,7 +6,7 @@ import { ConfigError } from "../core/errors";
 import { engineName, nameOnEngines } from "../core/naming";
 import { dependencies } from "../core/resource-options";
 import { RollingNode, RollingSet } from "../core/rolling-set";
-import { RotatingSecret, generatedKey, generatedPassword, givenSecret, rotatingPassword } from "../core/secret";
+import { RotatingSecret, generatedKey, generatedPassword, givenSecret, goodAfter, rotatingPassword } from "../core/secret";
 import { NormalRabbitmqClusterArgs, RabbitmqClusterArgs, normalizeRabbitmqClusterArgs } from "./args";
 import { renderCookieCommand, renderCookies } from "./cookie-command";
 import { renderApplyDefinitions } from "./definitions-command";
@@ -85,7 +85,9 @@ export class RabbitmqCluster extends pulumi.ComponentResource {
     const brokers = this.createNodes(name, cluster, secrets);
     const definitions = createDefinitions(name, cluster, secrets, { parent: this, dependsOn: [...brokers.gates] });
     createCookieChange(name, cluster, secrets, { parent: this, dependsOn: [...brokers.gates] });
-    this.passwords = goodPasswords(secrets, definitions);
+    this.passwords = Object.fromEntries(
+      Object.entries(secrets.passwords).map(([user, password]) => [user, goodAfter(definitions, password)]),
+    );
 
     this.registerOutputs({
       endpoints: this.endpoints.map(String),
@@ -124,27 +126,21 @@ interface Secrets {
 
   /** By user, the component's own among them. */
   readonly passwords: Readonly<Record<string, pulumi.Output<string>>>;
-
-  /** Users whose password is just taking the place of another one. */
-  readonly changing: readonly string[];
   readonly definitions: pulumi.Output<string>;
 }
 
 function createSecrets(name: string, { access, cookie }: NormalRabbitmqClusterArgs, opts: pulumi.CustomResourceOptions): Secrets {
   const passwords: Record<string, pulumi.Output<string>> = { [OPERATOR]: generatedPassword(`${name}-operator-password`, 32, opts) };
-  const changing: string[] = [];
   access.users.forEach((user, index) => {
     const secret = user.password
       ? givenSecret(`${name}.users[${index}].password`, user.password)
       : rotatingPassword(`${name}-${user.name}-password`, 32, opts);
     passwords[user.name] = secret.used;
-    if (secret.accepted.length > 1) changing.push(user.name);
   });
   const salt = generatedKey(`${name}-password-salt`, 32, opts);
   return {
     cookie: cookie ? givenSecret(`${name}.cookie`, cookie) : rotatingPassword(`${name}-cookie`, 48, opts),
     passwords,
-    changing,
     definitions: pulumi.all([salt, pulumi.all(passwords)]).apply(([s, known]) => renderDefinitions(access, { salt: s, passwords: known })),
   };
 }
@@ -258,16 +254,6 @@ function createCookieChange(
   if (generation === 0) return;
   const cookies = pulumi.all([used, ...accepted]).apply(renderCookies);
   new Command(`${name}-cookies`, { create: renderCookieCommand(brokersOf(name, cluster)), stdin: pulumi.secret(cookies) }, opts);
-}
-
-/** A user has one password, so a client is not to have another one before the brokers do; elsewhere nobody needs to wait. */
-function goodPasswords({ passwords, changing }: Secrets, definitions: Command): Readonly<Record<string, pulumi.Output<string>>> {
-  return Object.fromEntries(
-    Object.entries(passwords).map(([user, password]) => [
-      user,
-      changing.includes(user) ? pulumi.all([password, definitions.urn]).apply(([text]) => text) : password,
-    ]),
-  );
 }
 
 function publishedPorts(index: number, { amqpPort, managementPort, prometheusPort }: NormalRabbitmqClusterArgs) {

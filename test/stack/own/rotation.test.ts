@@ -90,7 +90,9 @@ const configuration = () => readFile(join(stack.folder, `Pulumi.${NAME}.yaml`), 
 const first = (kind: keyof typeof endpoints) => endpoints[kind][0] ?? "";
 
 async function askMysql(password: string): Promise<void> {
-  const connection = await connectToMysql({ nodes: [], user: "goods", password, database: "shop" }, first("mysql").split(":")[0] ?? "");
+  const login = { nodes: [], user: "goods", password, database: "shop" };
+  // As long as the driver itself waits for a connection: no other node could be asked instead.
+  const connection = await connectToMysql(login, first("mysql").split(":")[0] ?? "", true, 10_000);
   try {
     await connection.query("SELECT 1");
   } finally {

@@ -49,13 +49,14 @@ export async function goodsQueries(containers: readonly string[]): Promise<numbe
   return counts.reduce((sum, count) => sum + Number(count), 0);
 }
 
-export function connectTo({ user, password, database }: MysqlLogin, host: string, ssl = true): Promise<Connection> {
+/** @param connectTimeout In ms. @default the time in which a node is left alone that does not answer */
+export function connectTo({ user, password, database }: MysqlLogin, host: string, ssl = true, connectTimeout = 2_000): Promise<Connection> {
   return createConnection({
     host,
     user,
     password,
     database,
-    connectTimeout: 2_000,
+    connectTimeout,
     ...(ssl && { ssl: { rejectUnauthorized: false } }),
   });
 }
