@@ -1,5 +1,5 @@
 import { APP, OTHER } from "./heavy-networks";
-import { ROTATION, byTransform, labelled, madeElsewhere, otherTag, remembered, tagged } from "./made";
+import { ROTATION, absent, byTransform, elsewhere, labelled, madeElsewhere, otherTag, remembered, tagged, unstartable } from "./made";
 import { Row, Table } from "./table";
 
 /** Port of the CI server's page behind the first of the table's. */
@@ -27,6 +27,12 @@ function cacheRow(port: number): Row {
       memory: madeElsewhere({ "cache-sentinel": "left", cache: "updated" }, file, live),
       nodes: { args: { replicas: 2 }, effect: { "cache-sentinel": "reloaded", cache: "grown" } },
     },
+    faults: {
+      image: unstartable("/usr/bin/redis-server", '*"/check.conf "*'),
+      configuration: elsewhere(file, live),
+      majority: { args: { minReplicas: 1 }, said: "cache.minReplicas: must leave out one replica at least" },
+      needed: elsewhere(file, "replaces no server while another one is down"),
+    },
   };
 }
 
@@ -52,6 +58,12 @@ function ciRow(port: number): Row {
       memory: { args: { memoryMiB: 288, engine: larger }, effect: "updated" },
       nodes: { args: { engine: { ...other, workers: 2 } }, effect: { ci: "reloaded", "ci-worker": "grown" } },
     },
+    faults: {
+      image: unstartable("/usr/bin/twistd3"),
+      configuration: absent("what its arguments allow Buildbot takes"),
+      majority: absent("there is one"),
+      needed: absent("there is one"),
+    },
   };
 }
 
@@ -71,6 +83,12 @@ function gitRow(): Row {
       memory: remembered(224),
       // Those that may fetch from it are more.
       nodes: { effect: "reloaded" },
+    },
+    faults: {
+      image: unstartable("/usr/sbin/sshd", '*" -t "*'),
+      configuration: absent("what its arguments allow git takes"),
+      majority: absent("there is one"),
+      needed: absent("there is one"),
     },
   };
 }

@@ -21,7 +21,7 @@ describeChanges({
   network: NETWORKS.builders,
   ports: PORTS,
   table: buildersTable,
-  images: ["redis", "buildbot", "git-server"],
+  images: { cache: "redis", ci: "buildbot", "ci-git": "git-server" },
   clients: async () => {
     const sentinels = at(addresses["cache-sentinel"], 26379, 3);
     link = await linkTo({ sentinels, endpoints: [], user: APP.name, password: APP.password });

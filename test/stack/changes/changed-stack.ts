@@ -45,6 +45,12 @@ export class ChangedStack {
     return Object.fromEntries(sets.map(([set, count]) => [set, nodesOf(set, count)]));
   }
 
+  /** The node with which a component's roll begins. */
+  firstNode(component: string): string {
+    const [set = component] = Object.keys(this.table[component]?.sets(this.argsOf(component)) ?? {});
+    return nodesOf(set, 1).join();
+  }
+
   /** Settings with which every component has what these changes say of it. */
   settingsWith(changes: Changes): Settings & { components: Readonly<Record<string, Given>> } {
     const components = Object.entries(this.given).map(([component, given]) => {
@@ -53,6 +59,11 @@ export class ChangedStack {
       return [component, { args: merged("args"), environment: merged("environment"), labels: merged("labels") }] as const;
     });
     return { components: Object.fromEntries(components) };
+  }
+
+  /** Back to what was given last. */
+  async restore(): Promise<void> {
+    await this.stack.configure({ components: this.given });
   }
 
   /**
@@ -143,7 +154,7 @@ export class ChangedStack {
 }
 
 /** That every client was served, and nothing lost that it was told to be there. */
-function expectServed(outcomes: readonly Outcome[]): void {
+export function expectServed(outcomes: readonly Outcome[]): void {
   for (const { client, failures, lost, requests } of outcomes) {
     expect.soft({ client, failures, lost }).toEqual({ client, failures: [], lost: [] });
     expect.soft(requests, client).toBeGreaterThan(0);

@@ -4,6 +4,7 @@ import { containersOf, eventsDuring } from "../support/engine";
 import { freePorts } from "../support/test-stack";
 import { ChangedStack } from "./changed-stack";
 import type { Client } from "./clients";
+import { describeFaults } from "./fault-tests";
 import { tagImages } from "./made";
 import { RoundName, roundOf } from "./rounds";
 import type { Table } from "./table";
@@ -22,7 +23,7 @@ export interface Group {
   readonly table: (port: number) => Table;
 
   /** Images of the components, which get another tag as well. */
-  readonly images: readonly ImageName[];
+  readonly images: Readonly<Record<string, ImageName>>;
 
   /** Who uses the components while they are changed; asked once, when the stack runs. */
   readonly clients: () => Promise<readonly Client[]>;
@@ -31,7 +32,7 @@ export interface Group {
   readonly waiting?: (port: number) => readonly Client[];
 }
 
-/** Declares the tests of a group: its changes, and what nothing may touch. */
+/** Declares the tests of a group: its changes, what must not go through, and what nothing may touch. */
 export function describeChanges(group: Group): void {
   let changed: ChangedStack;
   let clients: readonly Client[];
@@ -40,7 +41,7 @@ export function describeChanges(group: Group): void {
   let volumes: Record<string, string>;
 
   beforeAll(async () => {
-    untag = await tagImages(group.images);
+    untag = await tagImages(Object.values(group.images));
     const port = await freePorts(group.ports);
     changed = await ChangedStack.create(group.name, group.program, group.network, group.table(port));
     await changed.stack.up();
@@ -68,6 +69,11 @@ export function describeChanges(group: Group): void {
   describe("the components of the table", () => {
     make("in place", "take another configuration, another secret and other limits as preview says, and nobody notices");
     make("replaced", "are replaced as preview says, one node at a time, and nobody notices");
+    describeFaults(
+      () => changed,
+      () => clients,
+      group.images,
+    );
     make("nodes", "get more nodes as preview says, and nobody notices");
 
     it("have nothing else to change under another parent, and the volumes that they had, also after `npm run down` and `up`", async () => {

@@ -1,5 +1,5 @@
 import { APP } from "./heavy-networks";
-import { absent, byTransform, labelled, madeElsewhere, remembered, tagged } from "./made";
+import { absent, byTransform, elsewhere, labelled, madeElsewhere, remembered, tagged, unstartable } from "./made";
 import { Row, Table, oneSet } from "./table";
 
 /** MySQL, Elasticsearch, and what fills the one from the other and from logs. @param port First of the free ports of the host. */
@@ -35,6 +35,12 @@ function mysqlRow(port: number): Row {
       memory: { args: { memoryMiB: 544 }, effect: "rolled" },
       nodes: madeElsewhere("grown", file, "grows by a replica that copies its data"),
     },
+    faults: {
+      image: unstartable("/usr/local/bin/mysql-keeper"),
+      configuration: { args: { settings: { no_such_setting: 1 } }, said: "no_such_setting", turn: 2 },
+      majority: { args: { acks: 3 }, said: "mysql.acks: must be a whole number from 1 to 2" },
+      needed: elsewhere(file, "refuses to be rolled while a replica is away, naming it"),
+    },
   };
 }
 
@@ -52,6 +58,12 @@ function searchRow(port: number): Row {
       secret: absent("it has none"),
       memory: remembered(736),
       nodes: madeElsewhere("grown", file, "hands its shards over before a node is taken out"),
+    },
+    faults: {
+      image: unstartable("/usr/share/elasticsearch/bin/elasticsearch"),
+      configuration: absent("its arguments allow none that Elasticsearch refuses at its start"),
+      majority: absent("whether the others can do without a node is what the cluster says: it may have others that vote"),
+      needed: elsewhere(file, "refuses to roll while a node is away, naming it"),
     },
   };
 }
@@ -72,6 +84,12 @@ function indexingRow(): Row {
       memory: { args: { memoryMiB: 288 }, effect: "rolled" },
       nodes: absent("there is one"),
     },
+    faults: {
+      image: { ...unstartable("/usr/local/bin/binlog-sync", '*" check "*'), turn: 2 },
+      configuration: elsewhere("data/binlog-sync.test.ts", "stop with a table that cannot be followed, with the reason in `up`"),
+      majority: absent("there is one"),
+      needed: absent("there is one"),
+    },
   };
 }
 
@@ -90,6 +108,12 @@ function logsRow(): Row {
       // It is told at its start when to collect what it no longer needs.
       memory: { args: { memoryMiB: 288 }, effect: "rolled" },
       nodes: absent("there is one for each host"),
+    },
+    faults: {
+      image: { ...unstartable("/usr/local/bin/filebeat-keeper", '*" check "*'), turn: 2 },
+      configuration: elsewhere(file, "wait while Elasticsearch refuses a template, and the gate says why"),
+      majority: absent("there is one for each host"),
+      needed: absent("there is one for each host"),
     },
   };
 }

@@ -13,7 +13,7 @@ describeChanges({
   network: NETWORKS.databases,
   ports: PORTS,
   table: databasesTable,
-  images: ["mysql", "elasticsearch", "binlog-sync", "filebeat"],
+  images: { mysql: "mysql", search: "elasticsearch", indexing: "binlog-sync", logs: "filebeat" },
   clients: () =>
     Promise.resolve([
       mysqlClient({ nodes, user: APP.name, password: APP.password, database: "shop" }),

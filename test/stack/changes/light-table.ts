@@ -1,5 +1,5 @@
 import { selfSigned } from "../support/certificates";
-import { ROTATION, absent, byEnvironment, byTransform, labelled, madeElsewhere, remembered, tagged } from "./made";
+import { ROTATION, absent, byEnvironment, byTransform, elsewhere, labelled, madeElsewhere, remembered, tagged, unstartable } from "./made";
 import { Table, oneSet } from "./table";
 
 export const NETWORK = {
@@ -19,7 +19,14 @@ export const ENTRY = "10.151.0.100";
 export const PORTS = 55;
 
 /** Images of the components. */
-export const IMAGES = ["consul", "nginx", "shop", "haproxy-keepalived", "squid", "ssh-node"] as const;
+export const IMAGES = {
+  discovery: "consul",
+  gateway: "nginx",
+  goods: "shop",
+  entry: "haproxy-keepalived",
+  cdn: "squid",
+  ops: "ssh-node",
+} as const;
 
 /**
  * The components that are changed in seconds.
@@ -44,6 +51,12 @@ export function lightTable(port: number): Table {
         memory: remembered(288),
         nodes: madeElsewhere("grown", consul, "grows to five and shrinks to three"),
       },
+      faults: {
+        image: unstartable("/usr/local/bin/consul", '*" validate "*'),
+        configuration: absent("its arguments allow none that Consul refuses"),
+        majority: { args: { servers: 2 }, said: "discovery.servers: must be 1, 3, 5 or 7; an even number cannot hold a majority" },
+        needed: elsewhere("halted-roll.test.ts", "does not begin while the majority needs the first server"),
+      },
     },
     gateway: {
       args: {
@@ -64,6 +77,12 @@ export function lightTable(port: number): Table {
         memory: remembered(160),
         nodes: { args: { instances: 3 }, effect: "grown" },
       },
+      faults: {
+        image: unstartable("/usr/sbin/nginx", '*" -t "*|*" check.conf "*'),
+        configuration: elsewhere("own/gateway-guards.test.ts", "that only nginx can tell is wrong leaves the old configuration in use"),
+        majority: absent("one that is left serves alone"),
+        needed: { nodes: ["gateway-2"] },
+      },
     },
     goods: {
       args: { instances: 2, ports: { http: 8000, rpc: 9000 }, secrets: { token: "one" } },
@@ -80,6 +99,12 @@ export function lightTable(port: number): Table {
         memory: remembered(160),
         nodes: madeElsewhere("grown", service, "drains the instance that leaves and serves the one that comes"),
       },
+      faults: {
+        image: elsewhere("halted-roll.test.ts", "stops at the first instance with the software's own words, and the others serve on"),
+        configuration: absent("it has none but secrets, which nobody can check"),
+        majority: absent("one that is left serves alone"),
+        needed: elsewhere("halted-roll.test.ts", "does not begin while the others cannot spare the first instance"),
+      },
     },
     entry: {
       args: { nodes: 2, address: ENTRY, statsPort: port + 25 },
@@ -93,6 +118,12 @@ export function lightTable(port: number): Table {
         secret: madeElsewhere("reloaded", pair, "takes both logins to its statistics while one takes the place of the other"),
         memory: remembered(288),
         nodes: { args: { nodes: 3 }, effect: "grown" },
+      },
+      faults: {
+        image: unstartable("/opt/pair/init"),
+        configuration: elsewhere(pair, "keeps what runs where HAProxy refuses the new file"),
+        majority: { args: { nodes: 1 }, said: "entry.nodes: must be a whole number from 2" },
+        needed: elsewhere(pair, "does not begin a roll while the other node is not healthy"),
       },
     },
     cdn: {
@@ -108,6 +139,12 @@ export function lightTable(port: number): Table {
         memory: remembered(160),
         nodes: { args: { accelerators: 3 }, effect: "grown" },
       },
+      faults: {
+        image: unstartable("/usr/sbin/squid", '*" -k parse "*'),
+        configuration: elsewhere(squid, "keeps the old configuration where squid refuses the new one"),
+        majority: absent("one that is left serves alone"),
+        needed: elsewhere(squid, "has its files over a roll, one accelerator at a time"),
+      },
     },
     ops: {
       args: { nodes: 2, port: 2222 },
@@ -122,6 +159,12 @@ export function lightTable(port: number): Table {
         secret: madeElsewhere("reloaded", ...ROTATION),
         memory: remembered(160),
         nodes: madeElsewhere("grown", mesh, "takes a new node in and another out in one up"),
+      },
+      faults: {
+        image: unstartable("/usr/sbin/sshd", '*" -t "*'),
+        configuration: elsewhere("own/ssh-mesh-check.test.ts", "a mesh's check, by OpenSSH itself"),
+        majority: absent("one that is left serves alone"),
+        needed: { nodes: ["ops-2"] },
       },
     },
   };

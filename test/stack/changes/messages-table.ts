@@ -1,5 +1,5 @@
 import { APP } from "./heavy-networks";
-import { ROTATION, byTransform, labelled, madeElsewhere, remembered, tagged } from "./made";
+import { ROTATION, absent, byTransform, elsewhere, labelled, madeElsewhere, remembered, tagged, unstartable } from "./made";
 import { Table, oneSet } from "./table";
 
 /** RabbitMQ and Kafka. @param port First of the free ports of the host. */
@@ -27,6 +27,12 @@ export function messagesTable(port: number): Table {
         memory: { args: { memoryMiB: 640 }, effect: "rolled" },
         nodes: madeElsewhere("grown", rabbitmq, "grows to five and shrinks to three"),
       },
+      faults: {
+        image: unstartable("/usr/lib/rabbitmq/bin/rabbitmq-server"),
+        configuration: elsewhere(rabbitmq, "keeps a vhost that still has queues, and says so"),
+        majority: { args: { brokers: 4 }, said: "queue.brokers: must be 1, 3, 5 or 7; an even number cannot hold a majority" },
+        needed: { nodes: ["queue-3"] },
+      },
     },
     events: {
       args: {
@@ -51,6 +57,12 @@ export function messagesTable(port: number): Table {
         secret: madeElsewhere("left", ...ROTATION),
         memory: remembered(704),
         nodes: madeElsewhere("grown", kafka, "grows from one broker to three without touching the first"),
+      },
+      faults: {
+        image: unstartable("/usr/bin/java"),
+        configuration: absent("its arguments allow none that a broker would refuse at its start"),
+        majority: { args: { brokers: 2 }, said: "events.brokers: must be 1, or 3 to 9" },
+        needed: elsewhere(kafka, "refuses to roll while a broker is away, naming it"),
       },
     },
   };

@@ -13,7 +13,7 @@ describeChanges({
   network: NETWORKS.messages,
   ports: PORTS,
   table: messagesTable,
-  images: ["rabbitmq", "kafka"],
+  images: { queue: "rabbitmq", events: "kafka" },
   clients: () =>
     Promise.resolve([
       rabbitmqClient({ endpoints: at(addresses.queue, 5672, 3), user, password }),

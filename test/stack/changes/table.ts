@@ -26,16 +26,58 @@ export interface Made {
   readonly effect: Effects;
 }
 
-/** A change that another test proves, by its file in `test/stack` and the name that it has there. */
-export interface MadeElsewhere {
+/** What another test proves, by its file in `test/stack` and the name that it has there. */
+export interface Elsewhere {
   readonly file: string;
   readonly test: string;
+}
+
+/** A change that another test proves. */
+export interface MadeElsewhere extends Elsewhere {
   readonly effect: Effects;
 }
 
 /** Why a component has nothing of the kind. */
 export interface Absent {
   readonly absent: string;
+}
+
+/** An image that passes the checks and never starts. */
+export interface Spoilt {
+  /** Shell commands that make it of the component's own image, as root; see {@link unstartable}. */
+  readonly commands: string;
+
+  /** In which `up` of those that must fail, since nodes that wait for others' are not tried where those fail. @default 1 */
+  readonly turn?: number;
+}
+
+/** Arguments that must not go through, and what is said of them. */
+export interface Refused {
+  readonly args: Args;
+  readonly said: string;
+
+  /** As with {@link Spoilt}, where it is not preview that refuses. @default 1 */
+  readonly turn?: number;
+}
+
+/** Nodes without which the first one cannot be spared. */
+export interface Needed {
+  readonly nodes: readonly string[];
+}
+
+/** How a component is put to what must stop a roll, or not let it begin: refused, each of them. */
+export interface Faults {
+  /** An image that never becomes healthy: refused by the first node's gate. */
+  readonly image: Spoilt | Elsewhere | Absent;
+
+  /** What the checks of arguments let pass and the software does not: refused by the first node's software. */
+  readonly configuration: Refused | Elsewhere | Absent;
+
+  /** What would leave no majority, or nobody to take over: refused in preview. */
+  readonly majority: Refused | Elsewhere | Absent;
+
+  /** A change while others are away: refused before the first node is touched. */
+  readonly needed: Needed | Elsewhere | Absent;
 }
 
 /** A row of the table: a component, and what each change does to it. */
@@ -45,12 +87,13 @@ export interface Row {
   /** Sets of nodes, in the order in which they are rolled, and how many nodes the arguments give each. */
   readonly sets: (args: Args) => Readonly<Record<string, number>>;
   readonly changes: Readonly<Record<Change, Made | MadeElsewhere | Absent>>;
+  readonly faults: Faults;
 }
 
 export type Table = Readonly<Record<string, Row>>;
 
 /** Whether a cell is for this suite to prove. */
-export function isOwn(cell: Made | MadeElsewhere | Absent): cell is Made {
+export function isOwn<Cell extends object>(cell: Cell): cell is Exclude<Cell, Elsewhere | Absent> {
   return !("file" in cell) && !("absent" in cell);
 }
 
