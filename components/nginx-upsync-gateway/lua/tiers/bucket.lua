@@ -15,7 +15,7 @@ local _M = {}
 local ONE = 1000
 
 -- How many thousandths there are at a time in ms, the request itself included. A rate of one request a second is a
--- thousandth a ms. The clocks of workers differ by a few ms; one that is behind leaks nothing.
+-- thousandth a ms. A clock that is behind leaks nothing.
 local function excess_at(state, now, rate)
   if not state then
     return 0

@@ -8,11 +8,15 @@ local _M = {}
 
 local zone = ngx.shared.gateway_tiers
 
+ffi.cdef("int usleep(unsigned int microseconds);")
+
 -- Nobody pauses while holding the lock, so others spin; only when the holder's process is not running they sleep, and soon: it
--- may wait for the very core that they spin on.
+-- may wait for the very core that they spin on. The whole worker sleeps, as it does for nginx' own locks: were it to go on with other
+-- requests, those that wait would be counted after some that came later.
 local SPINS = 30
-local NAP = 0.001
--- A worker that dies with the lock in its hand blocks the others for so long, in seconds.
+local NAP_MICROSECONDS = 100
+-- A worker that dies with the lock in its hand blocks the others for so long, in seconds. Who waits measures it: an entry that ends by itself
+-- would do so by the clock of who made it, which may stand still for as long.
 local LOCK_LIFE = 0.5
 
 -- By how much timers are late without anything being wrong, in ms.
@@ -44,23 +48,26 @@ local function write(key, state, gate, settings)
 end
 
 local function holds(name)
-  local ok, err = zone:add(name, true, LOCK_LIFE)
+  local ok, err = zone:add(name, true)
   return ok or err ~= "exists"
 end
 
+-- nginx' clock stands still while it handles the events that came together.
+local function true_now()
+  ngx.update_time()
+  return ngx.now()
+end
+
 local function wait_for(name)
-  local deadline = ngx.now() + 2 * LOCK_LIFE
-  while true do
+  local deadline = true_now() + LOCK_LIFE
+  repeat
     for _ = 1, SPINS do
       if holds(name) then
         return
       end
     end
-    if ngx.now() > deadline then
-      return
-    end
-    ngx.sleep(NAP)
-  end
+    ffi.C.usleep(NAP_MICROSECONDS)
+  until true_now() > deadline
 end
 
 -- nginx' workers are processes: between one's reading and writing another would read the same.
@@ -74,12 +81,15 @@ local function lock(key)
 end
 
 local function take_here(key, settings)
-  -- When it came, however long others have the lock.
-  local now = ngx.now() * 1000
   local name = lock(key)
+  local now = ngx.now() * 1000
   local before, gate = read(key)
   if before then
     before.free = math.max(before.free, gate)
+    -- Another worker has counted later than this one's clock stands: requests are counted, and logged, in the order of their times.
+    if now < before.last then
+      now = true_now() * 1000
+    end
   end
   local tier, state, wait, delay = bucket.take(before, now, settings)
   write(key, state, gate, settings)

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { tierModule } from "./nginx";
+
+/**
+ * Memory as LuaJIT's ffi shows it, and two clocks: `time` is the worker's, which stands still until it looks (`looks` counts that), and `real`
+ * goes on, also while the worker sleeps.
+ */
+const CLOCKS = `
+  real, looks, slept = time, 0, 0
+  function ngx.update_time() time, looks = real, looks + 1 end
+  local function usleep(microseconds) real, slept = real + microseconds / 1e6, slept + microseconds / 1e6 end
+  package.preload.ffi = function()
+    return {
+      C = { usleep = usleep }, cdef = function() end,
+      new = function() return {} end, typeof = function(name) return name end, sizeof = function() return 32 end,
+      string = function(record) return string.pack("dddd", record[0], record[1], record[2], record[3]) end,
+      cast = function(_, bytes)
+        local values = {}
+        values[0], values[1], values[2], values[3] = string.unpack("dddd", bytes)
+        return values
+      end,
+    }
+  end
+`;
+
+const HELPERS = `
+  settings = { rate = 50, capacity = 1000, service = 1, cache = 7, static = 19 }
+  bucket = package.loaded["gateway.tiers.bucket"]
+  local counted = bucket.take
+  -- A request of a worker whose clock says so, at a time that is no earlier.
+  function at(clock, now)
+    time, real = clock, now or math.max(clock, real)
+    return M.take("goods", settings).delay
+  end
+  -- What happens while one worker has the lock.
+  function meanwhile(act)
+    function bucket.take(...)
+      bucket.take = counted
+      act()
+      return counted(...)
+    end
+  end
+`;
+
+async function run(script: string): Promise<unknown> {
+  return (await tierModule("meter", HELPERS, ["bucket"], CLOCKS)).doString(script);
+}
+
+describe("a bucket that several workers count in", () => {
+  it("has a worker look at the clock whose own stands before what another has counted", async () => {
+    // By its own clock nothing would have leaked, and the delay be 0.02.
+    expect(await run("at(1000.09) return string.format('%.3f', at(1000, 1000.1))")).toBe("0.010");
+    // What comes to it next, and what the log says of that, goes by the same time.
+    expect(await run("at(1000.09) at(1000, 1000.1) return time")).toBe(1000.1);
+  });
+
+  it("costs no look at the clock where it is not behind", async () => {
+    expect(await run("at(1000) at(1000, 1000.01) at(1000.02) return looks")).toBe(0);
+  });
+
+  it("leaks no more than the time that has passed, whichever worker counts", async () => {
+    const clocks = "for turn = 1, 50 do at(1000 + turn / 100) at(1000, real) end";
+    // A hundred less the first and with one more, and 490 ms at 50 a second.
+    expect(await run(`${clocks} return string.format("%.3f", at(1000, real) * 50)`)).toBe("75.500");
+  });
+});
+
+describe("the lock of a bucket", () => {
+  it("is kept while its holder has it, however far its clock is behind", async () => {
+    // The holder's clock stood still for a second: by that of the other an entry of half a second would be gone.
+    expect(await run("meanwhile(function() at(1001) waited = slept end) at(1000) return waited >= 0.5")).toBe(true);
+  });
+
+  it("is waited for by the worker as a whole, which counts by the time at which it is its turn", async () => {
+    expect(await run("at(1000) meanwhile(function() at(1000) end) at(1000) return time >= 1000.5 and looks > 0")).toBe(true);
+  });
+
+  it("is taken over, once, from a worker that died with it", async () => {
+    const die = "meanwhile(function() error('killed') end) pcall(at, 1000)";
+    expect(await run(`${die} at(1000) return slept >= 0.5 and slept < 0.6`)).toBe(true);
+    expect(await run(`${die} at(1000) local before = slept at(1002) return slept - before`)).toBe(0);
+  });
+});
