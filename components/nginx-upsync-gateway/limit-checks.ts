@@ -1,6 +1,6 @@
-import { isIPv4, isIPv6 } from "node:net";
 import type { Checks } from "../core/errors";
 import { isWhole } from "../core/whole";
+import { parseClientNetwork } from "./client-network";
 import type { NormalGatewaySettings } from "./gateway-settings";
 import type { NormalClientLimit, NormalGuardedPath } from "./limit-args";
 import { requestsPerSecond } from "./limit-conf";
@@ -65,11 +65,27 @@ function checkLimit(checks: Checks, name: string, limit: NormalClientLimit): voi
   checkNetworks(checks, `${at}.exempt`, exempt);
 }
 
+/** Each is looked at for one fault at a time: what names no network is not there twice as well. */
 function checkNetworks(checks: Checks, at: string, networks: readonly string[]): void {
-  for (const [i, network] of networks.entries()) {
-    checks
-      .that(isNetwork(network), `${at}[${i}]`, network, "must be an address or a network, as 10.0.0.7 or 10.0.0.0/8")
-      .that(networks.indexOf(network) === i, `${at}[${i}]`, network, "is there twice; keep one of them");
+  const seen = new Map<string, string>();
+  for (const [i, text] of networks.entries()) {
+    const path = `${at}[${i}]`;
+    const network = parseClientNetwork(text);
+    if (network === undefined) {
+      checks.that(false, path, text, "must be an address or a network, as 10.0.0.7 or 10.0.0.0/8");
+    } else if (network.hasHostBits) {
+      const { cidr, address } = network;
+      checks.that(
+        false,
+        path,
+        text,
+        `must have no bits set behind its prefix; write ${cidr} for the network or ${address} for the one address`,
+      );
+    } else {
+      const other = seen.get(network.cidr);
+      checks.that(other === undefined, path, text, `must differ from ${other}, which is the same; keep one of them`);
+      seen.set(network.cidr, other ?? path);
+    }
   }
 }
 
@@ -84,7 +100,7 @@ function checkNames(checks: Checks, at: string, names: readonly string[], { limi
         name,
         `must be the name of a limit; there ${known.length > 0 ? `are ${known.join(", ")}` : "is none"}`,
       )
-      .that(names.indexOf(name) === i, `${at}[${i}]`, name, "is there twice; keep one of them");
+      .that(!known.includes(name) || names.indexOf(name) === i, `${at}[${i}]`, name, "is there twice; keep one of them");
   }
   const statuses = new Set(names.flatMap((name) => limits[name]?.status ?? []));
   checks.that(statuses.size <= 1, at, names, "must all refuse with the same status");
@@ -127,11 +143,4 @@ function checkGuardedPath(
       match === "regex" ? "must be a regular expression of 1 to 1024 characters in one line" : PREFIX_REMEDY,
     )
     .that(isWhole(maxBodyKiB, 1, 1_048_576), `${at}.maxBodyKiB`, maxBodyKiB, "must be 1 to 1048576 KiB");
-}
-
-function isNetwork(text: string): boolean {
-  const [address = "", prefix, ...rest] = text.split("/");
-  const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
-  if (bits < 0 || rest.length > 0) return false;
-  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits);
 }

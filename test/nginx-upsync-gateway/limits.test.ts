@@ -114,9 +114,19 @@ describe("limits of clients", () => {
     [
       "an exempt one twice",
       limited({ rate: "1r/s", exempt: ["::1", "::1"] }),
-      "edge.limits.one.exempt[1]: is there twice; keep one of them",
+      "edge.limits.one.exempt[1]: must differ from limits.one.exempt[0], which is the same; keep one of them",
     ],
     ["a proxy by name", { trustedProxies: ["proxy"] }, "edge.trustedProxies[0]: must be an address or a network"],
+    [
+      "a proxy's network with bits behind its prefix",
+      { trustedProxies: ["10.0.0.5/8"] },
+      'edge.trustedProxies[0]: must have no bits set behind its prefix; write 10.0.0.0/8 for the network or 10.0.0.5 for the one address, got "10.0.0.5/8"',
+    ],
+    [
+      "a proxy twice, written in two ways",
+      { trustedProxies: ["10.0.0.7", "10.0.0.7/32"] },
+      'edge.trustedProxies[1]: must differ from trustedProxies[0], which is the same; keep one of them, got "10.0.0.7/32"',
+    ],
     [
       "a limit that holds nowhere",
       { limits: { one: { rate: "1r/s" } } },
@@ -177,5 +187,12 @@ describe("limits of clients", () => {
     ],
   ])("refuse %s", (_, change, fault) => {
     expect(faultsOf(change).join("\n")).toContain(fault);
+  });
+
+  it("in a list is one fault for each mistake", () => {
+    for (const trustedProxies of [["proxy"], ["10.0.0.5/8"], ["::1", "0::1"]]) expect(faultsOf({ trustedProxies })).toHaveLength(1);
+    // Neither is there twice as well.
+    expect(faultsOf({ trustedProxies: ["proxy", "proxy"] })).toHaveLength(2);
+    expect(faultsOf({ services: { goods: { path: "/goods/", limits: ["none", "none"] } } })).toHaveLength(2);
   });
 });
