@@ -18,7 +18,7 @@ export function stagedFolder(script: string): { readonly mountPath: string; read
 
 /** The volume that an install command fills, by its name on the engine, read off its text. */
 export function filledVolume(command: string): string | undefined {
-  return /^folder=\$\(.* -v (\S+):\/\S+ --security-opt /m.exec(command)?.[1];
+  return / run --rm -i .* -v (\S+):\/\S+ --security-opt .* -s <"\$pipes\/in" /.exec(command)?.[1];
 }
 
 /** The keys and values that a register command writes, read off its text: the state keeps nothing else of them. */

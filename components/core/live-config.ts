@@ -132,7 +132,12 @@ function writeFile(path: string, file: ConfigFile, content: string): string[] {
   ];
 }
 
-/** The command on the program's machine: stage, check, swap, reload. */
+/**
+ * The command on the program's machine: stage, check, swap, reload.
+ *
+ * What is done as root is done by one throw-away container, which is told to go on when the check is over: to make and to remove one is most of
+ * what a change of a configuration costs.
+ */
 export function renderInstallCommand(
   container: string,
   volume: string,
@@ -148,26 +153,55 @@ export function renderInstallCommand(
   const checkInside = [exec, program, ...args].join(" ");
   return [
     "set -eu",
-    `folder=$(${asRoot} -s)`,
+    ...converse(`${asRoot} -s`),
+    "cat >&8 || true",
+    "answer folder",
     // Asked for by the reference that it was made with: the list of containers writes references its own way.
     `state=$(${containerState(host.docker, container)})`,
     `runs=; if [ "$state" = running ] && [ "$(${docker} inspect --format '{{.Config.Image}}' ${container})" = ${shellWord(image)} ]; then runs=1; fi`,
     `if [ -n "$runs" ]; then said=$(${checkInside} 2>&1) || refused=1`,
     `else said=$(${asItself} ${program} ${shellWord(image)} ${args.join(" ")} 2>&1) || refused=1; fi`,
-    `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; exit 1; fi`,
+    `if [ -n "\${refused:-}" ]; then echo "${container}: the configuration was refused and the old one stays: $said" >&2; finish; exit 1; fi`,
     ...(together ? [`if [ "$state" = running ] && [ -z "$runs" ] && ${checkInside} >/dev/null 2>&1; then runs=1; fi`] : []),
-    `before=$(${asRoot} -c 'readlink ${mountPath}/current || true')`,
-    // The link moves in one rename; the version before stays, for software that still has files of it open.
-    `${asRoot} -c 'set -eu; cd ${mountPath}; before=$(readlink current || true); ln -sfn "$1" current.new; mv -T current.new current; for old in *; do case $old in current|"$1"|"$before") ;; *) rm -rf "$old";; esac; done' sh "\${folder##*/}"`,
+    `tell "version=\${folder##*/}"`,
+    `tell ${shellWord(swapScript(mountPath))}`,
+    "answer swapped",
     // What the software does not take up after all must not wait on the volume for its next start.
     ...(reload === undefined
       ? []
       : [
           `if [ -n "$runs" ] && ! ${exec} ${shellCommand(reload)} >&2; then`,
-          `  [ -z "$before" ] || [ "$before" = "\${folder##*/}" ] || ${asRoot} -c 'set -eu; cd ${mountPath}; ln -sfn "$1" current.new; mv -T current.new current' sh "$before"`,
+          `  tell ${shellWord(UNSWAP_SCRIPT)}; finish`,
           `  echo "${container}: the configuration was not taken up, and the old one is back in its place" >&2; exit 1`,
           "fi",
         ]),
+    "finish",
     'echo "${folder##*/}"',
   ].join("\n");
 }
+
+/**
+ * Begins a shell that runs beside the command: `tell` hands it lines to run, `answer NAME` reads a line that it prints, `finish` ends it and waits.
+ * A line that fails ends it, and the command with it.
+ */
+function converse(shell: string): string[] {
+  return [
+    "pipes=$(mktemp -d)",
+    'mkfifo "$pipes/in" "$pipes/out"',
+    `${shell} <"$pipes/in" >"$pipes/out" & beside=$!`,
+    // Both are held open from here on, and need no name.
+    'exec 8>"$pipes/in" 9<"$pipes/out"; rm -r "$pipes"',
+    'finish() { exec 8>&-; wait "$beside"; }',
+    // Where it has ended what it says itself is told, and not that a pipe is broken.
+    "tell() { (trap '' PIPE; printf '%s\\n' \"$1\" >&8) 2>/dev/null || { finish; exit 1; }; }",
+    'answer() { read -r "$1" <&9 || { finish; exit 1; }; }',
+  ];
+}
+
+/** Moves the link to `$version` in one rename, and says so. The version before stays, for software that still has files of it open. */
+function swapScript(mountPath: string): string {
+  return `cd ${mountPath}; before=$(readlink current || true); ln -sfn "$version" current.new; mv -T current.new current; for old in *; do case $old in current|"$version"|"$before") ;; *) rm -rf "$old";; esac; done; echo swapped`;
+}
+
+/** Moves the link back to where it was. */
+const UNSWAP_SCRIPT = `[ -z "$before" ] || [ "$before" = "$version" ] || { ln -sfn "$before" current.new; mv -T current.new current; }`;

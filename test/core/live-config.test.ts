@@ -75,28 +75,71 @@ describe("a live configuration", () => {
     expect(filledVolume("echo")).toBeUndefined();
   });
 
-  it.each<[string, boolean, string, string[]]>([
-    ["is reloaded where the next image is another one, if all change together", true, "true", ["check", "reload"]],
-    ["is not reloaded where what runs refuses it", true, "false", ["check"]],
-    ["is not reloaded otherwise", false, "true", []],
-  ])("%s", (_, together, accepts, inside) => {
-    const [log, docker] = [join(mountPath, "inside"), join(mountPath, "docker")];
+  const bin = mkdtempSync(join(tmpdir(), "dockyard-live-bin-"));
+  afterAll(() => rmSync(bin, { recursive: true }));
+
+  /**
+   * Installs a version with an engine whose throw-away containers are shells of this machine, and whose running container has `runningImage`.
+   *
+   * @returns how it ended, and what was done in the running container.
+   */
+  function install(content: string, runningImage: string, { together = false, accepts = true, reloads = true, volume = mountPath } = {}) {
+    const [log, docker] = [join(bin, "inside"), join(bin, "docker")];
     writeFileSync(log, "");
-    // What is run in throw-away containers is well, and what runs has an earlier image.
     const answers = [
       "ps) echo running ;;",
-      "inspect) echo thing:0 ;;",
-      "run) echo /etc/thing/0123456789abcdef ;;",
-      `exec) case "$*" in *reload) echo reload >> ${log} ;; *) echo check >> ${log}; ${accepts} ;; esac ;;`,
+      `inspect) echo ${runningImage} ;;`,
+      'run) case "$*" in *" -s") exec sh -s ;; esac ;;',
+      `exec) case "$*" in *reload) echo reload >> ${log}; ${reloads} ;; *) echo check >> ${log}; ${accepts} ;; esac ;;`,
     ];
     writeFileSync(docker, `#!/bin/sh\ncase $1 in\n${answers.join("\n")}\nesac\n`, { mode: 0o755 });
     const host = new Host({ name: "local" });
     Object.assign(host, { docker: [docker] });
     const node = { host, component: "thing", image: "thing:1", user: "7:8" };
-    const command = renderInstallCommand("unit-thing-1", "unit-thing-1-config", node, { ...config, together });
-    const { status, stdout, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8", input: "" });
+    const own = { ...config, mountPath: volume, files: [{ path: "thing.conf", content: "" }], together };
+    const command = renderInstallCommand("unit-thing-1", "unit-thing-1-config", node, own);
+    const input = renderStageScript(`${process.getuid?.()}:${process.getgid?.()}`, own, [content]);
+    const { status, stdout, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8", input, env: { ...process.env, TMPDIR: bin } });
+    const { version = "" } = stagedFolder(input) ?? {};
+    return { status, stdout: stdout.trim(), stderr, version, inside: readFileSync(log, "utf8").split("\n").filter(Boolean) };
+  }
+
+  const current = () => readFileSync(join(mountPath, "current", "thing.conf"), "utf8");
+
+  it.each<[string, boolean, boolean, string[]]>([
+    ["is reloaded where the next image is another one, if all change together", true, true, ["check", "reload"]],
+    ["is not reloaded where what runs refuses it", true, false, ["check"]],
+    ["is not reloaded otherwise", false, true, []],
+  ])("%s", (name, together, accepts, expected) => {
+    const { status, stdout, stderr, version, inside } = install(name, "thing:0", { together, accepts });
     expect(status, stderr).toBe(0);
-    expect(stdout.trim().split("\n").pop()).toBe("0123456789abcdef");
-    expect(readFileSync(log, "utf8").split("\n").filter(Boolean)).toEqual(inside);
+    expect(stdout).toBe(version);
+    expect(inside).toEqual(expected);
+    expect(current()).toBe(`${name}\n`);
+  });
+
+  it("keeps the version before, for what still has files of it open, and no earlier one", () => {
+    const versions = ["one", "two", "three"].map((content) => install(content, "thing:1").version);
+    expect(readdirSync(mountPath).sort()).toEqual(["current", ...versions.slice(1)].sort());
+    expect(readlinkSync(join(mountPath, "current"))).toBe(versions[2]);
+  });
+
+  it.each<[string, { accepts?: boolean; reloads?: boolean }, string]>([
+    ["stays where the software refuses the next one", { accepts: false }, "the configuration was refused and the old one stays"],
+    ["comes back where the software does not take the next one up", { reloads: false }, "and the old one is back in its place"],
+  ])("%s", (name, faults, said) => {
+    install("before", "thing:1");
+    const { status, stderr } = install(name, "thing:1", faults);
+    expect(status).toBe(1);
+    expect(stderr).toContain(said);
+    expect(current()).toBe("before\n");
+  });
+
+  it("fails with what is said where it cannot be written, and leaves nothing behind", () => {
+    const { status, stderr, inside } = install("any", "thing:1", { volume: "/proc/thing" });
+    expect(status).toBeGreaterThan(0);
+    expect(stderr).toContain("/proc/thing");
+    expect(inside).toEqual([]);
+    expect(readdirSync(bin).sort()).toEqual(["docker", "inside"]);
   });
 });
