@@ -6,8 +6,8 @@ const Module = require("node:module");
 delete Error.prepareStackTrace;
 
 // @pulumi/pulumi brings along what hands functions to the cloud and what drives Pulumi from a program: 500 modules and a third of a
-// preview's own time. They are loaded at their first use.
-const RARELY_USED = new Set(["@npmcli/arborist", "normalize-package-data", "./automation"]);
+// preview's own time, and the TypeScript compiler. They are loaded at their first use.
+const RARELY_USED = new Set(["@npmcli/arborist", "normalize-package-data", "./automation", "../../typescript-shim"]);
 const load = Module._load;
 Module._load = function (request, parent, ...rest) {
   if (!RARELY_USED.has(request) || !parent.filename?.includes("/@pulumi/pulumi/")) return load.call(this, request, parent, ...rest);

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PRIVATE, PROJECT_ROOT } from "./paths";
-import { PulumiInstallation, findPulumi, loggedInBackend, pulumiPath, userCredentials } from "./pulumi";
+import { PulumiInstallation, findPulumi, loggedInBackend, pulumiPath, userCredentials, withoutTypeScript } from "./pulumi";
 import { SetupError } from "./shell";
 
 /**
@@ -18,7 +18,7 @@ import { SetupError } from "./shell";
 export function pulumiEnvironment(cwd: string = PROJECT_ROOT): Record<string, string> {
   const installation = findPulumi();
   if (installation === undefined) throw new SetupError("Pulumi is not set up yet; `npm run up` or `npm run preview` does it.");
-  return { ...pulumiPath(installation), ...backend(installation, cwd) };
+  return { ...pulumiPath(installation), ...backend(installation, cwd), ...(isPlainJavaScript(cwd) && withoutTypeScript(installation)) };
 }
 
 /** URL of the backend that Pulumi uses for the project in a folder. */
@@ -28,9 +28,17 @@ export function backendUrl(cwd: string): string {
 
 /** What `backend.url` in the project's Pulumi.yaml says, on lines of its own or in braces. */
 function projectBackend(cwd: string): string | undefined {
+  return /^backend:\s*(?:\{\s*)?url:\s*["']?([^\s"'}]+)/m.exec(projectText(cwd))?.[1];
+}
+
+/** Whether the project says that Pulumi need not transpile its program. */
+function isPlainJavaScript(cwd: string): boolean {
+  return /^runtime:[^]*?\btypescript:\s*false\b/m.test(projectText(cwd));
+}
+
+function projectText(cwd: string): string {
   const file = join(cwd, "Pulumi.yaml");
-  const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-  return /^backend:\s*(?:\{\s*)?url:\s*["']?([^\s"'}]+)/m.exec(text)?.[1];
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
 }
 
 /** Runs `work` with the environment of a state that is made for it and removed after it: the user's stacks are left alone. */

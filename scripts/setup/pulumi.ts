@@ -153,6 +153,17 @@ export function pulumiPath({ bin, home }: PulumiInstallation): Record<string, st
   };
 }
 
+/**
+ * What a project's `typescript: false` in its Pulumi.yaml means to the language host that is built from toolchain/. That is older than the CLI,
+ * which no longer tells it by an argument, and would load a compiler that is not used.
+ */
+export function withoutTypeScript({ bin }: PulumiInstallation): Record<string, string> {
+  if (bin !== BUILT.bin) return {};
+  const required = `--require ${JSON.stringify(join(PROJECT_ROOT, "scripts", "setup", "no-typescript.cjs"))}`;
+  const given = process.env.NODE_OPTIONS ?? "";
+  return { NODE_OPTIONS: given.includes(required) ? given : `${given} ${required}`.trim() };
+}
+
 /** The backend that the user has logged in to, which wins over the state folder of the checkout. */
 export function loggedInBackend(): string | undefined {
   const credentials = join(process.env.PULUMI_CREDENTIALS_PATH ?? USER_HOME, "credentials.json");
