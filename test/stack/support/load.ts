@@ -76,18 +76,33 @@ export async function underLoad(urls: readonly string[], rate: number, work: () 
   return { sent, failures, byInstance };
 }
 
-/** Waits until `condition` holds; fails with what it last threw or returned. */
+/** Pauses between two looks of {@link until}, in ms. */
+const SHORTEST_PAUSE = 50;
+const LONGEST_PAUSE = 500;
+
+/** How many times as long as a look the pause behind it is. */
+const PAUSE_RATIO = 5;
+
+/**
+ * Waits until `condition` holds; fails with what it last threw or returned.
+ *
+ * It looks every 50 ms where a look costs nothing, as a request does, and less often where one takes long, down to twice a second: what
+ * is waited for needs the CPU that a command in a container takes.
+ */
 export async function until(what: string, condition: () => Promise<unknown>, timeoutMs = 60_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
   for (;;) {
+    const began = performance.now();
     try {
       last = await condition();
       if (last) return;
     } catch (error) {
       last = error;
     }
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms; last seen: ${String(last)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const left = deadline - Date.now();
+    if (left < 0) throw new Error(`${what}: not within ${timeoutMs} ms; last seen: ${String(last)}`);
+    const pause = Math.min((performance.now() - began) * PAUSE_RATIO, LONGEST_PAUSE, left);
+    await new Promise((resolve) => setTimeout(resolve, Math.max(pause, SHORTEST_PAUSE)));
   }
 }

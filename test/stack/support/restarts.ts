@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { type ImageName } from "../../../components/core/images";
 import { containersOf, docker } from "./engine";
 import { until } from "./load";
@@ -76,8 +75,6 @@ export async function untilHealthy(label: string, timeoutMs = PATIENCE_MS): Prom
       );
       const faults = states.filter((state) => !state.endsWith(" healthy"));
       if (states.length > 0 && faults.length === 0) return true;
-      // The nodes that are waited for need the CPU that a look takes.
-      await delay(500);
       throw new Error(faults.join(", ") || "there is none");
     },
     timeoutMs,
