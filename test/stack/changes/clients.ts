@@ -1,7 +1,7 @@
 import { Agent } from "node:http";
 import { writesDuring } from "../support/consul";
-import { docker } from "../support/engine";
 import { get } from "../support/load";
+import { RepeatedCommand } from "../support/repeated-command";
 
 /** What came of a client's requests. */
 export interface Outcome {
@@ -93,7 +93,14 @@ export function httpClient(client: string, servers: readonly string[], path: str
 
 /** Logs in over SSH, in the containers of some nodes: each time to the node itself, since the others may be away just then. */
 export function loginClient(client: string, stackLabel: string, nodes: readonly string[]): Client {
-  return asking(client, nodes, async (node) => void (await docker("exec", `${stackLabel}-${node}`, "ssh", node, "true")));
+  return async (work) => {
+    const logins = nodes.map((node) => new RepeatedCommand(`${stackLabel}-${node}`, ["ssh", node, "true"]));
+    try {
+      return await asking(client, nodes, async (node) => logins[nodes.indexOf(node)]?.run())(work);
+    } finally {
+      for (const login of logins) login.end();
+    }
+  };
 }
 
 /** Writes keys into Consul, and looks for them afterwards. */
