@@ -44,6 +44,9 @@ export interface IndexLoad {
   readonly searches: number;
 }
 
+/** Pause of {@link indexLoad} between two of its writes, and between two of its searches, in ms: nodes that start need the CPU as well. */
+const PAUSE = 40;
+
 /**
  * Writes documents and searches, one after the other, while `work` runs; every read must find all shards.
  *
@@ -62,7 +65,7 @@ export async function indexLoad(
   const loop = async (what: string, one: () => Promise<void>) => {
     while (running) {
       await one().catch((error: unknown) => failures.push(`${what}: ${String(error)}`));
-      await delay(10);
+      await delay(PAUSE);
     }
   };
   const turn = (count: number) => nodes.map((_, at) => nodes[(at + count) % nodes.length] ?? "");

@@ -84,9 +84,9 @@ export interface Written {
 /**
  * Writes one key after the other while `work` runs; a write counts once a replica has it too.
  *
- * @param pauseMs Pause between two writes, where the work takes long and what is written must not fill the memory.
+ * @param pauseMs Pause between two writes: what is written must not fill the memory, nor take the CPU of what is done. @default 5
  */
-export async function writtenDuring(link: RedisLink, prefix: string, work: () => Promise<unknown>, pauseMs = 0): Promise<Written> {
+export async function writtenDuring(link: RedisLink, prefix: string, work: () => Promise<unknown>, pauseMs = 5): Promise<Written> {
   let going = true;
   const confirmed: string[] = [];
   let failed = 0;
@@ -101,7 +101,7 @@ export async function writtenDuring(link: RedisLink, prefix: string, work: () =>
         confirmed.push(key);
         longestPause = Math.max(longestPause, Date.now() - last);
         last = Date.now();
-        if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
       } catch {
         failed++;
         await new Promise((resolve) => setTimeout(resolve, 20));
