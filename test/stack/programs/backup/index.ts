@@ -15,6 +15,7 @@ import {
   rabbitmqBackupUser,
   redisBackupUser,
 } from "../../../../components";
+import { plainJava } from "../java";
 
 const config = new pulumi.Config("dockyard");
 const { subnet, hosts } = config.requireObject<{ subnet: string; hosts: Readonly<Record<string, string>> }>("network");
@@ -58,7 +59,7 @@ const queue = all
       permissions: [{ user: "app", configure: ".*", write: ".*", read: ".*" }],
     })
   : undefined;
-const search = all ? new EsCluster("search", { network, nodes: 1, httpPort: port + 6, memoryMiB: 640 }) : undefined;
+const search = all ? new EsCluster("search", { network, nodes: 1, httpPort: port + 6, memoryMiB: 640, ...plainJava }) : undefined;
 
 new BackupSchedule("backup", {
   network,

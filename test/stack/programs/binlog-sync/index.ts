@@ -1,6 +1,7 @@
 /** MySQL, Elasticsearch and what keeps the one's indices equal to the other's tables, as the stack's configuration says. */
 import * as pulumi from "@pulumi/pulumi";
 import { BinlogSync, BinlogSyncArgs, EsCluster, Host, MysqlReplicaSet, Placement, ServiceNetwork } from "../../../../components";
+import { plainJava } from "../java";
 
 const config = new pulumi.Config("dockyard");
 const { subnet, mysql: firstServer, search: firstNode, indexing: service } = config.requireObject<Record<string, string>>("network");
@@ -32,7 +33,7 @@ const mysql = new MysqlReplicaSet("mysql", {
     },
   ],
 });
-const search = new EsCluster("search", { network, nodes: 1, httpPort: ports.search, memoryMiB: 640, snapshots: false });
+const search = new EsCluster("search", { network, nodes: 1, httpPort: ports.search, memoryMiB: 640, snapshots: false, ...plainJava });
 if (settings) {
   new BinlogSync("indexing", {
     network,

@@ -23,6 +23,7 @@ import {
   SshKeyMesh,
 } from "../../../../components";
 import { given, has, placed, serviceNetwork } from "../changes/given";
+import { JAVA } from "../java";
 
 /** Arguments with users whose passwords are in clear. */
 type WithUsers<Args, More = object> = Omit<Args, "network" | "users"> & { users: readonly ({ name: string; password: string } & More)[] };
@@ -34,7 +35,7 @@ if (has("queue")) {
   new RabbitmqCluster("queue", { ...args, network, users: logins(users) }, placed);
 }
 if (has("events")) {
-  const { users, ...args } = given<WithUsers<KafkaBrokerArgs>>("events");
+  const { users, ...args } = given<WithUsers<KafkaBrokerArgs>>("events", JAVA);
   new KafkaBroker("events", { ...args, network, users: logins(users) }, placed);
 }
 if (has("cache")) {
@@ -47,7 +48,7 @@ if (has("ci")) createBuilders();
 function createDatabases(): void {
   const { users, ...mysqlArgs } = given<WithUsers<MysqlReplicaSetArgs>>("mysql");
   const mysql = new MysqlReplicaSet("mysql", { ...mysqlArgs, network, users: logins(users) }, placed);
-  const search = new EsCluster("search", { ...given<Omit<EsClusterArgs, "network">>("search"), network }, placed);
+  const search = new EsCluster("search", { ...given<Omit<EsClusterArgs, "network">>("search", JAVA), network }, placed);
   new BinlogSync(
     "indexing",
     {

@@ -20,9 +20,14 @@ export function has(component: string): boolean {
   return component in components;
 }
 
-/** Arguments of a component, and its transform. */
-export function given<Args extends object>(component: string): Args {
-  const { args = {}, environment = {}, labels = {} } = components[component] ?? {};
+/**
+ * Arguments of a component, and its transform.
+ *
+ * @param always Environment that the transform adds in any case.
+ */
+export function given<Args extends object>(component: string, always: Readonly<Record<string, string>> = {}): Args {
+  const { args = {}, environment: changed = {}, labels = {} } = components[component] ?? {};
+  const environment = { ...always, ...changed };
   const transform = (own: Readonly<ContainerArgs>): Partial<ContainerArgs> => ({
     envs: [...(own.envs as string[]), ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)],
     labels: [...(own.labels as { label: string; value: string }[]), ...Object.entries(labels).map(([label, value]) => ({ label, value }))],

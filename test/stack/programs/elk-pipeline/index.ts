@@ -1,6 +1,7 @@
 /** A small Elasticsearch and the pipelines that fill its indices, as the stack's configuration says. */
 import * as pulumi from "@pulumi/pulumi";
 import { ElkPipeline, ElkPipelineArgs, Endpoint, EsCluster, Host, LogInput, Placement, ServiceNetwork } from "../../../../components";
+import { plainJava } from "../java";
 
 const config = new pulumi.Config("dockyard");
 const { subnet, search: firstNode, logs: filebeat, others: otherFilebeat } = config.requireObject<Record<string, string>>("network");
@@ -15,7 +16,7 @@ const network = new ServiceNetwork("services", {
   subnet: subnet ?? "",
   addresses: { search: firstNode ?? "", logs: filebeat ?? "", ...(otherFilebeat !== undefined && { others: otherFilebeat }) },
 });
-const search = new EsCluster("search", { network, nodes: 1, httpPort, memoryMiB: 704, snapshots: false });
+const search = new EsCluster("search", { network, nodes: 1, httpPort, memoryMiB: 704, snapshots: false, ...plainJava });
 new ElkPipeline("logs", {
   network,
   inputs,

@@ -1,6 +1,7 @@
 /** An Elasticsearch cluster, as the stack's configuration says. */
 import * as pulumi from "@pulumi/pulumi";
 import { EsCluster, EsClusterArgs, Host, Placement, ServiceNetwork } from "../../../../components";
+import { plainJava } from "../java";
 
 const config = new pulumi.Config("dockyard");
 const { subnet, first } = config.requireObject<{ subnet: string; first: string }>("network");
@@ -11,4 +12,4 @@ const network = new ServiceNetwork("services", {
   subnet,
   addresses: { search: first },
 });
-export const http = new EsCluster("search", { network, ...settings }).http.map((endpoint) => endpoint.url("http"));
+export const http = new EsCluster("search", { network, ...settings, ...plainJava }).http.map((endpoint) => endpoint.url("http"));

@@ -1,6 +1,7 @@
 /** A Kafka cluster, as the stack's configuration says. */
 import * as pulumi from "@pulumi/pulumi";
 import { Host, KafkaBroker, KafkaBrokerArgs, Placement, ServiceNetwork } from "../../../../components";
+import { plainJava } from "../java";
 
 const config = new pulumi.Config("dockyard");
 const { subnet, first, controller } = config.requireObject<{ subnet: string; first: string; controller: string }>("network");
@@ -11,7 +12,7 @@ const network = new ServiceNetwork("services", {
   subnet,
   addresses: { events: first, "events-controller": controller },
 });
-const events = new KafkaBroker("events", { network, ...settings });
+const events = new KafkaBroker("events", { network, ...settings, ...plainJava });
 
 export const brokers = events.published.map(String);
 export const passwords = pulumi.secret(

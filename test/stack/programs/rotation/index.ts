@@ -14,6 +14,7 @@ import {
   SshNodes,
   imageReference,
 } from "../../../../components";
+import { plainJava } from "../java";
 
 const config = new pulumi.Config("dockyard");
 const { subnet, first } = config.requireObject<{ subnet: string; first: string }>("network");
@@ -42,6 +43,7 @@ const queue = new RabbitmqCluster("queue", {
   permissions: [{ user: "orders", configure: ".*", write: ".*", read: ".*" }],
 });
 const events = new KafkaBroker("events", {
+  ...plainJava,
   network,
   brokers: 1,
   port: null,
