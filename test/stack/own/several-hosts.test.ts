@@ -69,4 +69,13 @@ describe("a stack over two hosts", () => {
     await second?.docker("start", stack.container("discovery-2"), stack.container("goods-2"));
     await until("both answer again", async () => (await answeredBy()).length === 2);
   });
+
+  it("is not changed while a host does not answer that has two of the three servers: preview refuses it and names the host", async () => {
+    const [, second] = machines.hosts.map(({ address }) => address);
+    const away = { engines: ["tcp://127.0.0.1:1", second], goods: { environment: { LOG: "3" } } };
+    expect(await stack.refusal(away)).toMatch(
+      /host-1\.engine: must answer, but does not: [^]*; bring the host back, got "tcp:\/\/127\.0\.0\.1:1"/,
+    );
+    expect(await answeredBy()).toEqual(["goods-1", "goods-2"]);
+  });
 });
