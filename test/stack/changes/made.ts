@@ -40,7 +40,7 @@ export function madeElsewhere(effect: Effects, file: string, test: string): Made
 }
 
 /** What proves that generated secrets are rotated, one of each kind. */
-export const ROTATION = ["own/rotation.test.ts", "has new secrets take the place of the old ones with no request failed"] as const;
+export const ROTATION = ["alone/rotation.test.ts", "has new secrets take the place of the old ones with no request failed"] as const;
 
 /** What a component has nothing of. */
 export function absent(why: string): Absent {
