@@ -44,6 +44,14 @@ export interface HostMount {
   readonly reason: string;
 }
 
+/** A parameter of the kernel that a container has for itself. */
+export interface KernelParameter {
+  readonly value: string;
+
+  /** Why the software needs it. */
+  readonly reason: string;
+}
+
 /** A volume that something else fills. */
 export interface PreparedMount {
   readonly mount: Mount;
@@ -94,6 +102,9 @@ export interface ServiceContainerArgs {
 
   /** Linux capabilities that it keeps, by their full names (`CAP_NET_ADMIN`), each with the reason. @default none */
   capabilities?: Readonly<Record<string, string>>;
+
+  /** Parameters of the kernel in the container's own network, by their names (`net.ipv4.ip_forward`). @default the engine's */
+  sysctls?: Readonly<Record<string, KernelParameter>>;
 
   /** Memory limit in MiB; swap is not added to it. */
   memoryMiB: number;
@@ -244,6 +255,7 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     tmpfs: { ...tmpfs },
     readOnly: args.writableRootReason === undefined,
     capabilities: { drops: ["ALL"], adds: Object.keys(capabilities).sort() },
+    ...(args.sysctls !== undefined && { sysctls: renderSysctls(args.sysctls) }),
     securityOpts: ["no-new-privileges:true"],
     memory: args.memoryMiB,
     // The limit counts memory and swap together: equal to memory means none.
@@ -263,6 +275,10 @@ function hardenedArgs(name: string, args: ServiceContainerArgs): ContainerArgs {
     destroyGraceSeconds: stopGrace,
     mustRun: true,
   };
+}
+
+function renderSysctls(sysctls: Readonly<Record<string, KernelParameter>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(sysctls).map(([name, { value }]) => [name, value]));
 }
 
 /** Files of 64 MiB at most: of a log that is full the oldest file goes as a whole. */

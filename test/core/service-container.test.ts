@@ -44,6 +44,15 @@ describe("a service container", () => {
     });
   });
 
+  it("has parameters of the kernel for itself where they are said", async () => {
+    const sysctls = { "net.ipv4.ip_forward": { value: "0", reason: "nobody is to be reached through it" } };
+    createServiceContainer("thing-20", { ...args, sysctls }, {});
+    await settled(registered);
+    const inputs = (name: string) => registered.find((each) => each.name === name)?.inputs;
+    expect(inputs("thing-20")?.sysctls).toEqual({ "net.ipv4.ip_forward": "0" });
+    expect(inputs("thing-1")).not.toHaveProperty("sysctls");
+  });
+
   it("refuses a port that is taken, naming by whom, and one outside the range, at once", () => {
     const ports = [
       { internal: 80, external: 8500 },
