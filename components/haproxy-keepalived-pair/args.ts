@@ -27,7 +27,7 @@ export interface HaproxyKeepalivedPairArgs {
 
   keepalived: KeepalivedArgs;
 
-  /** Image with HAProxy and keepalived under a supervisor, and the scripts of `/opt/pair` as in images/haproxy-keepalived. @default Dockyard's own */
+  /** Image with HAProxy and keepalived under a supervisor, `nft`, and the scripts of `/opt/pair` as in images/haproxy-keepalived. @default Dockyard's own */
   image?: string;
 
   /** Memory limit of each node in MiB. @default 256 */

@@ -36,7 +36,8 @@ export interface StatsLogin {
  *
  * Clients connect to `endpoints`: they are on the address that moves, which the network's containers and their host reach, as the host has
  * the bridge. A published port leads to one node, whether or not it holds the address: for looking at it, not for clients that must go on.
- * A connection ends with the node that it went through, so a client connects again; it finds the next node behind the same address.
+ * A connection ends with the node that it went through, so a client connects again; it finds the next node behind the same address. A node
+ * that is stopped answers what it has begun first, for `drainSeconds`, and every client is told that its connection has ended.
  *
  * Changed servers, weights and sections are checked by HAProxy itself and taken up by a new worker, which gets the listening sockets from
  * the one before; that one keeps its connections. What replaces a container reaches one node at a time, and the address goes to another one
@@ -135,6 +136,10 @@ function pairNode(
         CAP_SETUID: "HAProxy and the scripts run as a user of their own",
         CAP_SETGID: "the same, as its group",
         CAP_KILL: "the supervisor ends HAProxy, which is another user's",
+      },
+      sysctls: {
+        "net.ipv4.conf.all.arp_ignore": { value: "1", reason: "a node that leaves has the address, but is not to be found by it" },
+        "net.ipv4.conf.all.arp_announce": { value: "2", reason: "nor does it name that address when it looks for somebody" },
       },
       environment: { ...environment, DRAIN_SECONDS: String(drainSeconds) },
       memoryMiB,

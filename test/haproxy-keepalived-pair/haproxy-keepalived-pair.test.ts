@@ -72,6 +72,7 @@ describe("a pair", () => {
       readOnly: true,
       securityOpts: ["no-new-privileges:true"],
       capabilities: { drops: ["ALL"], adds: ["CAP_KILL", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID", "CAP_SYS_NICE"] },
+      sysctls: { "net.ipv4.conf.all.arp_ignore": "1", "net.ipv4.conf.all.arp_announce": "2" },
       networksAdvanced: [{ name: "dockyard-unit-services", ipv4Address: "10.89.0.112", aliases: ["queue-2"] }],
       ports: [
         { internal: 5600, external: 15_601, ip: "127.0.0.1", protocol: "tcp" },

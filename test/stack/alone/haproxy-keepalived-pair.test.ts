@@ -7,7 +7,9 @@ import { haproxyCheck, keepalivedCheck } from "../../../components/haproxy-keepa
 import { imageReference } from "../../../components/core/images";
 import { fullHaproxy, fullKeepalived } from "../../haproxy-keepalived-pair/settings";
 import { pause, containersOf, docker } from "../support/engine";
-import { get, underLoad, until } from "../support/load";
+import { ArpAsker } from "../support/arp-asker";
+import { KeptConnection } from "../support/kept-connection";
+import { LoadResult, get, underLoad, until } from "../support/load";
 import { MovingAddress, heldTwice } from "../support/moving-address";
 import { Prober } from "../support/prober";
 import { TestStack, freePorts } from "../support/test-stack";
@@ -15,6 +17,10 @@ import { TestStack, freePorts } from "../support/test-stack";
 const VIP = "10.192.0.100";
 const NODES = ["proxy-1", "proxy-2"];
 const WEB = `http://${VIP}:8080/`;
+const PORTS = [8080, 5600];
+/** What HAProxy has for its connections by default, and a container's own end; milliseconds. */
+const DRAIN = 5000;
+const END = 3000;
 const PAIR = { weights: [1, 1], lines: [] as string[], environment: {}, memoryMiB: 256 };
 
 let stack: TestStack;
@@ -203,6 +209,85 @@ describe("a pair of which something dies", () => {
   });
 });
 
+describe("a pair whose node leaves", () => {
+  const slowly = () =>
+    Promise.all(PORTS.map(async (port) => (await get(`http://${VIP}:${port}/slow`)).body).map((body) => body.catch(String)));
+  /** Connections that have been answered once, in HTTP and in TCP mode, and one over which nothing has gone. */
+  const keep = async () => {
+    const connections = await Promise.all([...PORTS, 5600].map((port) => KeptConnection.open(VIP, port)));
+    for (const connection of connections.slice(0, 2)) connection.ask();
+    await until("both are answered", async () => connections.filter(({ answers }) => answers === 1).length === 2);
+    return connections;
+  };
+
+  it("gives whole answers to what is on its way, and then tells every client that its connection has ended", async () => {
+    const holder = await address.settled();
+    const connections = await keep();
+    const answers = slowly().then((bodies) => ({ bodies, at: Date.now() }));
+    const since = Date.now();
+    const stopped = docker("stop", stack.container(holder));
+    await until("the other has the address", async () => (await address.holders()).join() === address.other(holder));
+    const moved = Date.now();
+    // A session that goes on finds its node.
+    connections[1]?.ask();
+    const { bodies, at } = await answers;
+    expect(bodies).toEqual(PORTS.map(() => `${"part ".repeat(7)}end`));
+    expect(at).toBeGreaterThan(moved);
+    expect(connections[1]?.answers).toBe(2);
+    await stopped;
+    await until("all are told", async () => connections.every(({ endedAt }) => endedAt !== undefined), 1000);
+    for (const { endedAt = Infinity } of connections) expect(endedAt - since).toBeLessThan(DRAIN + END);
+    await docker("start", stack.container(holder));
+    await address.settled();
+  });
+
+  it("cannot where it is killed, and tells nobody where it stands still", async () => {
+    const killed = await address.settled();
+    const answers = slowly();
+    await docker("kill", stack.container(killed));
+    for (const body of await answers) expect(body).toMatch(/^Error: /);
+    await docker("start", stack.container(killed));
+    const paused = await address.settled();
+    const connections = await keep();
+    await pause(stack.container(paused));
+    try {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN + END));
+      expect(connections.map(({ endedAt }) => endedAt)).toEqual([undefined, undefined, undefined]);
+    } finally {
+      await docker("unpause", stack.container(paused));
+    }
+    for (const connection of connections) connection.close();
+    await address.settled();
+  });
+
+  it("is not found under the address any more from the moment at which the other one is", async () => {
+    const holder = await address.settled();
+    const other = stack.container(address.other(holder));
+    const asker = await ArpAsker.start(stack.label, stack.container("services"), VIP);
+    const answering = async (since: number) => (await asker.answers(since)).map(({ mac }) => mac);
+    const connection = await KeptConnection.open(VIP, 5600);
+    try {
+      // Of two that have it both answer.
+      await docker("exec", other, "ip", "address", "add", `${VIP}/32`, "dev", "eth0");
+      await until("both answer", async () => new Set(await answering(0)).size === 2);
+      await docker("exec", other, "ip", "address", "del", `${VIP}/32`, "dev", "eth0");
+      const since = Date.now() + 100;
+      await until("one answers", async () => (await answering(since)).length > 10);
+      await docker("stop", stack.container(holder));
+      const answers = await answering(since);
+      const inTurn = answers.filter((mac, index) => mac !== answers[index - 1]);
+      expect(inTurn).toHaveLength(2);
+      // The connection has the node drain for all its time.
+      expect(answers.filter((mac) => mac === inTurn[1]).length).toBeGreaterThan(100);
+    } finally {
+      connection.close();
+      await asker.stop();
+    }
+    await docker("start", stack.container(holder));
+    await address.settled();
+  });
+});
+
 describe("a pair that changes", () => {
   it("takes a weight up without replacing a container or losing a connection or a request", async () => {
     const before = await ids();
@@ -258,11 +343,15 @@ describe("a pair that changes", () => {
     await stack.up();
   });
 
-  it("rolls node by node, and the address goes first", async () => {
+  it("rolls node by node, the address goes first, and no request over a connection that is kept fails", async () => {
     const before = await ids();
     const since = Date.now();
-    const samples = await address.sampled(() => stack.up({ pair: { ...pair, environment: { CHANGED: "1" }, memoryMiB: 192 } }));
+    const change = () => stack.up({ pair: { ...pair, environment: { CHANGED: "1" }, memoryMiB: 192 } });
+    let load: LoadResult | undefined;
+    const samples = await address.sampled(async () => (load = await underLoad([WEB], 100, change)));
     const after = await ids();
+    expect(load?.failures).toEqual([]);
+    expect(load?.sent).toBeGreaterThan(500);
     expect(after.every((id, index) => id !== undefined && id !== before[index])).toBe(true);
     expect(await prober.longestSilence(since)).toBeLessThanOrEqual(100);
     expect(heldTwice(samples)).toEqual([]);

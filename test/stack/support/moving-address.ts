@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { execa } from "execa";
 import { pause, containersOf, docker } from "./engine";
 import { until } from "./load";
+import { NetworkReader } from "./network-reader";
 import type { Prober } from "./prober";
 import type { TestStack } from "./test-stack";
 
@@ -17,8 +17,8 @@ export interface Sample {
 /**
  * The nodes of a pair and the address that moves between them.
  *
- * Who holds it is read from the kernel's own table of each container's network, which this machine shows to root, also for a node that is
- * paused: no command in a container could be asked fast enough, nor then.
+ * Who holds it is read from each container's network, which this machine shows to root, also for a node that is paused. A node that leaves
+ * keeps the address on its loopback interface until its connections have ended: it does not hold it.
  */
 export class MovingAddress {
   constructor(
@@ -30,7 +30,12 @@ export class MovingAddress {
   /** Nodes that have the address now. */
   async holders(): Promise<string[]> {
     const containers = await containersOf(this.stack.label);
-    return this.holdersAmong(Object.fromEntries(this.nodes.map((node) => [node, containers[node]?.State.Pid ?? 0])));
+    const readers = new Readers(this.address);
+    try {
+      return await readers.holders(Object.fromEntries(this.nodes.map((node) => [node, containers[node]?.State.Pid ?? 0])));
+    } finally {
+      await readers.close();
+    }
   }
 
   /** The one node that has it; fails where it is not one. */
@@ -58,11 +63,12 @@ export class MovingAddress {
   /** Who holds the address, every 50 ms or more often while `work` runs. */
   async sampled(work: () => Promise<unknown>): Promise<Sample[]> {
     const samples: Sample[] = [];
+    const readers = new Readers(this.address);
     let [working, pids] = [true, await this.pids()];
     const refreshing = setInterval(() => void this.pids().then((now) => (pids = now)), 200);
     const sampling = (async () => {
       while (working) {
-        samples.push({ at: Date.now(), holders: await this.holdersAmong(pids) });
+        samples.push({ at: Date.now(), holders: await readers.holders(pids) });
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     })();
@@ -72,6 +78,7 @@ export class MovingAddress {
       working = false;
       clearInterval(refreshing);
       await sampling;
+      await readers.close();
     }
     return samples;
   }
@@ -123,13 +130,40 @@ export class MovingAddress {
     const pids = stdout.split("\n").map(Number);
     return Object.fromEntries(this.nodes.map((node, index) => [node, pids[index] ?? 0]));
   }
+}
 
-  private async holdersAmong(pids: Readonly<Record<string, number>>): Promise<string[]> {
-    const local = new RegExp(`-- ${this.address.replaceAll(".", "\\.")}\\n +/32 host LOCAL`);
-    const held = await Promise.all(
-      this.nodes.map(async (node) => local.test(await readFile(`/proc/${pids[node]}/net/fib_trie`, "utf8").catch(() => ""))),
-    );
-    return this.nodes.filter((_, index) => held[index]);
+/** What reads the networks of the nodes that run now. */
+class Readers {
+  private readonly readers = new Map<number, NetworkReader>();
+
+  constructor(private readonly address: string) {}
+
+  /** @param pids A process of each node's container; 0 where it does not run. */
+  async holders(pids: Readonly<Record<string, number>>): Promise<string[]> {
+    const running = Object.entries(pids).filter(([, pid]) => pid !== 0);
+    for (const [pid, reader] of this.readers) {
+      if (running.some(([, each]) => each === pid)) continue;
+      this.readers.delete(pid);
+      await reader.close();
+    }
+    const having = await this.having(running);
+    // Two networks are not read at one moment, and the address may have gone from one to the other meanwhile.
+    return (having.length < 2 ? having : await this.having(having)).map(([node]) => node);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.readers.values()].map((reader) => reader.close()));
+  }
+
+  private async having(nodes: readonly (readonly [string, number])[]): Promise<(readonly [string, number])[]> {
+    const held = await Promise.all(nodes.map(([, pid]) => this.of(pid).has()));
+    return nodes.filter((_, index) => held[index]);
+  }
+
+  private of(pid: number): NetworkReader {
+    const reader = this.readers.get(pid) ?? new NetworkReader(pid, this.address);
+    this.readers.set(pid, reader);
+    return reader;
   }
 }
 

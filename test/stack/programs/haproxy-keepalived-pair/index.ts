@@ -24,7 +24,10 @@ const network = new ServiceNetwork("services", { placement: new Placement([host]
 
 const servers = network.addressesOf("web", weights.length).map((address, index) => {
   const name = `web-${index + 1}`;
-  const serve = `require("http").createServer((_, answer) => answer.setHeader("x-instance", "${name}").end("ok")).listen(8000)`;
+  // A slow answer comes in eight parts, 400 ms from each other.
+  const slow = `for (let part = 1; part <= 8; part++) setTimeout(() => (part < 8 ? answer.write("part ") : answer.end("end")), part * 400)`;
+  const answer = `answer.setHeader("x-instance", "${name}"); if (url === "/slow") { ${slow} } else answer.end("ok")`;
+  const serve = `require("http").createServer(({ url }, answer) => { ${answer} }).listen(8000)`;
   new Container(
     name,
     {
