@@ -16,7 +16,7 @@ describeChanges({
   clients: () =>
     Promise.resolve([
       consulClient(at(addresses.discovery, 8500, 3).map((server) => `http://${server}`)),
-      // A request that is on its way while the address moves has nobody who could answer it from there: its client asks again.
+      // A busy machine may move the address by itself, from a node that has no time to leave in order: who asks there asks again.
       httpClient("goods through the entry", [`${ENTRY}:8080`, `${ENTRY}:8080`], "/goods/1"),
       httpClient("cdn", at(addresses.cdn, 3128, 2), "/goods/1", { host: "cdn.test" }),
       loginClient("ssh", `dockyard-${NAME}`, ["ops-1", "ops-2"]),

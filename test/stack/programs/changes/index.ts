@@ -65,7 +65,7 @@ new HaproxyKeepalivedPair(
   placed,
 );
 
-// Past the pair: a request that is on its way when the address moves has no answer, and is asked once more by who asks there.
+// Past the pair: a busy machine may move the address by itself, and squid does not ask again.
 const origins = gateway.internals.slice(0, 2).map(({ host, port }) => ({ host, port }));
 new SquidCdn("cdn", { ...given<Omit<SquidCdnArgs, "network" | "origins">>("cdn"), network, origins }, placed);
 
