@@ -26,6 +26,7 @@ const LUA_FILES = [
   "roundrobin.lua",
   "sentinels.lua",
   "status.lua",
+  "timer.lua",
   "upstreams.lua",
   "workers.lua",
   ...TIER_LUA_FILES,

@@ -72,7 +72,7 @@ export interface PullArgs {
 
   /**
    * `lua`: age at which a list that Consul no longer confirms is reported as stale; it stays in use, and the gateway
-   * stays healthy. `upsync`: `upsync_timeout` of one pull. In seconds.
+   * stays healthy, unless one worker alone is no longer told. `upsync`: `upsync_timeout` of one pull. In seconds.
    *
    * @default 360
    */

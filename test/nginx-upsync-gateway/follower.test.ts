@@ -1,17 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { luaWith } from "./lua";
+import { luaWith, preload } from "./lua";
 
 /** What the follower has around it: answers to give, and a record of what it asked, logged and applied. */
 const AROUND = `
-  answers, record, timers = {}, {}, {}
+  answers, record, timers, clock = {}, {}, {}, 0
   leaving = false
 
   ngx = {
     WARN = "warn", NOTICE = "notice", ERR = "error", CRIT = "crit",
     log = function(level, ...) table.insert(record, level .. " " .. table.concat({ ... })) end,
-    now = function() return 0 end,
+    now = function() return clock end,
     worker = { id = function() return 0 end, exiting = function() return leaving end },
-    timer = { at = function(delay, call) table.insert(timers, { delay = delay, call = call }) return true end },
+    timer = { at = function(delay, call, ...)
+      local given = { ... }
+      table.insert(timers, { delay = delay, call = function(premature) call(premature, table.unpack(given)) end })
+      return true
+    end },
     decode_base64 = base64_decode,
   }
 
@@ -33,6 +37,7 @@ const AROUND = `
       apply = function(lists) table.insert(record, "apply " .. #lists) return #lists > 0 end,
       confirm = function(index) table.insert(record, "confirm " .. index) end,
       mark_started = function() table.insert(record, "started") end,
+      note_asked = function() end,
     }
   end
   package.preload["gateway.consul"] = function()
@@ -47,6 +52,7 @@ const AROUND = `
   function ok(body, index, status)
     return { status = status or 200, body = body, headers = { ["x-consul-index"] = index and tostring(index) } }
   end
+  ${preload("timer")}
 `;
 
 /** Lets the follower take one answer after the other; gives what it did, with its pauses. */
@@ -159,6 +165,39 @@ describe("the follower", () => {
     const record = await follow(`ok('[{"Key":"broken"}]', 5), ok("[{}]", 6)`);
     expect(record[1]).toMatch(/^warn gateway: cannot follow Consul at a:1: .*a fault of the gateway's own$/);
     expect(record.slice(-3)).toEqual(["dump", "confirm 6", "notice gateway: following Consul again at a:1"]);
+  });
+
+  it("asks again where nginx dropped its timer, says so once, and asks no more than once at a time", async () => {
+    const lua = await luaWith("follower.lua", AROUND);
+    const text = (await lua.doString(`
+      answers = { ok("[]", 5), ok("[{}]", 6), ok("[]", 7) }
+      M.start({ consul = { { host = "a", port = 1 } }, prefix = "upstreams", intervalMs = 500, timeoutSeconds = 360 })
+      table.remove(timers, 1).call(false)
+      local dropped = table.remove(timers, 1)
+      clock = 1
+      M.watch()
+      local early = #timers
+      clock = 1.1
+      M.watch() M.watch()
+      local again = table.remove(timers, 1)
+      -- Dropped as well.
+      clock = 2.2
+      M.watch()
+      local third = table.remove(timers, 1)
+      third.call(false) dropped.call(false) again.call(false)
+      return early .. " " .. #timers .. " " .. #answers .. "\\n" .. table.concat(record, "\\n")`)) as string;
+    expect(text.split("\n")).toEqual([
+      "0 1 1",
+      "get a ?recurse 2000",
+      "apply 0",
+      "confirm 5",
+      "warn gateway: cannot follow Consul: the timer of the next query was lost",
+      "get a ?recurse&index=5&wait=10s 11625",
+      "apply 1",
+      "dump",
+      "confirm 6",
+      "notice gateway: following Consul again at a:1",
+    ]);
   });
 
   it("ends with its worker", async () => {

@@ -3,6 +3,7 @@
 local entries = require "gateway.entries"
 local json = require "gateway.json"
 local memory = require "gateway.memory"
+local timers = require "gateway.timer"
 
 local _M = {}
 
@@ -14,7 +15,6 @@ local LAG = 10
 
 local settings
 local confirmed_in_file = 0
-local timer_set = false
 local is_dirty = false
 local has_failed = false
 
@@ -51,7 +51,6 @@ local function write(text)
 end
 
 local function flush()
-  timer_set = false
   local confirmed_at = memory.confirmed_at() or 0
   local ok, err = write(snapshot())
   is_dirty = not ok
@@ -62,20 +61,21 @@ local function flush()
   has_failed = not ok
 end
 
+local timer = timers.new(flush)
+
 function _M.use_settings(gateway_settings)
   settings = gateway_settings
 end
 
 --- Writes the dump a little later, in the one worker that does; a worker on its way out writes it at once.
 function _M.write_soon()
-  if ngx.worker.id() ~= 0 or timer_set then
-    return
+  if ngx.worker.id() == 0 then
+    is_dirty = true
+    timer:set(DELAY)
   end
-  is_dirty = true
-  timer_set = ngx.timer.at(DELAY, flush) and true or false
 end
 
---- Tries again what could not be written, and keeps the confirmation of a list that does not change.
+--- Tries again what could not be written, or whose timer was lost, and keeps the confirmation of a list that does not change.
 function _M.keep_current()
   if is_dirty or (memory.confirmed_at() or 0) - confirmed_in_file >= LAG then
     _M.write_soon()

@@ -4,6 +4,7 @@ local consul = require "gateway.consul"
 local dump = require "gateway.dump"
 local entries = require "gateway.entries"
 local json = require "gateway.json"
+local timers = require "gateway.timer"
 local upstreams = require "gateway.upstreams"
 
 local _M = {}
@@ -27,6 +28,7 @@ local last_trouble
 -- Key → ModifyIndex of the values already complained about.
 local reported = {}
 local is_stale = false
+local timer
 
 local codec = { json = json.decode, base64 = ngx.decode_base64 }
 
@@ -128,6 +130,7 @@ local function failed(server, err)
   if failures >= #settings.consul then
     upstreams.mark_started()
   end
+  upstreams.note_asked()
   return failures % #settings.consul == 0 and settings.intervalMs / 1000 or 0
 end
 
@@ -151,10 +154,18 @@ local function follow(premature)
     pause = failed(server, ran and err or ok)
   end
 
-  local set
-  set, err = ngx.timer.at(pause, follow)
-  if not set and not ngx.worker.exiting() then
-    ngx.log(ngx.CRIT, "gateway: cannot set the timer of the next pull: ", err)
+  timer:set(pause)
+end
+
+--- Goes on where the timer of the next query was lost; a timer that nginx repeats has to call this. The lists' age says it too.
+function _M.watch()
+  if timer:is_lost() and not ngx.worker.exiting() then
+    local trouble = "the timer of the next query was lost"
+    if trouble ~= last_trouble then
+      ngx.log(ngx.WARN, "gateway: cannot follow Consul: ", trouble)
+      last_trouble = trouble
+    end
+    timer:set(0)
   end
 end
 
@@ -170,7 +181,8 @@ function _M.start(gateway_settings)
   settings = gateway_settings
   -- The workers spread over the servers.
   current = ngx.worker.id() % #settings.consul + 1
-  return ngx.timer.at(0, follow)
+  timer = timers.new(follow)
+  return timer:set(0)
 end
 
 return _M

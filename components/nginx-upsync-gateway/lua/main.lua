@@ -17,7 +17,8 @@ local workers = require "gateway.workers"
 
 local _M = { balance = balancer.balance, locations = locations, status = status, tiers = tiers }
 
--- How often the counts of the admin pages are brought up to date, in seconds.
+-- How often the counts of the admin pages are brought up to date, and what has stopped is set going again, in seconds. nginx repeats this one
+-- timer itself, so it outlives a time without a free connection.
 local TICK = 0.5
 
 local settings
@@ -69,7 +70,8 @@ local function tick(premature)
     return
   end
   upstreams.publish_counts()
-  follower.check_age(memory.last_confirmed_at())
+  follower.watch()
+  follower.check_age(upstreams.confirmed_at())
   dump.keep_current()
   metrics.flush()
   tiers.publish()

@@ -76,9 +76,9 @@ function _M.note_dump(confirmed_at)
   end
 end
 
---- When Consul last confirmed the lists, before this master's start if need be, or nil.
-function _M.last_confirmed_at()
-  return _M.confirmed_at() or zone:get("dumped:" .. prefix)
+--- When Consul had last confirmed the lists of the dump that this master started from, or nil.
+function _M.dumped_at()
+  return zone:get("dumped:" .. prefix)
 end
 
 return _M

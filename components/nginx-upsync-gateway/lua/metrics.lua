@@ -158,13 +158,13 @@ end
 
 --- The page's text.
 -- @param services     what the admin pages say of each service
--- @param age_seconds  age of the lists, nil when Consul has never confirmed any
+-- @param age_seconds  age of the oldest lists, nil when Consul has never confirmed them
 -- @param connections  clients' connections by what they do
 function _M.render(services, age_seconds, connections)
   local lines = {}
   requests(lines, services)
   peers(lines, services)
-  gauge(lines, "gateway_list_age_seconds", "Time since Consul last confirmed the lists of peers.", age_seconds or "+Inf")
+  gauge(lines, "gateway_list_age_seconds", "Time since Consul last confirmed the lists of peers, of the worker for which that is longest ago.", age_seconds or "+Inf")
   family(lines, "gateway_connections", "gauge", "Connections of clients, by what they do.")
   for _, state in ipairs(names_of(connections)) do
     sample(lines, "gateway_connections", string.format('{state="%s"}', state), connections[state])

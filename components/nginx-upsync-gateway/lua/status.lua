@@ -10,6 +10,10 @@ local workers = require "gateway.workers"
 
 local _M = {}
 
+-- How long a worker may be without a word when others have one, in seconds: a query of a frozen server ends after 13, and with the next
+-- servers after 3 each.
+local BEHIND = 30
+
 local settings
 
 function _M.use_settings(gateway_settings)
@@ -25,6 +29,11 @@ end
 
 local function age(since)
   return since and math.max(0, math.floor((ngx.now() - since) * 1000) / 1000) or json.null
+end
+
+-- The oldest worker's: it sends requests by that list.
+local function list_age(found)
+  return age(workers.confirmed_at(found, memory.dumped_at()))
 end
 
 local function find(peers, address)
@@ -103,7 +112,7 @@ local function merge(name, found)
   for _, state in ipairs(leaving) do
     add_leaving(service, state)
   end
-  service.ageSeconds = age(memory.last_confirmed_at())
+  service.ageSeconds = list_age(found)
   return service
 end
 
@@ -121,9 +130,10 @@ function _M.metrics()
   metrics.flush()
   local var = ngx.var
   local connections = { reading = var.connections_reading, waiting = var.connections_waiting, writing = var.connections_writing }
-  local age_seconds = age(memory.last_confirmed_at())
+  local found = workers.alive()
+  local age_seconds = list_age(found)
   ngx.header["Content-Type"] = "text/plain; version=0.0.4; charset=utf-8"
-  ngx.print(metrics.render(read_services(workers.alive()), age_seconds ~= json.null and age_seconds or nil, connections))
+  ngx.print(metrics.render(read_services(found), age_seconds ~= json.null and age_seconds or nil, connections))
 end
 
 --- GET /__gateway/upstreams
@@ -211,12 +221,14 @@ function _M.health()
   local confirmed_at = memory.confirmed_at()
   local complete = workers.complete(found)
   local satisfied = confirmed_at ~= nil or not needs_consul()
-  local age_seconds = age(memory.last_confirmed_at())
+  local following = workers.follow(found, BEHIND)
+  local age_seconds = list_age(found)
   local wanted = ngx.var.arg_configuration
-  local healthy = complete and satisfied and (not wanted or wanted == settings.configuration)
+  local healthy = complete and following and satisfied and (not wanted or wanted == settings.configuration)
   answer(healthy and 200 or 503, {
     healthy = healthy,
     complete = complete,
+    following = following,
     dependencySatisfied = satisfied,
     stale = age_seconds == json.null or age_seconds > settings.timeoutSeconds,
     ageSeconds = age_seconds,

@@ -4,6 +4,7 @@
 local entries = require "gateway.entries"
 local memory = require "gateway.memory"
 local roundrobin = require "gateway.roundrobin"
+local timers = require "gateway.timer"
 local workers = require "gateway.workers"
 
 local _M = {}
@@ -14,7 +15,7 @@ local DRAIN_INTERVAL = 0.04
 -- By name: { name, settings, group, source, listed, kept, signature, index, published_activity }
 local services = {}
 local self_state
-local drain_timer_set = false
+local drain_timer
 
 local function draining_of(group)
   local list = {}
@@ -61,29 +62,28 @@ local function publish_self()
   workers.publish(self_state)
 end
 
-local function publish_draining(premature)
-  drain_timer_set = false
-  if premature then
-    return
+local function watch_draining(service)
+  if next(service.group.draining) then
+    drain_timer:set(DRAIN_INTERVAL)
   end
+end
+
+--- Tells the others which counts have moved since the last time, and goes on to while peers drain. The tick calls this too, so that a timer
+-- that was lost is set again.
+function _M.publish_counts()
   for _, service in pairs(services) do
     if service.group.activity ~= service.published_activity then
       publish(service)
     end
-    if next(service.group.draining) then
-      drain_timer_set = true
-    end
-  end
-  if drain_timer_set then
-    drain_timer_set = ngx.timer.at(DRAIN_INTERVAL, publish_draining) and true or false
+    watch_draining(service)
   end
 end
 
-local function watch_draining(service)
-  if next(service.group.draining) and not drain_timer_set then
-    drain_timer_set = ngx.timer.at(DRAIN_INTERVAL, publish_draining) and true or false
+drain_timer = timers.new(function(premature)
+  if not premature then
+    _M.publish_counts()
   end
-end
+end)
 
 local function take(service, list, source, index)
   service.group:update(list)
@@ -112,6 +112,7 @@ function _M.start(settings, generation)
     count = ngx.worker.count(),
     started = false,
     exiting = false,
+    since = ngx.now(),
   }
   -- Told before the lists are read: nobody may conclude from the other workers alone that a peer is gone
   -- while this one may be reading a list that still has it.
@@ -142,6 +143,11 @@ function _M.routed()
   return services
 end
 
+--- When Consul last confirmed this worker's lists, to it or to what it started from; nil where it has none from Consul.
+function _M.confirmed_at()
+  return self_state.confirmedAt or memory.dumped_at()
+end
+
 --- Whether this worker, or one before it under the same master, has heard from Consul.
 function _M.is_confirmed()
   return self_state.confirmedAt ~= nil
@@ -153,6 +159,12 @@ function _M.mark_started()
     self_state.started = true
     publish_self()
   end
+end
+
+--- Notes that a query of Consul has ended, for its own reasons or not: the worker goes on asking.
+function _M.note_asked()
+  self_state.askedAt = ngx.now()
+  publish_self()
 end
 
 local function keep(service)
@@ -193,6 +205,7 @@ end
 function _M.confirm(index)
   self_state.index = index
   self_state.confirmedAt = ngx.now()
+  self_state.askedAt = self_state.confirmedAt
   self_state.started = true
   memory.confirm(self_state.confirmedAt)
   publish_self()
@@ -211,15 +224,6 @@ end
 function _M.moved(service, peer)
   if self_state.exiting or (peer.removed and peer.in_flight == 0) then
     publish(service)
-  end
-end
-
---- Tells the others which counts have moved since the last time.
-function _M.publish_counts()
-  for _, service in pairs(services) do
-    if service.group.activity ~= service.published_activity then
-      publish(service)
-    end
   end
 end
 

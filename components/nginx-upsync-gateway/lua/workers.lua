@@ -6,7 +6,7 @@ local json = require "gateway.json"
 
 local _M = {}
 
--- pid → { pid, generation, count, started, exiting, index, confirmedAt }
+-- pid → { pid, generation, count, started, exiting, since, index, confirmedAt, askedAt }
 local workers = ngx.shared.gateway_workers
 -- "pid service" → { source, kept, index, peers, draining }
 local states = ngx.shared.gateway_states
@@ -67,6 +67,51 @@ end
 function _M.service_state(pid, service)
   local text = states:get(pid .. " " .. service)
   return text and json.decode(text)
+end
+
+-- The newest generation's workers that are not on their way out: they are to follow Consul.
+local function followers(found)
+  local newest, list = 0, {}
+  for _, worker in ipairs(found) do
+    newest = math.max(newest, worker.generation)
+  end
+  for _, worker in ipairs(found) do
+    if worker.generation == newest and not worker.exiting then
+      table.insert(list, worker)
+    end
+  end
+  return list
+end
+
+--- When Consul confirmed the lists of the worker for which that is longest ago; nil where one has none.
+-- @param dumped_at  that of what a worker has without a word from Consul, or nil
+function _M.confirmed_at(found, dumped_at)
+  local oldest
+  for _, worker in ipairs(followers(found)) do
+    local at = worker.confirmedAt or dumped_at
+    if not at then
+      return nil
+    end
+    oldest = math.min(oldest or at, at)
+  end
+  return oldest
+end
+
+--- Whether every worker follows Consul: it goes on asking, and what the others are told it is told too. Where Consul is away none is told
+-- anything, and all follow.
+-- @param seconds  that a worker may be behind
+function _M.follow(found, seconds)
+  local list, youngest = followers(found), 0
+  for _, worker in ipairs(list) do
+    youngest = math.max(youngest, worker.confirmedAt or 0)
+  end
+  for _, worker in ipairs(list) do
+    local asked, told = worker.askedAt or worker.since, worker.confirmedAt or worker.since
+    if ngx.now() - asked > seconds or youngest - told > seconds then
+      return false
+    end
+  end
+  return true
 end
 
 --- Whether every worker of the newest generation has started.
