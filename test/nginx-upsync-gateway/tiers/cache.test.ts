@@ -3,9 +3,10 @@ import { tierModule } from "./nginx";
 
 /** A Redis of five places for `goods`; a URL's place is its length. */
 const HELPERS = `
-  stored, is_there = {}, true
+  stored, is_there, refuses = {}, true, nil
   function redis.is_configured() return is_there end
   function redis.call(command, key, value)
+    if refuses == command then return nil, "NOPERM" end
     if command == "GET" then return stored[key] end
     stored[key] = command == "SET" and value or nil
     return true
@@ -38,7 +39,7 @@ describe("answers in Redis", () => {
 
   it("are taken away alone, not with what has their place", async () => {
     expect(
-      await run('put("/a", "1") M.remove("goods", "/b") local other = body("/a") M.remove("goods", "/a") return other .. body("/a")'),
+      await run('put("/a", "1") M.remove("goods", "/b", 2) local other = body("/a") M.remove("goods", "/a", 2) return other .. body("/a")'),
     ).toBe("1none");
   });
 
@@ -48,7 +49,14 @@ describe("answers in Redis", () => {
     ).toBe("1none");
   });
 
+  it("say whether they were taken away", async () => {
+    const removed = 'local ok, err = M.remove("goods", "/a", 2) return tostring(ok ~= nil) .. " " .. tostring(err)';
+    expect(await run(`put("/a", "1") ${removed}`)).toBe("true nil");
+    expect(await run(removed)).toBe("true nil");
+    for (const command of ["GET", "DEL"]) expect(await run(`put("/a", "1") refuses = "${command}" ${removed}`)).toBe("false NOPERM");
+  });
+
   it("are none without a Redis", async () => {
-    expect(await run('is_there = false put("/a", "1") M.remove("goods", "/a") return body("/a") .. keys()')).toBe("none");
+    expect(await run('is_there = false put("/a", "1") M.remove("goods", "/a", 2) return body("/a") .. keys()')).toBe("none");
   });
 });

@@ -41,7 +41,6 @@ const STORES = `
         if meanwhile then over[kept.uri] = meanwhile end
         return true
       end,
-      remove = function(_, uri) table.insert(written, "-redis:" .. uri) end,
     }
   end
   package.preload["gateway.tiers.files"] = function()
@@ -53,7 +52,7 @@ const STORES = `
   package.preload["gateway.tiers.withdrawals"] = function()
     return {
       start = function() end,
-      is_over = function(kept) return over[kept.uri] ~= nil and kept.stored < over[kept.uri] end,
+      since = function(kept) return over[kept.uri] and kept.stored < over[kept.uri] and over[kept.uri] or nil end,
       apply = function(_, uri, at) table.insert(written, "-both:" .. uri .. ":" .. math.floor(at)) end,
       tell = function(service, uri, at) table.insert(written, "others:" .. service .. ":" .. uri .. ":" .. math.floor(at)) end,
     }
@@ -148,7 +147,7 @@ describe("filling", () => {
   it("keeps nothing from before a withdrawal that another gateway has told of, before or while it is written", async () => {
     const later = 'time = time + 1 answer({ "b" }) kept() time = time + 5 answer({ "c" }) return kept()';
     expect(await run('over["/goods/1"] = 1000.5 answer({ "a" }) return kept()')).toBe("");
-    expect(await run('meanwhile = 1000.5 answer({ "a" }) return kept()')).toBe("redis:/goods/1:a:60 -redis:/goods/1");
+    expect(await run('meanwhile = 1000.5 answer({ "a" }) return kept()')).toBe("redis:/goods/1:a:60 -both:/goods/1:1000");
     expect(await run(`over["/goods/1"] = 1000.5 ${later}`)).toBe("redis:/goods/1:b:60 file:/goods/1:b redis:/goods/1:c:60 file:/goods/1:c");
   });
 

@@ -8,15 +8,27 @@ const NGINX = `
   unpack = unpack or table.unpack
   time, logged, timers = 1000, {}, {}
   function dict()
-    local values, zone = {}, {}
+    local values, zone, looks = {}, {}, 0
     function zone:get(key)
       local found = values[key]
       if found and found.till and found.till <= time then values[key] = nil return nil end
+      looks = looks + 1
+      if found then found.looked_at = looks end
       return found and found.value
     end
     function zone:set(key, value, life)
-      values[key] = { value = value, till = life and life > 0 and time + life or nil }
+      looks = looks + 1
+      values[key] = { value = value, till = life and life > 0 and time + life or nil, looked_at = looks }
       return true
+    end
+    function zone:safe_set(key, value) return self:set(key, value) end
+    function zone:free_space() return 16 * 1024 * 1024 end
+    -- Those first that nobody has looked at for longest.
+    function zone:get_keys(count)
+      local keys = {}
+      for key in pairs(values) do table.insert(keys, key) end
+      table.sort(keys, function(a, b) return values[a].looked_at < values[b].looked_at end)
+      return { unpack(keys, 1, math.min(count, #keys)) }
     end
     function zone:add(key, value, life)
       if self:get(key) ~= nil then return false, "exists" end

@@ -43,6 +43,8 @@ const HELPERS = `
 
 const STORES = `
   tier, calls = "service", {}
+  withdrawn = false
+  package.preload["gateway.tiers.withdrawals"] = function() return { is_left = function() return withdrawn end } end
   local function kept(name, uri) asked_for = uri return { headers = {}, body = "kept", stored = 900 } end
   package.preload["gateway.answerer"] = function() return { tier = function() return vars.gateway_tier end } end
   package.preload["gateway.tiers.cache"] = function() return { get = kept, use_settings = function() end } end
@@ -66,6 +68,8 @@ describe("a request that the service has no time for", () => {
   it("is given what was kept", async () => {
     expect(await run('tier = "cache" return ask()')).toBe("cache");
     expect(await run('mode = "static" return ask()')).toBe("static");
+    // What Redis has and is still to be taken out of it is passed by.
+    expect(await run('withdrawn, tier = true, "cache" return ask()')).toBe("static");
     expect(await run('method, mode = "HEAD", "static" return ask()')).toBe("static");
   });
 

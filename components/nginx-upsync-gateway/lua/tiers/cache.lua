@@ -47,12 +47,22 @@ function _M.put(kept, seconds, held)
 end
 
 --- Takes an answer away; what has its place by now stays.
--- @param before  time: one that was kept later stays; nil for any
+-- @param before  time: one that was kept later stays
+-- @return true when there is none any more, or nil and the error
 function _M.remove(service, uri, before)
-  local found = _M.get(service, uri)
-  if found and (not before or found.stored < before) then
-    redis.call("DEL", key(service, uri))
+  if not redis.is_configured() then
+    return true
   end
+  local place = key(service, uri)
+  local text, err = redis.call("GET", place)
+  if err then
+    return nil, err
+  end
+  local found = text and answer.decode(text, service, uri, json.decode)
+  if found and found.stored < before then
+    return redis.call("DEL", place)
+  end
+  return true
 end
 
 return _M

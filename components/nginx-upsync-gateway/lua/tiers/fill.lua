@@ -161,15 +161,16 @@ local function write(text, settings)
     return withdrawals.tell(about.service, about.uri, about.gone)
   end
   local kept = answer.decode(text, about.service, about.uri, json.decode)
-  if withdrawals.is_over(kept) then
+  if withdrawals.since(kept) then
     return
   end
   local fill = settings[kept.service]
   local held = math.max(HELD, 2 * fill.refreshSeconds)
   keep_in_redis(kept, fill.cacheSeconds, held)
   -- Another gateway may have taken it away meanwhile.
-  if withdrawals.is_over(kept) then
-    return cache.remove(kept.service, kept.uri)
+  local withdrawn = withdrawals.since(kept)
+  if withdrawn then
+    return withdrawals.apply(kept.service, kept.uri, withdrawn)
   end
   keep_in_file(kept, held)
 end

@@ -9,6 +9,7 @@ local filter = require "gateway.tiers.filter"
 local meter = require "gateway.tiers.meter"
 local reply = require "gateway.tiers.reply"
 local switches = require "gateway.tiers.switches"
+local withdrawals = require "gateway.tiers.withdrawals"
 
 local _M = {}
 
@@ -60,7 +61,7 @@ local function serve_kept(name, context, from)
   end
   local uri = context.uri
   local found = from == "cache" and cache.get(name, uri)
-  if found then
+  if found and not withdrawals.is_left(found) then
     return reply.serve(context, "cache", found)
   end
   found = from ~= "empty" and files.get(name, uri)
