@@ -75,10 +75,32 @@ describe("switches", () => {
     expect(await run("consul_says = nil tick() time = time + 61 tick() return tostring(#logged)")).toBe("2");
   });
 
-  it("take no word that they do not know, and say so", async () => {
+  it("take no word that they do not know, and say so, with the text", async () => {
+    const must = "must be auto, service, cache, static or empty, and stays as it was";
     expect(await run(`redis_says["sw:goods"] = "off" return modes() .. " " .. logged[1]`)).toBe(
-      "auto auto gateway: the switch of goods in Redis must be auto, service, cache, static or empty",
+      `auto auto gateway: the switch of goods in Redis is "off" and ${must}`,
     );
+    expect(await run(`${inConsul({ goods: "a\u0001b".repeat(20) })} modes() return logged[1]`)).toBe(
+      `gateway: the switch of goods in Consul is "${"a?b".repeat(20).slice(0, 40)}…" and ${must}`,
+    );
+    // The same one once a minute, and another one at once.
+    const logged = 'local n = 0 for _, line in ipairs(logged) do n = n + (string.find(line, "must") and 1 or 0) end return tostring(n)';
+    expect(await run(`redis_says["sw:goods"] = "off" tick() tick() redis_says["sw:goods"] = "on" tick() tick() ${logged}`)).toBe("2");
+  });
+
+  it.each(["bogus", "", "Static"])("keep the word that was in force where %j comes after it, until there is none", async (text) => {
+    expect(await run(`redis_says["sw:goods"] = "service" modes() redis_says["sw:goods"] = "${text}" return modes()`)).toBe("service auto");
+    expect(await run(`${inConsul({ goods: "empty" })} modes() ${inConsul({ goods: text })} return modes()`)).toBe("empty auto");
+    expect(
+      await run(`redis_says["sw:goods"] = "service" modes() redis_says["sw:goods"] = "${text}" modes() redis_says = {} return modes()`),
+    ).toBe("auto auto");
+  });
+
+  it("take a word with space around it", async () => {
+    expect(await run(`redis_says["sw:goods"] = "\\r\\n static " ${inConsul({ order: "auto\n" })} modes() return modes() .. #logged`)).toBe(
+      "static auto1",
+    );
+    expect(await run(`${inConsul({ order: "cache\n" })} return modes()`)).toBe("auto cache");
   });
 
   it("forget what a store has said that is not read any more", async () => {

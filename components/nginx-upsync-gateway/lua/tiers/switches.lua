@@ -10,10 +10,14 @@ local _M = {}
 
 local zone = ngx.shared.gateway_tiers
 
+-- What stands for a text that is no word: the last one that was stays in force.
+local UNKNOWN = {}
 local WORDS = { auto = true, service = true, cache = true, static = true, empty = true }
 -- How often the stores are read, in seconds: a word is obeyed within one.
 local INTERVAL = 0.25
 local CONSUL_TIMEOUT_MS = 500
+-- Characters of a text that is no word that the log has.
+local SHOWN = 40
 -- How long Redis may be away before Consul's word goes first, in seconds: a sentinel's failover is over by then.
 local PATIENCE = 10
 
@@ -28,10 +32,10 @@ local seen, seen_at = {}, nil
 local function note(store, words)
   for _, name in ipairs(settings.names) do
     local key = "word " .. store .. " " .. name
-    if words[name] then
-      zone:set(key, words[name])
-    else
+    if words[name] == nil then
       zone:delete(key)
+    elseif words[name] ~= UNKNOWN then
+      zone:set(key, words[name])
     end
   end
 end
@@ -54,11 +58,20 @@ local function apply()
   end
 end
 
+-- @return the word, without the line break that a file or a pipe may have put behind it; nil where there is none
 local function word(name, value, store)
-  if value == nil or WORDS[value] then
-    return value
+  if value == nil then
+    return nil
   end
-  quiet.warn("word " .. name, "the switch of ", name, " in ", store, " must be auto, service, cache, static or empty")
+  local text = string.match(value, "^%s*(.-)%s*$")
+  if WORDS[text] then
+    return text
+  end
+  local shown = string.gsub(string.sub(text, 1, SHOWN), "%c", "?") .. (#text > SHOWN and "…" or "")
+  local must = " must be auto, service, cache, static or empty, and stays as it was"
+  -- Another text is told at once.
+  quiet.warn("word " .. name .. " " .. shown, "the switch of ", name, " in ", store, ' is "', shown, '" and', must)
+  return UNKNOWN
 end
 
 local stores = {}
