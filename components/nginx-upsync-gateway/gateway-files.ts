@@ -22,6 +22,7 @@ const LUA_FILES = [
   "memory.lua",
   "metrics.lua",
   "redis.lua",
+  "redis_login.lua",
   "redis_pool.lua",
   "roundrobin.lua",
   "sentinels.lua",

@@ -19,9 +19,10 @@ async function run(script: string): Promise<string> {
   return (await (await luaWith("main.lua", PRELUDE)).doString(script)) as string;
 }
 
-describe("the timer that nginx repeats", () => {
-  it("sets going again what a lost timer has stopped", async () => {
+describe("a worker", () => {
+  it("has its timers set, and sets going again what a lost one has stopped", async () => {
     const called = (await run('M.init_worker() called = {} ticks[1](false) return table.concat(called, " ")')).split(" ");
+    expect(await run('M.init_worker() return table.concat(called, " ")')).toContain("redis.start");
     expect(called).toEqual(expect.arrayContaining(["follower.watch", "dump.keep_current", "upstreams.publish_counts"]));
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { luaWith } from "./lua";
 
 /** The modules below the one that is tested, as it asks for them. */
-const MODULES = ["sentinels", "redis_pool"]
+const MODULES = ["sentinels", "redis_login", "redis_pool"]
   .map((name) => [name, readFileSync(join(__dirname, `../../components/nginx-upsync-gateway/lua/${name}.lua`), "utf8")] as const)
   .map(([name, text]) => `package.preload["gateway.${name}"] = function() ${text}\nend`)
   .join("\n");
@@ -15,11 +15,15 @@ const MODULES = ["sentinels", "redis_pool"]
  */
 const NGINX = `
   clock, logged, sent, opened, pooled, servers, frozen, zone = 0, {}, {}, 0, {}, {}, {}, {}
-  replies, password = {}, "secret"
+  replies, password, repeated, soon = {}, "secret", {}, {}
   unpack = table.unpack
   ngx = {
     null = {}, WARN = "warn", NOTICE = "notice",
     now = function() return clock end,
+    timer = {
+      every = function(_, call) table.insert(repeated, call) return true end,
+      at = function(_, call) table.insert(soon, call) return true end,
+    },
     log = function(level, ...) table.insert(logged, level .. " " .. table.concat({ ... })) end,
     config = { prefix = function() return "/etc/gateway/" end },
     shared = { gateway_redis = { add = function(_, key, _, ttl)
@@ -52,7 +56,9 @@ const NGINX = `
     set_timeout = function() end,
     connect = function(self, host, port, options)
       self.address = host .. ":" .. math.tointeger(port)
+      looks = (looks or 0) + 1
       if not servers[self.address] then return nil, "connection refused" end
+      if silent then return nil, "timeout" end
       if busy then return nil, "too many waiting connect operations" end
       self.options = options
       local pool = pooled[self.address] or 0
@@ -68,7 +74,10 @@ const NGINX = `
     close = function(self) closed = (closed or 0) + 1 end,
     init_pipeline = function(self) self.queue = {} end,
     commit_pipeline = function(self)
-      if frozen[self.address] then return nil, "timeout" end
+      if frozen[self.address] then
+        if meanwhile then meanwhile() end
+        return nil, "timeout"
+      end
       local list = {}
       for i, command in ipairs(self.queue) do list[i] = answer(self, command) end
       self.queue = nil
@@ -81,6 +90,7 @@ const NGINX = `
       return function(self, ...)
         local command = { name, ... }
         if rawget(self, "queue") then table.insert(self.queue, command) return end
+        if held then held = nil methods_late() return nil, "timeout" end
         if frozen[self.address] or broken then broken = nil return nil, "timeout" end
         local reply = answer(self, command)
         if type(reply) == "table" and reply[1] == false then return false, reply[2] end
@@ -100,6 +110,10 @@ async function run(code: string, { endpoints = ["10.0.0.1"], sentinels = [] as s
     for _, server in ipairs(${list(endpoints, 6379)}) do servers[server.host .. ":6379"] = "master" end
     M.use_settings({ servers = ${list(endpoints, 6379)}, sentinels = ${list(sentinels, 26379)}, primaryName = "cache",
       user = "edge", passwordFile = "redis.password", connections = 4, timeoutMs = 500 })
+    M.start()
+    -- The worker's look, twice a second, and the one that comes at once.
+    function probe() clock = clock + 0.5 for _, call in ipairs(repeated) do call(false) end end
+    function at_once() local calls = soon soon = {} for _, call in ipairs(calls) do call(false) end return #calls end
     ${code}`)) as string;
 }
 
@@ -150,8 +164,10 @@ describe("the gateway's calls to Redis", () => {
           local _, why = M.call("GET", "a")
           table.insert(results, why)
           clock = clock + 20
+          probe()
         end
         servers["10.0.0.1:6379"] = "master"
+        probe()
         table.insert(results, tostring(M.call("GET", "a")))
         return table.concat(results, ", ") .. "\\n" .. table.concat(logged, "\\n")`),
     ).toBe(
@@ -166,9 +182,10 @@ describe("the gateway's calls to Redis", () => {
       await run(`servers["10.0.0.1:6379"] = nil
         M.call("GET", "a")
         servers["10.0.0.1:6379"] = "master"
-        local _, at_once = M.call("GET", "a")
-        clock = 0.6
-        return at_once .. " " .. tostring(M.call("GET", "a")) .. " " .. #sent`),
+        clock = 3600
+        local _, why = M.call("GET", "a")
+        probe()
+        return why .. " " .. tostring(M.call("GET", "a")) .. " " .. #sent`),
     ).toBe("Redis is away OK 3");
   });
 
@@ -193,6 +210,46 @@ describe("the gateway's calls to Redis", () => {
   it("find Redis away when it accepts connections and says nothing", async () => {
     expect(await run(`frozen["10.0.0.1:6379"] = true local _, why = M.call("GET", "a") return why .. ", " .. logged[1]`)).toBe(
       "Redis is away, warn gateway: Redis is away: 10.0.0.1:6379: timeout",
+    );
+  });
+
+  it("look for a Redis that says nothing from the background alone, and wait for none of it", async () => {
+    const down = `frozen["10.0.0.1:6379"] = true M.call("GET", "a")`;
+    // Any time later, and while the worker looks.
+    expect(await run(`${down} looks = 0 for _ = 1, 100 do clock = clock + 1 M.call("GET", "a") end return looks .. " " .. #logged`)).toBe(
+      "0 1",
+    );
+    expect(
+      await run(`${down} local whys = {}
+        meanwhile = function() local before = looks local _, why = M.call("GET", "a") table.insert(whys, why .. " " .. looks - before) end
+        probe() return table.concat(whys, ", ")`),
+    ).toBe("Redis is away 0");
+    // One look at a time.
+    expect(await run(`${down} looks = 0 meanwhile = function() probe() end probe() return tostring(looks)`)).toBe("1");
+    expect(await run(`${down} frozen = {} probe() looks = 0 probe() return tostring(M.call("GET", "a")) .. " " .. looks`)).toBe("OK 1");
+  });
+
+  it("are back at once where a single command took too long, without a word in the log", async () => {
+    const late = `M.call("GET", "a") broken = true M.call("KEYS", "*")`;
+    expect(
+      await run(`${late} local _, why = M.call("GET", "a") at_once()
+        return why .. " " .. tostring(M.call("GET", "a")) .. " " .. #logged`),
+    ).toBe("Redis is away OK 0");
+    expect(await run(`${late} return at_once() .. " " .. at_once()`)).toBe("1 0");
+    // Such a look that was lost is made up for by the next one.
+    expect(await run(`${late} soon = {} probe() return M.call("GET", "a")`)).toBe("OK");
+  });
+
+  it("take an answer that was late from before Redis came back for no sign that it is away again", async () => {
+    const late = `methods_late = function() frozen = {} broken = true M.call("GET", "other") at_once() end`;
+    expect(
+      await run(`M.call("GET", "a") ${late} held = true M.call("GET", "a") return tostring(M.call("GET", "b")) .. " " .. at_once()`),
+    ).toBe("OK 0");
+  });
+
+  it("find Redis away when it does not take a connection in time", async () => {
+    expect(await run(`M.call("GET", "a") silent = true looks = 0 local _, why = M.call("GET", "a") return why .. " " .. looks`)).toBe(
+      "Redis is away 1",
     );
   });
 

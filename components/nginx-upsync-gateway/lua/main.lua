@@ -82,6 +82,7 @@ function _M.init_worker()
   upstreams.start(settings, generation)
   assert(ngx.timer.every(TICK, tick))
   assert(follower.start(settings))
+  redis.start()
   tiers.init_worker()
 end
 

@@ -3,7 +3,9 @@
 local pool = require "gateway.redis_pool"
 
 -- `null` stands for what is absent inside a list of replies.
-local _M = { null = ngx.null, use_settings = pool.use_settings, is_configured = pool.is_configured, load_client = pool.load_client }
+local _M = {
+  null = ngx.null, use_settings = pool.use_settings, start = pool.start, is_configured = pool.is_configured, load_client = pool.load_client,
+}
 
 -- What the library's connection has beside commands.
 local OWN = {

@@ -2,12 +2,13 @@
 -- that none is lost with it; there are never more of them than the settings allow.
 
 local semaphore = require "ngx.semaphore"
+local login = require "gateway.redis_login"
 local sentinels = require "gateway.sentinels"
 
 local _M = {}
 
 local IDLE_MS = 30000
--- For so long after a failure calls fail at once instead of waiting for their timeout, in seconds.
+-- How often a worker looks whether a Redis that is away answers again, in seconds. No call waits for that: it fails at once meanwhile.
 local PAUSE = 0.5
 -- Calls that wait for a connection when all are in use.
 local WAITING = 1000
@@ -22,12 +23,12 @@ local client
 local settings
 -- The server that was last found to be the primary.
 local current
-local away_until = 0
--- Grows with each answer that did not come in time: connections from before it are not taken again, for each of them
--- would have to be waited for once.
+local is_away = false
+-- Grows each time that Redis goes away: connections from before it are not taken again, for each of them would have to be waited for once.
 local epoch = 0
-local was_away = false
--- Set while one request of the worker looks for the primary; the others wait for what it finds.
+-- Whether the log has that Redis is away.
+local is_said = false
+-- Set while one call of the worker looks for the primary; unless Redis is away the others wait for what it finds.
 local looking = false
 local found
 
@@ -61,37 +62,26 @@ local function say_once(what, level, ...)
   end
 end
 
-local function went_away(why)
+local function go_away()
   current = nil
-  was_away = true
-  away_until = ngx.now() + PAUSE
+  if not is_away then
+    is_away = true
+    epoch = epoch + 1
+  end
+end
+
+local function went_away(why)
+  go_away()
+  is_said = true
   say_once("away", ngx.WARN, AWAY, ": ", why)
 end
 
 local function came_back(server)
-  if was_away then
-    was_away = false
+  is_away = false
+  if is_said then
+    is_said = false
     say_once("back", ngx.NOTICE, "Redis answers again at ", server.host, ":", server.port)
   end
-end
-
-local function log_in(connection)
-  connection:init_pipeline()
-  connection:auth(settings.user, settings.password)
-  connection:role()
-  local replies, err = connection:commit_pipeline()
-  if not replies then
-    return nil, err
-  end
-  local login, role = replies[1], replies[2]
-  if type(login) == "table" then
-    return nil, login[2]
-  end
-  -- A user that may not ask is believed to have been sent to the right one.
-  if role[1] and role[1] ~= "master" then
-    return nil, "it is a " .. tostring(role[1])
-  end
-  return true
 end
 
 local function open(server)
@@ -106,7 +96,7 @@ local function open(server)
     return nil, err
   end
   if connection:get_reused_times() == 0 then
-    ok, err = log_in(connection)
+    ok, err = login.log_in(connection, settings)
     if not ok then
       connection:close()
       return nil, err
@@ -149,6 +139,32 @@ local function look_alone()
   return ran and connection or nil, AWAY
 end
 
+local function release(connection)
+  if not connection:set_keepalive(IDLE_MS, settings.connections) then
+    connection:close()
+  end
+end
+
+local function probe(premature)
+  if premature or looking or not is_away then
+    return
+  end
+  local connection = look_alone()
+  if connection then
+    release(connection)
+  end
+end
+
+-- After an answer that did not come in time nobody else is to wait for another; but one that was asked for before Redis went away tells
+-- nothing of the Redis that came back. A single command that took too long has done no more harm than this one look.
+-- @param asked_in  epoch
+local function fell_silent(asked_in)
+  if asked_in == epoch then
+    go_away()
+    ngx.timer.at(0, probe)
+  end
+end
+
 local function look_together()
   if not looking then
     return look_alone()
@@ -161,8 +177,8 @@ local function look_together()
   return open(current)
 end
 
-local function acquire()
-  if ngx.now() < away_until then
+local function acquire(asked_in)
+  if is_away then
     return nil, AWAY
   end
   if not current then
@@ -172,13 +188,18 @@ local function acquire()
   if connection or err == "too many waiting connect operations" then
     return connection, err
   end
+  if err == "timeout" then
+    fell_silent(asked_in)
+    return nil, AWAY
+  end
   current = nil
   return look_together()
 end
 
 -- One exchange over a connection. @return the reply, or nil or false and the error, and whether it surely was not run
 local function attempt(exchange)
-  local connection, err = acquire()
+  local asked_in = epoch
+  local connection, err = acquire(asked_in)
   if not connection then
     return nil, err
   end
@@ -186,9 +207,10 @@ local function attempt(exchange)
   reply, err = exchange(connection)
   if reply == nil then
     connection:close()
-    current = nil
     if err == "timeout" then
-      epoch = epoch + 1
+      fell_silent(asked_in)
+    elseif asked_in == epoch then
+      current = nil
     end
     return nil, err
   end
@@ -197,10 +219,15 @@ local function attempt(exchange)
     current = nil
     return nil, err, true
   end
-  if not connection:set_keepalive(IDLE_MS, settings.connections) then
-    connection:close()
-  end
+  release(connection)
   return reply, err
+end
+
+--- In each worker.
+function _M.start()
+  if settings then
+    assert(ngx.timer.every(PAUSE, probe))
+  end
 end
 
 --- Has a function send commands over a connection to the primary and read the replies.
