@@ -23,8 +23,9 @@ function _M.kept(headers)
   return kept
 end
 
--- What its service lets nobody keep, or give once it is no longer fresh: RFC 9111, sections 5.2.2 and 4.2.4.
-local NOT_KEPT = { "private", "no-store", "no-cache", "must-revalidate", "proxy-revalidate", "s-maxage=0" }
+-- What its service lets nobody keep, or give once it is no longer fresh: RFC 9111, sections 5.2.2 and 4.2.4. Whatever its seconds, s-maxage
+-- is a proxy-revalidate as well.
+local NOT_KEPT = { "private", "no-store", "no-cache", "must-revalidate", "proxy-revalidate", "s-maxage" }
 
 local function has(list, words)
   list = type(list) == "table" and table.concat(list, ",") or list
