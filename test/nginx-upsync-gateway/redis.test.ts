@@ -259,14 +259,33 @@ describe("the gateway's calls to Redis", () => {
     );
   });
 
-  it.each(["SELECT", "subscribe", "MULTI", "WATCH"])(
-    "refuse %s, which would stay with the connection for the next request",
-    async (command) => {
-      expect(await run(`local _, why = M.call("${command}", 1) return why .. " " .. #sent`)).toBe(
-        `${command.toUpperCase()} would change a connection that others use 0`,
-      );
-    },
-  );
+  it.each([
+    "SELECT",
+    "subscribe",
+    "MULTI",
+    "WATCH",
+    "AUTH",
+    "HELLO",
+    "RESET",
+    "CLIENT",
+    "MONITOR",
+    "quit",
+    "PSUBSCRIBE",
+    "SSUBSCRIBE",
+    "UNSUBSCRIBE",
+    "PUNSUBSCRIBE",
+    "SUNSUBSCRIBE",
+    "SYNC",
+    "PSYNC",
+    "REPLCONF",
+    "ASKING",
+    "READONLY",
+    "READWRITE",
+  ])("refuse %s, which would stay with the connection for the next request, or end it", async (command) => {
+    expect(await run(`local _, why = M.call("${command}", 1) return why .. " " .. #sent`)).toBe(
+      `${command.toUpperCase()} would change or end a connection that others use 0`,
+    );
+  });
 
   it.each(["close", "set_timeout", "READ_REPLY"])("refuse %s, which is the library's and no command", async (command) => {
     const why = `${command.toUpperCase()} is no command`;

@@ -13,16 +13,17 @@ local OWN = {
   GET_REUSED_TIMES = true, INIT_PIPELINE = true, NEW = true, READ_REPLY = true, REGISTER_MODULE_PREFIX = true,
   SET_KEEPALIVE = true, SET_TIMEOUT = true, SET_TIMEOUTS = true,
 }
--- Commands that leave something behind in the connection, for whoever has it next.
+-- Commands that leave something behind in the connection, for whoever has it next, or after which it is one no more.
 local LASTING = {
-  AUTH = true, CLIENT = true, HELLO = true, MONITOR = true, MULTI = true, PSUBSCRIBE = true, RESET = true, SELECT = true,
-  SSUBSCRIBE = true, SUBSCRIBE = true, WATCH = true,
+  ASKING = true, AUTH = true, CLIENT = true, HELLO = true, MONITOR = true, MULTI = true, PSUBSCRIBE = true, PSYNC = true, PUNSUBSCRIBE = true,
+  QUIT = true, READONLY = true, READWRITE = true, REPLCONF = true, RESET = true, SELECT = true, SSUBSCRIBE = true, SUBSCRIBE = true,
+  SUNSUBSCRIBE = true, SYNC = true, UNSUBSCRIBE = true, WATCH = true,
 }
 -- Of these, those that the end of a transaction takes back.
 local IN_TRANSACTION = { MULTI = true, WATCH = true }
 
 local function refusal(command)
-  return nil, OWN[command] and command .. " is no command" or command .. " would change a connection that others use"
+  return nil, OWN[command] and command .. " is no command" or command .. " would change or end a connection that others use"
 end
 
 --- One command: `redis.call("SET", "greeting", "hello", "EX", 60)`.
