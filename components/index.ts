@@ -61,6 +61,7 @@ export type { GatewayListen, GatewayServer } from "./nginx-upsync-gateway/gatewa
 export type { GatewayEngine, GatewayServiceArgs, PullArgs } from "./nginx-upsync-gateway/gateway-settings";
 export type { NginxUpsyncGatewayArgs } from "./nginx-upsync-gateway/args";
 export type { GatewayLua, LuaLocation, LuaSource } from "./nginx-upsync-gateway/lua-args";
+export { TOGETHER_COMMANDS } from "./nginx-upsync-gateway/tier-args";
 export type {
   CircuitArgs,
   EmptyAnswer,

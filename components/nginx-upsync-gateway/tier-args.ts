@@ -1,5 +1,8 @@
 import { Shape, flag, maybe, named, number, oneOf, shape, text, texts } from "../core/argument-shape";
 
+/** Commands, as Redis' ACLs name them, that the gateway's user needs for buckets that are counted `together`, beside reading and writing. */
+export const TOGETHER_COMMANDS: readonly string[] = ["+eval", "+evalsha", "+time"];
+
 /** Up to which delay in the bucket a tier answers, in seconds; a request beyond the last gets 503 with `Retry-After`. */
 export interface TierDelays {
   /** The request waits until its turn and goes to the service. @default 1 */
@@ -93,7 +96,12 @@ export interface GatewayTiersArgs {
   /** Who has a bucket: all clients of the location one, or each address its own. @default "location" */
   key?: "location" | "client";
 
-  /** Whether gateways with the same Redis share the bucket; while Redis is away each has its own. @default false */
+  /**
+   * Whether gateways with the same Redis share the bucket; while Redis is away, or the gateway's user there may not what it takes, each has its own.
+   * The user needs the keys `gateway:*` and {@link TOGETHER_COMMANDS}, which a `RedisCache` gives nobody by itself: `moreCommands: TOGETHER_COMMANDS`.
+   *
+   * @default false
+   */
   together?: boolean;
 
   /** Up to which delay each tier answers. */

@@ -13,6 +13,7 @@ export const TIER_LUA_FILES = [
   "tiers/meter.lua",
   "tiers/quiet.lua",
   "tiers/reply.lua",
+  "tiers/sharing.lua",
   "tiers/switches.lua",
   "tiers/tiers.lua",
   "tiers/withdrawals.lua",

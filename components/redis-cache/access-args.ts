@@ -18,13 +18,23 @@ export interface RedisUser {
 
   /** Commands as Redis' ACLs name them, in order: `+@read`, `+get`, `-flushall`. @default reading, writing, transactions, functions and Bloom filters; nothing dangerous */
   readonly commands?: readonly string[];
+
+  /** Commands behind those, such as `+eval`, where the usual ones stay. @default none */
+  readonly moreCommands?: readonly string[];
 }
 
-export type NormalRedisUser = Required<Omit<RedisUser, "password">> & Pick<RedisUser, "password">;
+export type NormalRedisUser = Required<Omit<RedisUser, "password" | "moreCommands">> & Pick<RedisUser, "password">;
 
 // A password in clear is told by its own check.
 export const USERS = listOf(
-  shape<RedisUser>({ name: text, password: maybe(anything), keys: maybe(texts), channels: maybe(texts), commands: maybe(texts) }),
+  shape<RedisUser>({
+    name: text,
+    password: maybe(anything),
+    keys: maybe(texts),
+    channels: maybe(texts),
+    commands: maybe(texts),
+    moreCommands: maybe(texts),
+  }),
 );
 
 /** What an application does; what looks into the server or changes it is left out. INFO and ROLE tell a client whether it speaks to the primary. */
@@ -53,11 +63,11 @@ const COMMAND = /^[+-](@?[a-z][a-z0-9_.-]*(\|[a-z0-9_-]+)?)$/i;
 /** Fills in the defaults. @param bloom Whether the server has commands for Bloom filters. */
 export function normalizeUsers(users: readonly RedisUser[], bloom: "functions" | "module"): NormalRedisUser[] {
   const usual = bloom === "module" ? [...APPLICATION_COMMANDS, "+@bloom"] : APPLICATION_COMMANDS;
-  return users.map(({ keys = [], channels = [], commands = usual, ...given }) => ({
+  return users.map(({ keys = [], channels = [], commands = usual, moreCommands = [], ...given }) => ({
     ...given,
     keys: keys.map((pattern) => (pattern.startsWith("%") ? pattern : `~${pattern}`)),
     channels,
-    commands,
+    commands: [...commands, ...moreCommands],
   }));
 }
 

@@ -14,6 +14,8 @@ const PRELUDE = `
       get_keys = function() local keys = {} for key in pairs(values) do table.insert(keys, key) end return keys end,
     }
   end
+  sharing = {}
+  package.preload["gateway.tiers.sharing"] = function() return { states = function() return sharing end } end
   counts = dict()
   ngx = { shared = { gateway_counts = counts, gateway_failures = dict() } }
   connections = { reading = "0", writing = "1", waiting = "2" }
@@ -51,6 +53,14 @@ describe("the page for Prometheus", () => {
     expect(valueOf(samples, "gateway_peers", { upstream: "goods", state: "failed" })).toBe(1);
     expect(valueOf(samples, "gateway_list_age_seconds")).toBe(1.5);
     expect(valueOf(samples, "gateway_connections", { state: "waiting" })).toBe(2);
+  });
+
+  it("tells which of the buckets that gateways are to share is not", async () => {
+    const render = "return M.render({ goods = { peers = {} } }, 1, connections)";
+    const samples = parseExposition(await run(`sharing = { goods = false, order = true } ${render}`));
+    const shared = (upstream: string) => valueOf(samples, "gateway_bucket_shared", { upstream });
+    expect([shared("goods"), shared("order")]).toEqual([0, 1]);
+    expect(await run(render)).not.toContain("gateway_bucket_shared");
   });
 
   it("can be read where nothing has happened and no list was ever confirmed", async () => {

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
+import { TOGETHER_COMMANDS } from "../../components/nginx-upsync-gateway/tier-args";
 import { RedisCacheArgs, normalizeRedisCacheArgs } from "../../components/redis-cache/args";
 import { RedisCache } from "../../components/redis-cache/redis-cache";
 import { emptyNetwork, recordResources, settled } from "../mocks";
@@ -44,6 +45,15 @@ describe("a Redis cache's arguments", () => {
     }).users;
     expect(other?.keys).toEqual(["~a:*", "%R~b:*"]);
     expect(other?.commands).toContain("+@bloom");
+  });
+
+  it("give a user more than the usual commands where it is asked for", () => {
+    const users = [{ name: "goods" }, { name: "gateway", moreCommands: TOGETHER_COMMANDS }];
+    const [usual, more] = normalizeRedisCacheArgs("cache", { network, users }).users;
+    expect(more?.commands).toEqual([...(usual?.commands ?? []), "+eval", "+evalsha", "+time"]);
+    expect(more).not.toHaveProperty("moreCommands");
+    const refused = [{ name: "gateway", moreCommands: ["eval"] }];
+    expect(() => normalizeRedisCacheArgs("cache", { network, users: refused })).toThrow(/cache\.users\[0\]\.commands: must be \+ or -/);
   });
 
   it.each([0, 1, -0.1, 1.5, NaN])("refuse the error rate %s", (errorRate) => {

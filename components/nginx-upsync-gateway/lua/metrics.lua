@@ -1,6 +1,8 @@
 -- What is counted for Prometheus, in its text format 0.0.4. A worker counts in tables of its own and adds them to shared memory twice a
 -- second, since a shared counter for each request would be a lock for each. What a worker that is killed has not added is lost.
 
+local sharing = require "gateway.tiers.sharing"
+
 local _M = {}
 
 local counts = ngx.shared.gateway_counts
@@ -151,6 +153,17 @@ local function peers(lines, services)
   end
 end
 
+local function buckets(lines)
+  local shared = sharing.states()
+  local names = names_of(shared)
+  if #names > 0 then
+    family(lines, "gateway_bucket_shared", "gauge", "Whether a bucket that gateways are to share is counted for all of them.")
+  end
+  for _, name in ipairs(names) do
+    sample(lines, "gateway_bucket_shared", string.format('{upstream="%s"}', name), shared[name] and 1 or 0)
+  end
+end
+
 local function gauge(lines, name, help, value)
   family(lines, name, "gauge", help)
   sample(lines, name, "", value)
@@ -164,6 +177,7 @@ function _M.render(services, age_seconds, connections)
   local lines = {}
   requests(lines, services)
   peers(lines, services)
+  buckets(lines)
   gauge(lines, "gateway_list_age_seconds", "Time since Consul last confirmed the lists of peers, of the worker for which that is longest ago.", age_seconds or "+Inf")
   family(lines, "gateway_connections", "gauge", "Connections of clients, by what they do.")
   for _, state in ipairs(names_of(connections)) do

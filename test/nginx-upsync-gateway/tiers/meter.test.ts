@@ -32,6 +32,17 @@ const HELPERS = `
     time, real = clock, now or math.max(clock, real)
     return M.take("goods", settings).delay
   end
+  -- Of two locations, one that shares its bucket; what Redis says is \`replies\`, or \`err\`.
+  settings.together = false
+  together = { rate = 50, capacity = 1000, service = 1, cache = 7, static = 19, together = true }
+  sharing = package.loaded["gateway.tiers.sharing"]
+  sharing.use_settings({ goods = { bucket = settings }, shared = { bucket = together } })
+  ngx.config, ngx.sha1_bin, io.open = { prefix = function() return "" end }, function() return "" end, function()
+    return { read = function() return "return {}" end, close = function() end }
+  end
+  M.load()
+  function redis.call() return replies, err end
+  function ask() return M.take("shared 10.0.0.1", together) end
   -- What happens while one worker has the lock.
   function meanwhile(act)
     function bucket.take(...)
@@ -43,7 +54,7 @@ const HELPERS = `
 `;
 
 async function run(script: string): Promise<unknown> {
-  return (await tierModule("meter", HELPERS, ["bucket"], CLOCKS)).doString(script);
+  return (await tierModule("meter", HELPERS, ["bucket", "quiet", "sharing"], CLOCKS)).doString(script);
 }
 
 describe("a bucket that several workers count in", () => {
@@ -79,5 +90,37 @@ describe("the lock of a bucket", () => {
     const die = "meanwhile(function() error('killed') end) pcall(at, 1000)";
     expect(await run(`${die} at(1000) return slept >= 0.5 and slept < 0.6`)).toBe(true);
     expect(await run(`${die} at(1000) local before = slept at(1002) return slept - before`)).toBe(0);
+  });
+});
+
+describe("a bucket that gateways share", () => {
+  const REFUSED = "err = \"NOPERM User gateway has no permissions to run the 'evalsha' command\"";
+  const COUNTED = 'replies, err = { "service", "0", "0", "1000000" }, nil';
+
+  it("is one of the gateway's own while Redis does not count, and is told to be", async () => {
+    expect(await run(`${REFUSED} local place = ask() return tostring(place.tier) .. " " .. tostring(place.together)`)).toBe("service nil");
+    expect(await run(`${REFUSED} ask() return sharing.states().shared`)).toBe(false);
+    expect(await run('err = "Redis is away" ask() return sharing.states().shared')).toBe(false);
+    expect(await run(`${COUNTED} ask() return sharing.states().shared`)).toBe(true);
+    // The other one is none of those that could be shared.
+    expect(await run("at(1000) return sharing.states().goods == nil")).toBe(true);
+  });
+
+  it("is told to be shared again as soon as it is, and by itself once nobody asks", async () => {
+    expect(await run(`${REFUSED} ask() ${COUNTED} ask() return sharing.states().shared`)).toBe(true);
+    expect(await run(`${REFUSED} ask() time = time + 11 return sharing.states().shared`)).toBe(true);
+    expect(await run(`${REFUSED} ask() time = time + 9 ask() time = time + 9 return sharing.states().shared`)).toBe(false);
+  });
+
+  it("has the log say once a minute which rights are missing, and nothing of a Redis that is away, of which others tell", async () => {
+    expect(await run(`${REFUSED} for _ = 1, 5 do ask() end return #logged .. logged[1]`)).toBe(
+      "1gateway: the bucket of shared is not shared; the gateway's user in Redis needs the commands eval, evalsha and time, and the keys gateway:*: NOPERM User gateway has no permissions to run the 'evalsha' command",
+    );
+    expect(await run('err = "OOM command not allowed" ask() return logged[1]')).toBe(
+      "gateway: the bucket of shared is not shared: OOM command not allowed",
+    );
+    expect(await run(`${REFUSED} ask() time = time + 61 ask() return #logged`)).toBe(2);
+    for (const away of ["Redis is away", "timeout", "connection refused", "closed"])
+      expect(await run(`err = "${away}" ask() return #logged`)).toBe(0);
   });
 });

@@ -61,7 +61,7 @@ const STORES = `
 `;
 
 async function run(script: string): Promise<string> {
-  return (await (await tierModule("tiers", HELPERS, ["circuit", "reply"], STORES)).doString(script)) as string;
+  return (await (await tierModule("tiers", HELPERS, ["circuit", "quiet", "reply", "sharing"], STORES)).doString(script)) as string;
 }
 
 describe("a request that the service has no time for", () => {

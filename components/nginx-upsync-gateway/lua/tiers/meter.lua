@@ -3,6 +3,7 @@
 local ffi = require "ffi"
 local bucket = require "gateway.tiers.bucket"
 local redis = require "gateway.redis"
+local sharing = require "gateway.tiers.sharing"
 
 local _M = {}
 
@@ -172,8 +173,12 @@ local function take_together(key, settings)
   if not reply then
     -- A Redis that is asked too much is not away: a bucket of the gateway's own would let more through, not less.
     local is_flooded = err and string.find(err, "too many waiting", 1, true)
+    if not is_flooded then
+      sharing.refused(key, settings, err)
+    end
     return is_flooded and { tier = "rejected", wait = 0, delay = settings.static + 1 } or nil
   end
+  sharing.counted(key, settings)
   local wait, due = tonumber(reply[2]), tonumber(reply[4])
   wait = math.max(here(due, due - wait * 1000) / 1000 - ngx.now(), 0)
   return { tier = reply[1], wait = wait, delay = tonumber(reply[3]), due = due, together = true }

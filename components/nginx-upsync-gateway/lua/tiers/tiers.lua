@@ -8,6 +8,7 @@ local fill = require "gateway.tiers.fill"
 local filter = require "gateway.tiers.filter"
 local meter = require "gateway.tiers.meter"
 local reply = require "gateway.tiers.reply"
+local sharing = require "gateway.tiers.sharing"
 local switches = require "gateway.tiers.switches"
 local withdrawals = require "gateway.tiers.withdrawals"
 
@@ -246,6 +247,7 @@ function _M.init(settings)
   cache.use_settings(settings.files.files)
   switches.use_settings(settings.switches)
   meter.load()
+  sharing.use_settings(locations)
   for name, location in pairs(locations) do
     circuit_of[name] = circuits.new(name, location.circuit, ngx.shared.gateway_tiers, ngx.now)
   end
@@ -277,9 +279,9 @@ end
 
 --- What the admin page shows of each location.
 function _M.state()
-  local states = {}
+  local states, shared = {}, sharing.states()
   for name, location in pairs(locations or {}) do
-    states[name] = { switch = switches.mode(name), circuit = circuit_of[name]:state() }
+    states[name] = { switch = switches.mode(name), circuit = circuit_of[name]:state(), shared = shared[name] }
     -- Buckets of clients, and those in Redis, are too many to show, or others' to tell.
     if location.key == "location" and not location.bucket.together then
       states[name].delay = meter.delay(name, location.bucket)

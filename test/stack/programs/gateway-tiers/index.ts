@@ -8,6 +8,7 @@ import {
   Placement,
   RedisCache,
   ServiceNetwork,
+  TOGETHER_COMMANDS,
 } from "../../../../components";
 
 const config = new pulumi.Config("dockyard");
@@ -30,13 +31,7 @@ const cache = made(RedisCache, "cache", {
   port: null,
   persistence: "none",
   memoryMiB: 96,
-  users: [
-    {
-      name: "gateway",
-      keys: ["gateway:*", "%R~goods:*"],
-      commands: ["+@read", "+@write", "-@dangerous", "+@connection", "+eval", "+evalsha", "+fcall_ro", "+time", "+info", "+role"],
-    },
-  ],
+  users: [{ name: "gateway", keys: ["gateway:*", "%R~goods:*"], moreCommands: TOGETHER_COMMANDS }],
   filters: [{ name: "goods:known", errorRate: 0.001, capacity: 1000 }],
 });
 const settings: NginxUpsyncGatewayArgs = {
