@@ -23,17 +23,24 @@ export function requestBounds({ requests }: NormalRequestSettings): string[] {
 }
 
 /**
- * Marks what no honest client sends: a step up in the path, which clients resolve before they ask, an end of a line in the path or the
- * query, which could end a header somewhere behind, and HTTP/0.9, whose requests name no protocol and
- * whose answers have no head.
+ * Marks what no honest client sends: a step up in the path, which clients resolve before they ask; a path that begins with two slashes, which
+ * a service may take for a host's name in front of another path; an end of a line in the path or the query, which could end a header
+ * somewhere behind; and a request without a host, which only HTTP/1.0 allows, and HTTP/0.9, whose requests have no head at all.
  *
  * nginx itself refuses what does not agree on a request's length: two lengths, a length beside chunks, an encoding other than `chunked`.
  */
 export function refusals(): string[] {
   const [dot, slash] = [String.raw`(\.|%2e)`, String.raw`(/|\\|%2f|%5c)`];
-  const patterns = ["^ ", `^[^ ]+ [^?]*${slash}${dot}${dot}(${slash}|[?;#]|%3f|%3b|%23|$)`, "%0[ad0]"];
+  const up = `[^?]*${slash}${dot}${dot}(${slash}|[?;#]|%3f|%3b|%23|$)`;
   return [
-    block('map "$server_protocol $request_uri" $gateway_refused', ["default 0;", ...patterns.map((each) => `${quoted(`~*${each}`)} 1;`)]),
+    block("map $http_host $gateway_hostless", ['"" 1;', "default 0;"]),
+    // The last is told by another variable, and would hide those behind it.
+    block('map "$server_protocol $request_uri" $gateway_refused', [
+      "default 0;",
+      `${quoted(`~*^[^ ]* (/${slash}|${up})`)} 1;`,
+      `${quoted("~*%0[ad0]")} 1;`,
+      `${quoted(String.raw`~*^(HTTP/1\.0)? `)} $gateway_hostless;`,
+    ]),
   ];
 }
 

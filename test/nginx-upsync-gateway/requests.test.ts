@@ -5,14 +5,15 @@ import { GOOD, faultsOf } from "./faults";
 import { settingsOf } from "./settings";
 
 /** Whether the map in nginx's configuration marks a request line's target; the patterns mean the same to JavaScript. */
-function isRefused(target: string, protocol = "HTTP/1.1"): boolean {
+function isRefused(target: string, protocol = "HTTP/1.1", host = "shop"): boolean {
   const patterns = [
     ...refusals()
       .join("\n")
-      .matchAll(/"~\*(.*)" 1;/g),
-  ].map(([, pattern = ""]) => pattern.replaceAll("\\\\", "\\"));
+      .matchAll(/"~\*(.*)" (1|\$gateway_hostless);/g),
+  ].map(([, pattern = "", value]) => [pattern.replaceAll("\\\\", "\\"), value] as const);
   expect(patterns).toHaveLength(3);
-  return patterns.some((pattern) => new RegExp(pattern, "i").test(`${protocol} ${target}`));
+  const [, value] = patterns.find(([pattern]) => new RegExp(pattern, "i").test(`${protocol} ${target}`)) ?? [];
+  return value === "1" || (value === "$gateway_hostless" && host === "");
 }
 
 describe("what no honest client sends", () => {
@@ -28,6 +29,11 @@ describe("what no honest client sends", () => {
     String.raw`/goods/..\login`,
     "/goods/..%5clogin",
     "/goods/..;a=b/login",
+    "//",
+    "//h/login",
+    "/%2Fh/login",
+    String.raw`/\h/login`,
+    "/%5ch/login",
     "/a?next=%0d%0aSet-Cookie:a",
     "/a%0A",
     "/a%00.png",
@@ -35,15 +41,17 @@ describe("what no honest client sends", () => {
     expect(isRefused(target)).toBe(true);
   });
 
-  it.each(["/", "/goods/1", "/a..b", "/goods/.../x", "/.well-known/x", "/a?path=../b", "/a?b=/../c", "/a%20b?c=%25", "/a/..b", "/a/b.."])(
+  it.each(["/", "/goods/1", "/a..b", "/goods/.../x", "/.well-known/x", "/a?path=../b", "/a?b=/../c", "/a%20b?c=%25", "/a/..b", "/a/b..", "/a//b", "/a?b=//c"])(
     "is not: %s",
     (target) => {
       expect(isRefused(target)).toBe(false);
     },
   );
 
-  it("is a request without a version", () => {
-    expect([isRefused("/goods", ""), isRefused("/goods", "HTTP/1.0"), isRefused("/goods", "HTTP/2.0")]).toEqual([true, false, false]);
+  it("is a request without a host, and so one without a version", () => {
+    expect([isRefused("/goods", "", ""), isRefused("/goods", "HTTP/1.0", "")]).toEqual([true, true]);
+    expect([isRefused("/goods", "HTTP/1.0"), isRefused("/goods", "HTTP/2.0")]).toEqual([false, false]);
+    expect([isRefused("/goods/../login", "HTTP/1.0"), isRefused("/a%0a", "", "")]).toEqual([true, true]);
   });
 });
 
