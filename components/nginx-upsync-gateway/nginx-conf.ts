@@ -48,6 +48,21 @@ export interface GatewayConf extends Pick<
   readonly adminClients: readonly string[];
 }
 
+/** Headers by which a service may take another URL than the one that a location was chosen by, or another host. */
+const UNTRUSTED = [
+  "Forwarded",
+  "X-Forwarded-Path",
+  "X-Forwarded-Port",
+  "X-Forwarded-Uri",
+  "X-Host",
+  "X-HTTP-Host-Override",
+  "X-Original-Host",
+  "X-Original-Path",
+  "X-Original-URI",
+  "X-Original-URL",
+  "X-Rewrite-URL",
+];
+
 export function renderNginxConf(conf: GatewayConf): string {
   return [
     "# Written by Dockyard; a change made here is lost with the next one made there.",
@@ -158,7 +173,7 @@ function proxyDefaults({ trustedProxies }: GatewayConf): string[] {
     `proxy_set_header X-Forwarded-For ${trustedProxies.length > 0 ? "$proxy_add_x_forwarded_for" : "$remote_addr"};`,
     "proxy_set_header X-Forwarded-Host $host;",
     "proxy_set_header X-Forwarded-Proto $scheme;",
-    ...["Forwarded", "X-Forwarded-Port", "X-Original-URL", "X-Rewrite-URL"].map((header) => `proxy_set_header ${header} "";`),
+    ...UNTRUSTED.map((header) => `proxy_set_header ${header} "";`),
     "# A request that is not idempotent is tried again only if it was never sent.",
     "proxy_next_upstream error timeout invalid_header;",
     "# Answers that a slow client has not taken yet wait at the instance, not in /tmp, which is memory.",

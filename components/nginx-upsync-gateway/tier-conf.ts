@@ -16,6 +16,7 @@ export const TIER_LUA_FILES = [
   "tiers/sharing.lua",
   "tiers/switches.lua",
   "tiers/tiers.lua",
+  "tiers/unkeyed.lua",
   "tiers/withdrawals.lua",
 ] as const;
 

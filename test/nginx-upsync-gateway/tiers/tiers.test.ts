@@ -61,7 +61,7 @@ const STORES = `
 `;
 
 async function run(script: string): Promise<string> {
-  return (await (await tierModule("tiers", HELPERS, ["circuit", "quiet", "reply", "sharing"], STORES)).doString(script)) as string;
+  return (await (await tierModule("tiers", HELPERS, ["circuit", "quiet", "reply", "sharing", "unkeyed"], STORES)).doString(script)) as string;
 }
 
 describe("a request that the service has no time for", () => {
@@ -146,6 +146,11 @@ describe("a request on its way to the service", () => {
       "accept-encoding",
       "forwarded",
       "x-forwarded-prefix",
+      "x-forwarded-uri",
+      "x-forwarded-made-up",
+      "x-original-method",
+      "x-http-host-override",
+      "x-host",
       "x-original-url",
       "x-rewrite-url",
       "x-http-method-override",
@@ -154,5 +159,15 @@ describe("a request on its way to the service", () => {
       expect(await run(`${given} ask() ${sent}`)).toBe(` take ${header} `);
       expect(await run(`${given} vars.http_cookie = "a=b" ask() ${sent}`)).toBe(" take ");
     }
+  });
+
+  it("keeps what the gateway sets itself, what only looks like it, and what it was asked for", async () => {
+    for (const header of ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwardedness", "an-x-original-url", "override", "range"])
+      expect(await run(`vars.http_${header.replaceAll("-", "_")} = "x" ask() return table.concat(calls, " ")`)).toBe("take");
+  });
+
+  it("is looked at by its headers' names also once more of them were made up than are remembered", async () => {
+    const made = 'for i = 1, 1100 do unkeyed.has("x-made-up-" .. i) end local unkeyed_now = unkeyed.has("x-original-late")';
+    expect(await run(`local unkeyed = package.loaded["gateway.tiers.unkeyed"] ${made} return unkeyed_now and not unkeyed.has("x-late")`)).toBe(true);
   });
 });

@@ -10,6 +10,7 @@ local meter = require "gateway.tiers.meter"
 local reply = require "gateway.tiers.reply"
 local sharing = require "gateway.tiers.sharing"
 local switches = require "gateway.tiers.switches"
+local unkeyed = require "gateway.tiers.unkeyed"
 local withdrawals = require "gateway.tiers.withdrawals"
 
 local _M = {}
@@ -20,14 +21,6 @@ local circuit_of = {}
 local speaks_http2
 -- How many answers this worker is collecting: most requests' bodies pass while it is none.
 local collecting = 0
-
--- Headers by which a service may take another URL or method, or write another host into its answer: they are no part
--- of what an answer is kept by. And what is kept must suit those who take no compression.
-local UNKEYED = {
-  "accept-encoding", "forwarded", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme", "x-forwarded-server",
-  "x-forwarded-ssl", "x-host", "x-original-host", "x-http-method", "x-http-method-override", "x-method-override",
-  "x-original-uri", "x-original-url", "x-rewrite-url",
-}
 
 -- Timers of nginx count in milliseconds, so a shorter pause is one of a whole turn of its events.
 local SHORTEST_PAUSE = 0.001
@@ -79,10 +72,9 @@ local function to_service(context, probe)
   -- As nginx has set the variable already.
   context.logged = "service"
   if context.is_readable then
-    local headers = context.headers
-    for i = 1, #UNKEYED do
-      if rawget(headers, UNKEYED[i]) then
-        ngx.req.clear_header(UNKEYED[i])
+    for header in pairs(context.headers) do
+      if unkeyed.has(header) then
+        ngx.req.clear_header(header)
       end
     end
   end
