@@ -65,9 +65,10 @@ export interface LimitSettings {
 
   /**
    * Addresses and networks of proxies before the gateway: of a request from one of them, the client's address is the last one in
-   * `X-Forwarded-For` that is no such proxy.
+   * `X-Forwarded-For` that is no such proxy. What such a proxy says in that header is handed on with the proxy's own address behind it, and so is its
+   * `X-Forwarded-Proto`; what anybody else says there is not.
    *
-   * @default none: the header is neither believed nor handed on
+   * @default none: the headers are neither believed nor handed on
    */
   trustedProxies?: readonly string[];
 }

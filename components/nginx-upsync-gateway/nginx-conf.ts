@@ -1,4 +1,5 @@
 import { workerConnections } from "./connections";
+import { forwardedHeaders } from "./forwarded-conf";
 import type { NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
 import type { NormalGuardedPath } from "./limit-args";
 import { limitLines, limitZones, realAddress, retryAfter } from "./limit-conf";
@@ -47,21 +48,6 @@ export interface GatewayConf extends Pick<
   /** Addresses or networks, other than the container itself, that may read the admin pages: the network's own gateway address. */
   readonly adminClients: readonly string[];
 }
-
-/** Headers by which a service may take another URL than the one that a location was chosen by, or another host. */
-const UNTRUSTED = [
-  "Forwarded",
-  "X-Forwarded-Path",
-  "X-Forwarded-Port",
-  "X-Forwarded-Uri",
-  "X-Host",
-  "X-HTTP-Host-Override",
-  "X-Original-Host",
-  "X-Original-Path",
-  "X-Original-URI",
-  "X-Original-URL",
-  "X-Rewrite-URL",
-];
 
 export function renderNginxConf(conf: GatewayConf): string {
   return [
@@ -160,7 +146,7 @@ function luaPhases(conf: GatewayConf): string[] {
   ];
 }
 
-function proxyDefaults({ trustedProxies }: GatewayConf): string[] {
+function proxyDefaults(conf: GatewayConf): string[] {
   return [
     "server_tokens off;",
     "absolute_redirect off;",
@@ -168,12 +154,7 @@ function proxyDefaults({ trustedProxies }: GatewayConf): string[] {
     'proxy_set_header Connection "";',
     "proxy_set_header Host $host;",
     "proxy_set_header X-Request-Id $request_id;",
-    "proxy_set_header X-Real-IP $remote_addr;",
-    // Where nobody before the gateway is believed, what a client says of itself is not handed on as if somebody had said it.
-    `proxy_set_header X-Forwarded-For ${trustedProxies.length > 0 ? "$proxy_add_x_forwarded_for" : "$remote_addr"};`,
-    "proxy_set_header X-Forwarded-Host $host;",
-    "proxy_set_header X-Forwarded-Proto $scheme;",
-    ...UNTRUSTED.map((header) => `proxy_set_header ${header} "";`),
+    ...forwardedHeaders(conf),
     "# A request that is not idempotent is tried again only if it was never sent.",
     "proxy_next_upstream error timeout invalid_header;",
     "# Answers that a slow client has not taken yet wait at the instance, not in /tmp, which is memory.",

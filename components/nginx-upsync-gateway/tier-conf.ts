@@ -1,3 +1,4 @@
+import { clientScheme } from "./forwarded-conf";
 import type { GatewayConf } from "./nginx-conf";
 import type { NormalTiers } from "./tier-args";
 
@@ -59,7 +60,7 @@ export function tierHeader(conf: Tiered): string[] {
   return hasTiers(conf) ? ["add_header X-Gateway-Tier $gateway_tier always;"] : [];
 }
 
-export function tierLocation({ tiers }: Tiered, name: string): string[] {
+export function tierLocation({ tiers, trustedProxies }: Tiered & Pick<GatewayConf, "trustedProxies">, name: string): string[] {
   if (!Object.hasOwn(tiers, name)) return [];
   return [
     // An answer that sends nginx elsewhere would lose who asked, and a probe its end.
@@ -67,7 +68,7 @@ export function tierLocation({ tiers }: Tiered, name: string): string[] {
     // Most requests are for the service: Lua says so only where it is another one.
     "set $gateway_tier service;",
     // All of a URL that the service is told.
-    'set $gateway_url "$scheme://$host$request_uri";',
+    `set $gateway_url "${clientScheme({ trustedProxies })}://$host$request_uri";`,
     `access_by_lua_block { gateway.tiers.access("${name}") }`,
     `header_filter_by_lua_block { gateway.tiers.header("${name}") }`,
     `body_filter_by_lua_block { gateway.tiers.body("${name}") }`,

@@ -78,6 +78,20 @@ describe("limits of clients", () => {
     expect(text.split("real_ip_header")).toHaveLength(2);
   });
 
+  it("hand on what a trusted proxy says of the client, with its own address behind it, and what nobody else says", () => {
+    const text = conf({ trustedProxies: ["10.0.0.7", "10.1.0.0/16"], tiers: { goods: {} } });
+    expect(text).toContain("    geo $realip_remote_addr $gateway_by_proxy {\n        default 0;\n        10.0.0.7 1;\n        10.1.0.0/16 1;\n    }\n");
+    expect(text).toContain(
+      'map "$gateway_by_proxy$http_x_forwarded_for" $gateway_forwarded_for {\n        "~^1." "$http_x_forwarded_for, $realip_remote_addr";\n        default $realip_remote_addr;\n',
+    );
+    expect(text).toContain("$gateway_scheme {\n        1http http;\n        1https https;\n        default $scheme;\n");
+    expect(text).toContain("    proxy_set_header X-Forwarded-For $gateway_forwarded_for;\n");
+    expect(text).toContain("    proxy_set_header X-Forwarded-Proto $gateway_scheme;\n");
+    // An answer is kept by what its service was told.
+    expect(text).toContain('set $gateway_url "$gateway_scheme://$host$request_uri";');
+    expect(conf({ tiers: { goods: {} } })).toContain('set $gateway_url "$scheme://$host$request_uri";');
+  });
+
   it("take any regular expression as one word", () => {
     expect(conf(guarded({ path: String.raw`^/a "b"\d{2}$`, match: "regex" }))).toContain(String.raw`location ~ "^/a \"b\"\\d{2}$" {`);
   });
