@@ -1,6 +1,7 @@
 import { NETWORK, PLACEMENT, callback, checkShape, maybe, number, shape, text, texts } from "../core/argument-shape";
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
+import { isWhole } from "../core/whole";
 import { workerConnections } from "./connections";
 import type { ContainerTransform } from "../core/container-transform";
 import { Checks, bounded } from "../core/errors";
@@ -117,6 +118,8 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
       instances,
       `must be 1 to ${MOST} gateways; each holds connections to every instance of every service`,
     )
+    .that(isWhole(publishedPort, 1, 65_535), "publishedPort", publishedPort, "must be a port from 1 to 65535")
+    .that(isWhole(publishedAdminPort, 1, 65_535), "publishedAdminPort", publishedAdminPort, "must be a port from 1 to 65535")
     .that(
       apart(publishedPort, publishedAdminPort, instances),
       "publishedAdminPort",

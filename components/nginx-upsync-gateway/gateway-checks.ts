@@ -94,11 +94,17 @@ function checkConsul(checks: Checks, { consul, kvPrefix, pull }: NormalGatewaySe
   }
 }
 
-function checkServices(checks: Checks, { services }: NormalGatewaySettings): void {
+function checkServices(checks: Checks, { engine, services }: NormalGatewaySettings): void {
   checks.that(Object.keys(services).length > 0, "services", services, "must hold at least one service; leave the gateway out to have none");
   const owners = new Map<string, string>();
   for (const [service, settings] of Object.entries(services)) {
     checkService(checks, service, settings);
+    checks.that(
+      engine === "lua" || !settings.allowEmpty,
+      `services.${service}.allowEmpty`,
+      settings.allowEmpty,
+      'must be left out with the engine "upsync", whose module decides about empty lists',
+    );
     const owner = owners.get(settings.path);
     checks.that(
       owner === undefined,
@@ -119,6 +125,7 @@ function checkService(checks: Checks, service: string, settings: NormalGatewaySe
       service,
       'must be 1 to 63 of a-z, 0-9, "-" and "_", a letter first: it names the upstream and the keys in Consul',
     )
+    .that(service !== "none", at, service, "must be another name: by none the metrics tell of requests that are for no service")
     .that(isPrefix(settings.path), `${at}.path`, settings.path, PREFIX_REMEDY)
     .that(
       isAddress(settings.fallback),

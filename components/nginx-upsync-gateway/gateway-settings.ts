@@ -206,13 +206,27 @@ export function normalizeGatewaySettings(checks: Checks, args: GatewaySettings):
   };
 
   checkGatewaySettings(checks, gateway);
-  checkOfTiers(checks, args, Object.keys(gateway.tiers).length > 0);
+  checkUnused(checks, args, gateway);
 
   return gateway;
 }
 
-/** What is given for tiers only is refused without any: the defaults do not tell. */
-function checkOfTiers(checks: Checks, { switches, answerFiles }: GatewaySettings, hasTiers: boolean): void {
+/** What is given for what is not there is refused: the defaults do not tell. */
+function checkUnused(checks: Checks, { switches, answerFiles, tls }: GatewaySettings, { tiers, ...gateway }: NormalGatewaySettings): void {
+  const hasTiers = Object.keys(tiers).length > 0;
+  checks
+    .that(
+      tls?.redirect !== false || tls.redirectPort === undefined,
+      "tls.redirectPort",
+      tls?.redirectPort,
+      "must be left out where redirect is false and nobody is sent on",
+    )
+    .that(
+      !hasTiers || switches?.redisPrefix === undefined || gateway.switches.stores.includes("redis"),
+      "switches.redisPrefix",
+      switches?.redisPrefix,
+      'must be left out where the stores of switches are without "redis"',
+    );
   for (const [option, value] of Object.entries({ switches, answerFiles })) {
     checks.that(hasTiers || value === undefined, option, value, "must be left out without tiers, for which alone it is");
   }

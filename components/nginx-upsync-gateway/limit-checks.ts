@@ -9,6 +9,7 @@ import { PREFIX_REMEDY, isPrefix, publicPrefixes } from "./prefixes";
 // Names of variables and zones are made of it.
 const LIMIT_NAME = /^[a-z][a-z0-9_]{0,31}$/;
 const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
+const MOST_A_SECOND = 100_000;
 const RATE = /^[1-9]\d*r\/[sm]$/;
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u001f\u007f]/;
@@ -47,14 +48,20 @@ function checkLimit(checks: Checks, name: string, limit: NormalClientLimit): voi
     );
   checks
     .that(
-      rate === undefined || (RATE.test(rate) && requestsPerSecond(rate) <= 100_000),
+      rate === undefined || RATE.test(rate),
       `${at}.rate`,
       rate,
       "must be a whole number of requests above 0 in a second or a minute, as 10r/s or 60r/m",
     )
+    .that(
+      rate === undefined || !RATE.test(rate) || requestsPerSecond(rate) <= MOST_A_SECOND,
+      `${at}.rate`,
+      rate,
+      `must be at most ${MOST_A_SECOND} requests in a second; leave it out for no limit`,
+    )
     .that(isWhole(burst, 0, 100_000), `${at}.burst`, burst, "must be 0 to 100000 requests")
     .that(rate !== undefined || burst === 0, `${at}.burst`, burst, "must be left out where there is no rate to exceed")
-    .that(rate !== undefined || !limit.nodelay, `${at}.nodelay`, limit.nodelay, "must be left out where there is no burst that could wait")
+    .that(burst > 0 || !limit.nodelay, `${at}.nodelay`, limit.nodelay, "must be left out where there is no burst that could wait")
     .that(
       connections === undefined || isWhole(connections, 1, 65_535),
       `${at}.connections`,

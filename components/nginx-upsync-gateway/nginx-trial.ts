@@ -29,18 +29,32 @@ export function tryOut(
   if ((patterns.length === 0 && filters.length === 0 && !own && !hasLua(gateway)) || isRefused()) return;
   const said = host.refusedBy(gateway.image, gateway.user, renderTrial(files(), gateway.engine));
   if (said === undefined) return;
-  reportFaults([
-    {
-      path: name,
-      value: {
-        ...(patterns.length > 0 && { guardedPaths: patterns }),
-        ...(filters.length > 0 && { filters }),
-        ...(hasLua(gateway) && { lua: Object.keys(gateway.lua.locations) }),
-        modules: gateway.modules,
-      },
-      remedy: `must be what nginx takes, which says: ${wordsOf(said)}`,
-    },
-  ]);
+  const value = {
+    ...(patterns.length > 0 && { guardedPaths: patterns }),
+    ...(filters.length > 0 && { filters }),
+    ...(hasLua(gateway) && { lua: Object.keys(gateway.lua.locations) }),
+    modules: gateway.modules,
+  };
+  const [argument, given] = culprit(gateway, said) ?? ["", value];
+  reportFaults([{ path: `${name}${argument}`, value: given, remedy: `must be what nginx takes, which says: ${wordsOf(said)}` }]);
+}
+
+/** Words of nginx', the argument that they are about, and what was given for it. */
+type Candidate = readonly [words: string, argument: string, value: unknown];
+
+/** The argument that nginx means, where its words tell, and what was given for it. */
+function culprit({ guardedPaths, tiers, lua }: NormalNginxUpsyncGatewayArgs, said: string): [argument: string, value: unknown] | undefined {
+  const candidates: Candidate[] = [
+    ...guardedPaths.map(({ path }, i): Candidate => [` in "${path}"`, `.guardedPaths[${i}].path`, path]),
+    ...Object.entries(tiers).map(([service, { filter }]): Candidate => [
+      `the pattern of the filter ${filter?.name} cannot be used`,
+      `.tiers.${service}.filter.pattern`,
+      filter?.pattern,
+    ]),
+    ...Object.keys(lua.locations).map((name): Candidate => [`the Lua of ${name} cannot be used`, `.lua.locations.${name}`, name]),
+  ];
+  const found = candidates.find(([words]) => said.includes(words));
+  return found && [found[1], found[2]];
 }
 
 /** The script that writes the configuration and has nginx check it. */

@@ -13,6 +13,8 @@ interface Gateway {
 
 const REDIS_KEY = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/;
 const HEADER_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
+/** A form to be emptied, a part of something, and what nginx has for itself: 444 closes the connection, the others stand in the log. */
+const UNSENT: readonly number[] = [205, 206, 444, 494, 495, 496, 497, 498, 499];
 const MEDIA_TYPE = /^[a-z0-9.+-]+\/[a-z0-9.+-]+(; charset=[A-Za-z0-9-]+)?$/;
 
 /** What is wrong with the tiers is added to `checks`. */
@@ -113,10 +115,10 @@ function checkKept(checks: Checks, at: string, { fill, empty }: NormalTiers): vo
     .that(isWhole(fill.cacheSeconds, 1, 31_536_000), `${at}.fill.cacheSeconds`, fill.cacheSeconds, "must be 1 to 31536000 whole seconds")
     .that(isWhole(fill.staticSeconds, 1, 31_536_000), `${at}.fill.staticSeconds`, fill.staticSeconds, "must be 1 to 31536000 whole seconds")
     .that(
-      isWhole(empty.status, 200, 299) || isWhole(empty.status, 400, 599),
+      (isWhole(empty.status, 200, 299) || isWhole(empty.status, 400, 599)) && !UNSENT.includes(empty.status),
       `${at}.empty.status`,
       empty.status,
-      "must be 200 to 299 or 400 to 599, as 204 or 503",
+      `must be 200 to 299 or 400 to 599, as 204 or 503, and none of ${UNSENT.join(", ")}, which are not for such an answer or nginx' own`,
     )
     .that(MEDIA_TYPE.test(empty.type), `${at}.empty.type`, empty.type, 'must be a media type, as "application/json"')
     .that(
@@ -144,11 +146,9 @@ function checkHeaders(checks: Checks, at: string, { personalHeaders }: NormalTie
   }
 }
 
+/** Whether a regular expression of nginx', which has more than JavaScript's, has a group that captures. What else is wrong with it nginx tells. */
 function hasGroup(pattern: string): boolean {
-  try {
-    // What matches nothing at all still has all groups.
-    return (new RegExp(`${pattern}|`).exec("")?.length ?? 0) > 1;
-  } catch {
-    return false;
-  }
+  const bare = pattern.replaceAll(/\\[^]/g, "").replaceAll(/\[\^?\]?(\[:\^?\w+:\]|[^\]])*\]/g, "");
+  const isWhole = !bare.includes("[") && bare.split("(").length === bare.split(")").length;
+  return isWhole && /\((?![?*])|\(\?(P?<(?![=!])|')/.test(bare);
 }

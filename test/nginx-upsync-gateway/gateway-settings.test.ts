@@ -181,6 +181,16 @@ describe("a gateway's arguments", () => {
       'edge.services.Goods;: must be 1 to 63 of a-z, 0-9, "-" and "_", a letter first: it names the upstream and the keys in Consul, got "Goods;"',
     ],
     [
+      "a service by the metrics' word for none",
+      { services: { none: { path: "/" } } },
+      'edge.services.none: must be another name: by none the metrics tell of requests that are for no service, got "none"',
+    ],
+    [
+      "an empty list that upsync could not take",
+      { engine: "upsync", services: { goods: { path: "/goods/", allowEmpty: true } } },
+      'edge.services.goods.allowEmpty: must be left out with the engine "upsync", whose module decides about empty lists, got true',
+    ],
+    [
       "a relative path",
       goods({ path: "goods/" }),
       'edge.services.goods.path: must start with "/" and go on in letters, digits, ".", "_", "~", "-" and "/", without "//", "/./" and "/../", which nginx resolves before it compares, got "goods/"',

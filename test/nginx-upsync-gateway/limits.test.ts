@@ -107,6 +107,8 @@ describe("limits of clients", () => {
     ["half a request", limited({ rate: "0.5r/s" }), "edge.limits.one.rate: must be a whole number of requests above 0"],
     ["a rate by the hour", limited({ rate: "60r/h" }), 'in a second or a minute, as 10r/s or 60r/m, got "60r/h"'],
     ["a rate that is no text", limited({ rate: 60 }), "edge.limits.one.rate: must be a string, got 60"],
+    ["a rate above nginx' own", limited({ rate: "100001r/s" }), "edge.limits.one.rate: must be at most 100000 requests in a second"],
+    ["nodelay without a burst", limited({ rate: "1r/s", nodelay: true }), "edge.limits.one.nodelay: must be left out where there is no burst"],
     ["a burst below 0", limited({ rate: "1r/s", burst: -1 }), "edge.limits.one.burst: must be 0 to 100000 requests, got -1"],
     ["a burst without a rate", limited({ connections: 1, burst: 1 }), "edge.limits.one.burst: must be left out where there is no rate"],
     ["nodelay without a rate", limited({ connections: 1, nodelay: true }), "edge.limits.one.nodelay: must be left out where there is no"],

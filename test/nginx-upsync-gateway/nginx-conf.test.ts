@@ -16,6 +16,12 @@ const SHOP: GatewaySettings = {
   },
 };
 
+const UPSYNC: GatewaySettings = {
+  ...SHOP,
+  engine: "upsync",
+  services: { ...SHOP.services, order: { path: "/order/", keepalive: 32, maxTries: 2, connectTimeoutMs: 250, readTimeoutMs: 5000 } },
+};
+
 const REDIS = { endpoints: [{ host: "cache-1", port: 6379 }], user: "edge", password: pulumi.secret("sesame") };
 
 function conf(args: GatewaySettings, adminClients: readonly string[] = ["10.20.0.1"]): GatewayConf {
@@ -32,9 +38,7 @@ describe("the gateway's nginx.conf", () => {
   });
 
   it("has the module's own directives with the engine upsync", () => {
-    expect(renderNginxConf(conf({ ...SHOP, engine: "upsync", modules: ["modules/ngx_http_upsync_module.so"] }))).toBe(
-      golden("upsync.conf"),
-    );
+    expect(renderNginxConf(conf({ ...UPSYNC, modules: ["modules/ngx_http_upsync_module.so"] }))).toBe(golden("upsync.conf"));
   });
 
   it("has row for row what the user's nginx had, with the defaults", () => {
@@ -150,6 +154,6 @@ describe("the configuration folder", () => {
   });
 
   it("is nginx.conf alone with the engine upsync", () => {
-    expect(Object.keys(gatewayFolder(conf({ ...SHOP, engine: "upsync" })).files)).toEqual(["nginx.conf"]);
+    expect(Object.keys(gatewayFolder(conf(UPSYNC)).files)).toEqual(["nginx.conf"]);
   });
 });

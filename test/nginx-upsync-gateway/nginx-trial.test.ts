@@ -30,7 +30,7 @@ const REGEX: Partial<NginxUpsyncGatewayArgs> = { guardedPaths: [{ service: "good
 describe("nginx's own look at a configuration, in preview", () => {
   it("is taken where only nginx can judge, and its words are the fault's", async () => {
     await expect(gatewayOf(REGEX)).rejects.toThrow(
-      'edge: must be what nginx takes, which says: [emerg] pcre2_compile() failed: missing closing parenthesis in "^/(" in nginx.conf:99, got {"guardedPaths":["^/("],',
+      'edge.guardedPaths[0].path: must be what nginx takes, which says: [emerg] pcre2_compile() failed: missing closing parenthesis in "^/(" in nginx.conf:99, got "^/("',
     );
     await expect(gatewayOf({ modules: ["/opt/none.so"] })).rejects.toThrow("must be what nginx takes");
     await expect(gatewayOf({ image: "nginx:1.26" }, ["nginx:1.26"])).rejects.toThrow("must be what nginx takes");

@@ -23,7 +23,7 @@ describe("Lua of the user's own", () => {
     const tried = { ...common, network: emptyNetwork({ tried: "10.89.0.10", plain: "10.89.0.11" }, "10.89.0.0/24", host) };
     const lua = { locations: { hello: { path: "/hello", code: "return )" } } };
     expect(() => new NginxUpsyncGateway("tried", { ...tried, lua })).toThrow(
-      /tried: must be what nginx takes, .*hello\.lua:1: unexpected symbol/,
+      /tried\.lua\.locations\.hello: must be what nginx takes, .*hello\.lua:1: unexpected symbol/,
     );
     expect(scripts[0]).toContain("lua/site/locations/hello.lua");
     expect(scripts[0]).toContain("-c check.conf");
@@ -46,6 +46,7 @@ describe("several gateways", () => {
       { memoryMiB: 64, workers: 32 },
       "refused.memoryMiB: must give each of 32 workers 128 connections that take what requests.maxHeaderKiB lets them; raise it, or lower workers, got 64",
     ],
+    [{ publishedPort: 0 }, "refused.publishedPort: must be a port from 1 to 65535, got 0"],
     [{ publishedAdminPort: 8080 }, "refused.publishedAdminPort: must differ from publishedPort, got 8080"],
     [
       { instances: 3, publishedAdminPort: 8082 },

@@ -66,6 +66,11 @@ describe("TLS in nginx.conf", () => {
     ],
     ["no port", { ...SECRETS, publishedPort: 0 }, "edge.tls.publishedPort: must be a port from 1 to 65535, got 0"],
     ["nowhere to send clients on", { ...SECRETS, redirectPort: 0 }, "edge.tls.redirectPort: must be a port from 1 to 65535, got 0"],
+    [
+      "where to send clients on that are not sent",
+      { ...SECRETS, redirect: false, redirectPort: 443 },
+      "edge.tls.redirectPort: must be left out where redirect is false and nobody is sent on, got 443",
+    ],
     ["an old version", { ...SECRETS, minimumVersion: "1.1" }, 'edge.tls.minimumVersion: must be one of 1.2, 1.3, got "1.1"'],
     ["no time", { ...SECRETS, hstsSeconds: 0 }, "edge.tls.hstsSeconds: must be 1 to 63072000 seconds"],
   ])("refuses %s", (_, tls, fault) => {

@@ -92,6 +92,11 @@ describe("a gateway's tiers", () => {
       'edge.switches.stores: must not name "redis" without one; give the gateway a redis, or use "consul", got ["redis"]',
     ],
     [
+      "a prefix in a Redis that is not read",
+      { switches: { stores: ["consul"], redisPrefix: "a:" } },
+      'edge.switches.redisPrefix: must be left out where the stores of switches are without "redis", got "a:"',
+    ],
+    [
       "switches among the instances",
       { switches: { consulPrefix: "upstreams" } },
       'edge.switches.consulPrefix: must be apart from kvPrefix, whose keys are the services\' instances, got "upstreams"',
@@ -172,8 +177,13 @@ describe("a gateway's tiers", () => {
     [
       "a redirect for nothing",
       goods({ empty: { status: 302 } }),
-      "edge.tiers.goods.empty.status: must be 200 to 299 or 400 to 599, as 204 or 503, got 302",
+      "edge.tiers.goods.empty.status: must be 200 to 299 or 400 to 599, as 204 or 503, and none of 205, 206, 444, 494, 495, 496, 497, 498, 499, which are not for such an answer or nginx' own, got 302",
     ],
+    ...[205, 444, 499].map((status): [string, object, string] => [
+      `an answer that is none, by ${status}`,
+      goods({ empty: { status } }),
+      `edge.tiers.goods.empty.status: must be 200 to 299 or 400 to 599, as 204 or 503, and none of 205, 206, 444, 494, 495, 496, 497, 498, 499, which are not for such an answer or nginx' own, got ${status}`,
+    ]),
     [
       "a type that is none",
       goods({ empty: { type: "json" } }),
@@ -231,6 +241,19 @@ describe("a gateway's tiers", () => {
     ],
   ])("are refused with %s", (_, change, line) => {
     expect(faults(change)).toEqual([line]);
+  });
+});
+
+describe("a filter's pattern", () => {
+  it.each([String.raw`(?i)^/goods/(\d+)$`, "^/goods/(?P<id>[0-9]+)$", "^/goods/(?<id>[0-9]+)$", "^/goods/([0-9]++)$", "^/([[:alpha:])]+)$"])(
+    "may be what nginx has: %s",
+    (pattern) => {
+      expect(faults(goods({ filter: { name: "a", pattern, filledKey: "b" } }))).toEqual([]);
+    },
+  );
+
+  it.each(["^/(?:a)$", "(?i)^/a$", "^/(?<=a)b$", "^/(?!a)b$", "^/[(]a[)]$", "^/(a", "(*UTF)a"])("needs a group: %s", (pattern) => {
+    expect(faults(goods({ filter: { name: "a", pattern, filledKey: "b" } }))).toHaveLength(1);
   });
 });
 

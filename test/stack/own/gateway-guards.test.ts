@@ -377,7 +377,7 @@ describe("a change", () => {
     const events = await eventsDuring(stack.label, async () => {
       const limits = {};
       expect(await stack.refusal({ gateway: { ...GATEWAY, limits, guardedPaths, lua: undefined } })).toMatch(
-        /gateway: must be what nginx takes, which says: .*pcre2_compile\(\) failed: missing closing parenthesis in "\^\/reports\/\("/,
+        /gateway\.guardedPaths\[\d\]\.path: must be what nginx takes, which says: .*pcre2_compile\(\) failed: missing closing parenthesis in "\^\/reports\/\("/,
       );
       await stack.configure({ gateway: GATEWAY });
       const expired = selfSigned({ name: "old", from: new Date("2020-01-01"), to: new Date("2021-01-01") });
