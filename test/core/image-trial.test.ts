@@ -12,7 +12,11 @@ const [asked, engine] = [join(folder, "asked"), join(folder, "docker")];
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** An engine whose containers are processes of this machine: it runs what is behind the image's name. */
-function asking(script: string, seconds?: number, run = 'while [ "$1" != image ]; do shift; done; shift; /bin/sh "$@"'): string | undefined {
+function asking(
+  script: string,
+  seconds?: number,
+  run = 'while [ "$1" != image ]; do shift; done; shift; /bin/sh "$@"',
+): string | undefined {
   writeFileSync(engine, `#!/bin/sh\nprintf '%s ' "$@" >> ${asked}\necho >> ${asked}\n[ "$1" = run ] || exit 0\n${run}\n`);
   chmodSync(engine, 0o755);
   writeFileSync(asked, "");

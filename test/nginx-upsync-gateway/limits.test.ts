@@ -80,7 +80,9 @@ describe("limits of clients", () => {
 
   it("hand on what a trusted proxy says of the client, with its own address behind it, and what nobody else says", () => {
     const text = conf({ trustedProxies: ["10.0.0.7", "10.1.0.0/16"], tiers: { goods: {} } });
-    expect(text).toContain("    geo $realip_remote_addr $gateway_by_proxy {\n        default 0;\n        10.0.0.7 1;\n        10.1.0.0/16 1;\n    }\n");
+    expect(text).toContain(
+      "    geo $realip_remote_addr $gateway_by_proxy {\n        default 0;\n        10.0.0.7 1;\n        10.1.0.0/16 1;\n    }\n",
+    );
     expect(text).toContain(
       'map "$gateway_by_proxy$http_x_forwarded_for" $gateway_forwarded_for {\n        "~^1." "$http_x_forwarded_for, $realip_remote_addr";\n        default $realip_remote_addr;\n',
     );
@@ -108,7 +110,11 @@ describe("limits of clients", () => {
     ["a rate by the hour", limited({ rate: "60r/h" }), 'in a second or a minute, as 10r/s or 60r/m, got "60r/h"'],
     ["a rate that is no text", limited({ rate: 60 }), "edge.limits.one.rate: must be a string, got 60"],
     ["a rate above nginx' own", limited({ rate: "100001r/s" }), "edge.limits.one.rate: must be at most 100000 requests in a second"],
-    ["nodelay without a burst", limited({ rate: "1r/s", nodelay: true }), "edge.limits.one.nodelay: must be left out where there is no burst"],
+    [
+      "nodelay without a burst",
+      limited({ rate: "1r/s", nodelay: true }),
+      "edge.limits.one.nodelay: must be left out where there is no burst",
+    ],
     ["a burst below 0", limited({ rate: "1r/s", burst: -1 }), "edge.limits.one.burst: must be 0 to 100000 requests, got -1"],
     ["a burst without a rate", limited({ connections: 1, burst: 1 }), "edge.limits.one.burst: must be left out where there is no rate"],
     ["nodelay without a rate", limited({ connections: 1, nodelay: true }), "edge.limits.one.nodelay: must be left out where there is no"],

@@ -41,12 +41,22 @@ describe("what no honest client sends", () => {
     expect(isRefused(target)).toBe(true);
   });
 
-  it.each(["/", "/goods/1", "/a..b", "/goods/.../x", "/.well-known/x", "/a?path=../b", "/a?b=/../c", "/a%20b?c=%25", "/a/..b", "/a/b..", "/a//b", "/a?b=//c"])(
-    "is not: %s",
-    (target) => {
-      expect(isRefused(target)).toBe(false);
-    },
-  );
+  it.each([
+    "/",
+    "/goods/1",
+    "/a..b",
+    "/goods/.../x",
+    "/.well-known/x",
+    "/a?path=../b",
+    "/a?b=/../c",
+    "/a%20b?c=%25",
+    "/a/..b",
+    "/a/b..",
+    "/a//b",
+    "/a?b=//c",
+  ])("is not: %s", (target) => {
+    expect(isRefused(target)).toBe(false);
+  });
 
   it("is a request without a host, and so one without a version", () => {
     expect([isRefused("/goods", "", ""), isRefused("/goods", "HTTP/1.0", "")]).toEqual([true, true]);

@@ -245,12 +245,15 @@ describe("a gateway's tiers", () => {
 });
 
 describe("a filter's pattern", () => {
-  it.each([String.raw`(?i)^/goods/(\d+)$`, "^/goods/(?P<id>[0-9]+)$", "^/goods/(?<id>[0-9]+)$", "^/goods/([0-9]++)$", "^/([[:alpha:])]+)$"])(
-    "may be what nginx has: %s",
-    (pattern) => {
-      expect(faults(goods({ filter: { name: "a", pattern, filledKey: "b" } }))).toEqual([]);
-    },
-  );
+  it.each([
+    String.raw`(?i)^/goods/(\d+)$`,
+    "^/goods/(?P<id>[0-9]+)$",
+    "^/goods/(?<id>[0-9]+)$",
+    "^/goods/([0-9]++)$",
+    "^/([[:alpha:])]+)$",
+  ])("may be what nginx has: %s", (pattern) => {
+    expect(faults(goods({ filter: { name: "a", pattern, filledKey: "b" } }))).toEqual([]);
+  });
 
   it.each(["^/(?:a)$", "(?i)^/a$", "^/(?<=a)b$", "^/(?!a)b$", "^/[(]a[)]$", "^/(a", "(*UTF)a"])("needs a group: %s", (pattern) => {
     expect(faults(goods({ filter: { name: "a", pattern, filledKey: "b" } }))).toHaveLength(1);

@@ -61,7 +61,9 @@ const STORES = `
 `;
 
 async function run(script: string): Promise<string> {
-  return (await (await tierModule("tiers", HELPERS, ["circuit", "quiet", "reply", "sharing", "unkeyed"], STORES)).doString(script)) as string;
+  return (await (
+    await tierModule("tiers", HELPERS, ["circuit", "quiet", "reply", "sharing", "unkeyed"], STORES)
+  ).doString(script)) as string;
 }
 
 describe("a request that the service has no time for", () => {
@@ -162,12 +164,22 @@ describe("a request on its way to the service", () => {
   });
 
   it("keeps what the gateway sets itself, what only looks like it, and what it was asked for", async () => {
-    for (const header of ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwardedness", "an-x-original-url", "override", "range"])
+    for (const header of [
+      "x-forwarded-for",
+      "x-forwarded-host",
+      "x-forwarded-proto",
+      "x-forwardedness",
+      "an-x-original-url",
+      "override",
+      "range",
+    ])
       expect(await run(`vars.http_${header.replaceAll("-", "_")} = "x" ask() return table.concat(calls, " ")`)).toBe("take");
   });
 
   it("is looked at by its headers' names also once more of them were made up than are remembered", async () => {
     const made = 'for i = 1, 1100 do unkeyed.has("x-made-up-" .. i) end local unkeyed_now = unkeyed.has("x-original-late")';
-    expect(await run(`local unkeyed = package.loaded["gateway.tiers.unkeyed"] ${made} return unkeyed_now and not unkeyed.has("x-late")`)).toBe(true);
+    expect(
+      await run(`local unkeyed = package.loaded["gateway.tiers.unkeyed"] ${made} return unkeyed_now and not unkeyed.has("x-late")`),
+    ).toBe(true);
   });
 });
