@@ -2,11 +2,11 @@ import { NETWORK, PLACEMENT, callback, checkShape, maybe, number, shape, text, t
 import type { Placement } from "../core/host";
 import { imageReference } from "../core/images";
 import { isWhole } from "../core/whole";
-import { workerConnections } from "./connections";
 import type { ContainerTransform } from "../core/container-transform";
 import { Checks, bounded } from "../core/errors";
 import type { ServiceNetwork } from "../core/service-network";
 import { GatewaySettings, SETTINGS, NormalGatewaySettings, normalizeGatewaySettings } from "./gateway-settings";
+import { luaRequests, workerConnections } from "./memory";
 
 export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   /** Network that the gateways join; their addresses come from it. */
@@ -35,7 +35,12 @@ export interface NginxUpsyncGatewayArgs extends GatewaySettings {
   /** Port on the host's loopback for the admin pages; gateway n gets the one n − 1 behind it. @default the same as adminPort, or the next that is free of publishedPort's */
   publishedAdminPort?: number;
 
-  /** Memory limit in MiB; half of it is for connections, of which each worker holds at most 4,096. @default 512 */
+  /**
+   * Memory limit in MiB. It decides how many connections each worker takes, 4,096 at the most, and how many requests by HTTP/2 and to locations
+   * in Lua are under way at once: so many as there is memory for when all of them take as much of it as they can.
+   *
+   * @default 1024
+   */
   memoryMiB?: number;
 
   /** CPUs that the gateway may use. @default 2 */
@@ -70,6 +75,9 @@ const ARGUMENTS = shape<NginxUpsyncGatewayArgs>({
 /** A worker with fewer is of no use. */
 const LEAST_CONNECTIONS = 128;
 
+/** A location in Lua that answers fewer at once is of no use either. */
+const LEAST_IN_LUA = 4;
+
 /** The most that there is a use for on a handful of hosts. */
 const MOST = 8;
 
@@ -96,20 +104,28 @@ export function normalizeNginxUpsyncGatewayArgs(name: string, args: NginxUpsyncG
     user = "101:101",
     publishedPort = settings.port,
     publishedAdminPort = freeOf(settings.adminPort, publishedPort, instances),
-    memoryMiB = 512,
+    memoryMiB = 1024,
     cpus = 2,
     logMiB,
     allowDataLoss = [],
     transform,
   } = args;
 
+  for (const [location, atOnce] of luaRequests({ ...settings, memoryMiB })) {
+    checks.that(
+      !(memoryMiB >= 64) || atOnce >= LEAST_IN_LUA,
+      `lua.locations.${location}.maxBodyKiB`,
+      settings.lua.locations[location]?.maxBodyKiB,
+      `must let ${LEAST_IN_LUA} requests at once have such bodies in memory; lower it, or raise memoryMiB`,
+    );
+  }
   checks
     .that(memoryMiB >= 64, "memoryMiB", memoryMiB, "must be 64 or more")
     .that(
       !(memoryMiB >= 64) || workerConnections({ ...settings, memoryMiB }) >= LEAST_CONNECTIONS,
       "memoryMiB",
       memoryMiB,
-      `must give each of ${settings.workers} workers ${LEAST_CONNECTIONS} connections that take what requests.maxHeaderKiB lets them; raise it, or lower workers`,
+      `must give each of ${settings.workers} workers ${LEAST_CONNECTIONS} connections that take what they can; raise it, or lower workers, requests.maxHeaderKiB, fill.maxKiB or zoneMiB`,
     )
     .that(cpus > 0 && cpus <= 1024, "cpus", cpus, "must be more than 0, and 1024 at the most")
     .that(

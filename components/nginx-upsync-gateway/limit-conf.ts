@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { NormalClientLimit, NormalLimitSettings } from "./limit-args";
+import { type Sized, http2Requests, luaRequests } from "./memory";
 import { block } from "./nginx-block";
 
 /** Requests in a second of a rate such as `60r/m`. */
@@ -16,12 +17,16 @@ function zoneOf(what: "requests" | "connections", name: string, { by, exempt }: 
   return `${what}_${name}_${createHash("sha256").update(JSON.stringify(told)).digest("hex").slice(0, 6)}`;
 }
 
-/** What counts the clients, for the http block. */
-export function limitZones({ limits }: NormalLimitSettings): string[] {
-  const entries = Object.entries(limits).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (entries.length === 0) return [];
+/** What counts clients and requests, for the http block. */
+export function limitZones(sized: Sized): string[] {
+  if (!refusesAny(sized)) return [];
   return [
-    ...entries.flatMap(([name, limit]) => zonesOf(name, limit)),
+    ...Object.entries(sized.limits)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([name, limit]) => zonesOf(name, limit)),
+    // nginx counts each request of a connection by HTTP/2, and none by HTTP/1, for which the variable is empty.
+    ...(http2Requests(sized) === undefined ? [] : ["limit_conn_zone $http2 zone=gateway_http2:32k;"]),
+    ...[...luaRequests(sized).keys()].sort().map((name) => `limit_conn_zone ${name} zone=gateway_lua_${name}:32k;`),
     block("map $limit_req_status$limit_conn_status $gateway_retry_after", ["~REJECTED $gateway_wait;", 'default "";']),
   ];
 }
@@ -48,16 +53,37 @@ function zonesOf(name: string, limit: NormalClientLimit): string[] {
   ];
 }
 
-/** Where they hold, for a location. */
-export function limitLines({ limits }: NormalLimitSettings, names: readonly string[]): string[] {
-  const named = names.flatMap((name) => {
-    const limit = limits[name];
-    return limit === undefined ? [] : [{ name, limit, ...limit }];
+/** Whether there is anything that is refused for being one too many. */
+function refusesAny(sized: Sized): boolean {
+  return Object.keys(sized.limits).length > 0 || http2Requests(sized) !== undefined || luaRequests(sized).size > 0;
+}
+
+/** What a location holds its clients and itself to. @param location One in Lua. */
+export function limitLines(sized: Sized, names: readonly string[], location?: string): string[] {
+  const limits = names.flatMap((name) => {
+    const limit = sized.limits[name];
+    return limit === undefined ? [] : [{ name, limit }];
   });
+  const lines = [...memoryLines(sized, location), ...clientLines(limits)];
+  return lines.length === 0 ? [] : [...lines, `set $gateway_wait ${Math.max(1, ...limits.map(({ limit }) => waitSeconds(limit)))};`];
+}
+
+/** Bounds on what is under way, so that it has room in the memory. */
+function memoryLines(sized: Sized, location: string | undefined): string[] {
+  const http2 = http2Requests(sized);
+  const inLua = location === undefined ? undefined : luaRequests(sized).get(location);
+  return [
+    ...(http2 === undefined ? [] : [`limit_conn gateway_http2 ${http2};`]),
+    ...(inLua === undefined ? [] : [`limit_conn gateway_lua_${location} ${inLua};`]),
+  ];
+}
+
+function clientLines(named: readonly { readonly name: string; readonly limit: NormalClientLimit }[]): string[] {
   const [first] = named;
   if (first === undefined) return [];
+  const { status } = first.limit;
   return [
-    ...named.flatMap(({ name, limit, rate, burst, nodelay, connections }) => [
+    ...named.flatMap(({ name, limit, limit: { rate, burst, nodelay, connections } }) => [
       ...(rate === undefined
         ? []
         : [
@@ -65,9 +91,8 @@ export function limitLines({ limits }: NormalLimitSettings, names: readonly stri
           ]),
       ...(connections === undefined ? [] : [`limit_conn ${zoneOf("connections", name, limit)} ${connections};`]),
     ]),
-    ...(named.some(({ rate }) => rate !== undefined) ? [`limit_req_status ${first.status};`] : []),
-    ...(named.some(({ connections }) => connections !== undefined) ? [`limit_conn_status ${first.status};`] : []),
-    `set $gateway_wait ${Math.max(...named.map(waitSeconds))};`,
+    ...(named.some(({ limit }) => limit.rate !== undefined) ? [`limit_req_status ${status};`] : []),
+    ...(named.some(({ limit }) => limit.connections !== undefined) ? [`limit_conn_status ${status};`] : []),
   ];
 }
 
@@ -77,12 +102,12 @@ function waitSeconds({ rate }: NormalClientLimit): number {
 }
 
 /** The header of what a limit refused, for a server. */
-export function retryAfter({ limits }: NormalLimitSettings): string[] {
-  return Object.keys(limits).length === 0 ? [] : ["add_header Retry-After $gateway_retry_after always;"];
+export function retryAfter(sized: Sized): string[] {
+  return !refusesAny(sized) ? [] : ["add_header Retry-After $gateway_retry_after always;"];
 }
 
 /** Whom to believe about the client's address, for the public server: the admin pages are opened by the connection's own. */
-export function realAddress({ trustedProxies }: NormalLimitSettings): string[] {
+export function realAddress({ trustedProxies }: Pick<NormalLimitSettings, "trustedProxies">): string[] {
   if (trustedProxies.length === 0) return [];
   return [...trustedProxies.map((proxy) => `set_real_ip_from ${proxy};`), "real_ip_header X-Forwarded-For;", "real_ip_recursive on;"];
 }

@@ -1,9 +1,9 @@
-import { workerConnections } from "./connections";
 import { forwardedHeaders } from "./forwarded-conf";
 import type { NormalGatewayService, NormalGatewaySettings } from "./gateway-settings";
 import type { NormalGuardedPath } from "./limit-args";
 import { limitLines, limitZones, realAddress, retryAfter } from "./limit-conf";
 import { luaLocations } from "./lua-conf";
+import { workerConnections } from "./memory";
 import { block, quoted } from "./nginx-block";
 import { GATEWAY_DATA } from "./nginx-command";
 import { adminServer, unavailableServer } from "./own-servers";

@@ -98,6 +98,7 @@ export class NginxUpsyncGateway extends pulumi.ComponentResource {
       ...(this.secure && { secure: String(this.secure) }),
       internal: String(this.internal),
       admin: String(this.admin),
+      servers: serversOf(gateway),
     });
   }
 
@@ -206,6 +207,11 @@ function gatewayFollowers(
     services: Object.keys(services),
     ready: gates,
   }));
+}
+
+/** Whom the gateways ask, as `host:port`: their own configuration is secret where a password is a part of it. */
+function serversOf({ consul, redis }: NormalNginxUpsyncGatewayArgs): string[] {
+  return [...consul.servers, ...(redis ? [...redis.endpoints, ...redis.sentinels] : [])].map(({ host, port }) => `${host}:${port}`);
 }
 
 /** There is always one. */

@@ -30,7 +30,10 @@ export interface GatewayRedis {
   /** Connections that each worker may have at a time; further calls wait for one. @default 32 */
   readonly connections?: number;
 
-  /** Time to connect, and for each answer, in milliseconds. @default 500 */
+  /**
+   * Time to connect, and for each answer, in milliseconds. While others have their answers a call that waits for a connection, or only reads,
+   * waits up to four times as long. @default 500
+   */
   readonly timeoutMs?: number;
 }
 

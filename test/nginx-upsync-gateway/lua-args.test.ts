@@ -48,7 +48,9 @@ describe("Lua of the user's own", () => {
     expect(files["lua/site/locations/hello.lua"]).toBe(`${CODE} -- from a file`);
     expect(files["lua/site/words.lua"]).toBe("return {}");
     expect(JSON.parse(files["gateway.json"] ?? "")).toMatchObject({ lua: { hello: { methods: ["GET", "POST"] } } });
-    expect(files["check.conf"]).toContain('init_by_lua_block { require("gateway.main").check(); os.exit(0, true) }');
+    expect(files["check.conf"]).toContain(
+      'init_by_lua_block { assert(loadfile(ngx.config.prefix() .. "lua/site/words.lua")); require("gateway.main").check(); os.exit(0, true) }',
+    );
     expect(files["check.conf"]).toContain("load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;\n");
   });
 
@@ -73,7 +75,7 @@ describe("Lua of the user's own", () => {
 
   it("holds its clients to limits, which it has to know", () => {
     const limits = { slow: { rate: "1r/s" } } as const;
-    const limited = { ...GOOD, limits, lua: hello({ limits: ["slow"] }) };
+    const limited = { ...GOOD, limits, lua: hello({ limits: ["slow"], maxBodyKiB: 4 }) };
     expect(renderNginxConf({ ...settingsOf("edge", limited), adminClients: [], memoryMiB: 512 })).toContain(
       "location /hello {\n            limit_req zone=requests_slow_c7b622;\n            limit_req_status 429;\n            set $gateway_wait 1;\n",
     );

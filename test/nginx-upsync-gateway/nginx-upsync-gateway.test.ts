@@ -44,7 +44,11 @@ describe("several gateways", () => {
     [{ instances: 1.5 }, "refused.instances: must be 1 to 8 gateways; each holds connections to every instance of every service, got 1.5"],
     [
       { memoryMiB: 64, workers: 32 },
-      "refused.memoryMiB: must give each of 32 workers 128 connections that take what requests.maxHeaderKiB lets them; raise it, or lower workers, got 64",
+      "refused.memoryMiB: must give each of 32 workers 128 connections that take what they can; raise it, or lower workers, requests.maxHeaderKiB, fill.maxKiB or zoneMiB, got 64",
+    ],
+    [
+      { memoryMiB: 256, lua: { locations: { large: { path: "/large", code: "return function() end", maxBodyKiB: 8192 } } } },
+      "refused.lua.locations.large.maxBodyKiB: must let 4 requests at once have such bodies in memory; lower it, or raise memoryMiB, got 8192",
     ],
     [{ publishedPort: 0 }, "refused.publishedPort: must be a port from 1 to 65535, got 0"],
     [{ publishedAdminPort: 8080 }, "refused.publishedAdminPort: must differ from publishedPort, got 8080"],

@@ -20,6 +20,8 @@ const NGINX = `
   ngx = {
     null = {}, WARN = "warn", NOTICE = "notice",
     now = function() return clock end,
+    -- By how much the worker is behind its own clock.
+    update_time = function() clock = clock + (busy_for or 0) end,
     timer = {
       every = function(_, call) table.insert(repeated, call) return true end,
       at = function(_, call) table.insert(soon, call) return true end,
@@ -59,6 +61,12 @@ const NGINX = `
       looks = (looks or 0) + 1
       if not servers[self.address] then return nil, "connection refused" end
       if silent then return nil, "timeout" end
+      local waits = queued and table.remove(queued, 1)
+      if waits then
+        clock = clock + 0.5
+        waits()
+        return nil, "timeout"
+      end
       if busy then return nil, "too many waiting connect operations" end
       self.options = options
       local pool = pooled[self.address] or 0
@@ -309,6 +317,39 @@ describe("the gateway's calls to Redis", () => {
         for i = 1, 3 do local _, why = M.call("GET", "a") whys[i] = why end
         return table.concat(whys, ", ") .. "; " .. pooled["10.0.0.1:6379"]`),
     ).toBe("timeout, Redis is away, Redis is away; 1");
+  });
+
+  it("do not take Redis for silent where this worker was busy for longer than an answer may take, and read once more what changes nothing", async () => {
+    // Each answer comes when it is not looked for any more; the worker notices when it has done all else.
+    const late = (busyFor: number, command: string) =>
+      run(`M.call("GET", "a") local before = #sent
+        busy_for, broken = ${busyFor}, true
+        local reply, why = M.call(${command})
+        return tostring(reply) .. " " .. tostring(why) .. ", " .. #sent - before .. ", " .. tostring((select(2, M.call("GET", "c"))))`);
+    expect(await late(0.6, '"GET", "b"')).toBe("OK nil, 3, nil");
+    expect(await late(0.6, '"SET", "b", 1')).toBe("nil timeout, 0, nil");
+    // One that hangs is found to hang all the same.
+    const hung = 'M.call("GET", "a") busy_for, frozen["10.0.0.1:6379"] = 0.6, true';
+    expect(await run(`${hung} local _, why = M.call("GET", "b") return why .. ", " .. tostring((select(2, M.call("GET", "c"))))`)).toBe(
+      "Redis is away, Redis is away",
+    );
+    // The control: it came as soon as the time was over.
+    expect(await late(0.5, '"GET", "b"')).toBe("nil timeout, 0, Redis is away");
+  });
+
+  it("wait on behind others while these have their answers, and find a Redis that answers nobody", async () => {
+    const none = "function() end";
+    const other = `function() local rest = queued queued = nil M.call("GET", "other") queued = rest clock = clock + 0.01 end`;
+    const behind = (waits: readonly string[], command: string) =>
+      run(`M.call("GET", "a") queued = { ${waits.join(", ")} }
+        local reply, why = M.call(${command})
+        return tostring(reply) .. " " .. tostring(why) .. ", " .. tostring((select(2, M.call("GET", "c"))))`);
+    expect(await behind([other, other, other], '"GET", "b"')).toBe("OK nil, nil");
+    // Nothing was sent of what waits for a connection.
+    expect(await behind([other], '"SET", "b", 1')).toBe("OK nil, nil");
+    // Who has waited for long enough is told so, and the others are not told that Redis is away.
+    expect(await behind([other, other, other, other], '"GET", "b"')).toBe("nil timeout, nil");
+    expect(await behind([other, none], '"GET", "b"')).toBe("nil Redis is away, Redis is away");
   });
 
   it("take a transaction in one pipeline", async () => {

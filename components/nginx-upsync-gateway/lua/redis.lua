@@ -19,7 +19,9 @@ local LASTING = {
   QUIT = true, READONLY = true, READWRITE = true, REPLCONF = true, RESET = true, SELECT = true, SSUBSCRIBE = true, SUBSCRIBE = true,
   SUNSUBSCRIBE = true, SYNC = true, UNSUBSCRIBE = true, WATCH = true,
 }
--- Of these, those that the end of a transaction takes back.
+-- Single commands that change nothing: one whose answer this worker came too late to read is run again.
+local READING = { ["BF.EXISTS"] = true, EXISTS = true, FCALL_RO = true, GET = true, HGET = true, MGET = true, TTL = true }
+-- Of the lasting ones, those that the end of a transaction takes back.
 local IN_TRANSACTION = { MULTI = true, WATCH = true }
 
 local function refusal(command)
@@ -37,7 +39,7 @@ function _M.call(command, ...)
   local name = string.lower(command)
   local reply, err = pool.run(function(connection)
     return connection[name](connection, unpack(arguments, 1, count))
-  end)
+  end, READING[command])
   if reply == _M.null then
     return nil
   end

@@ -15,6 +15,11 @@ local WAITING = 1000
 -- How often the log says that Redis is away, in seconds.
 local QUIET = 60
 local AWAY = "Redis is away"
+-- How much later than it was set a worker may come to a timer and still know by it that Redis was silent, in seconds: one that was busy with
+-- other requests for longer may have the answer unread.
+local LATE = 0.05
+-- How often a call that may be run again is, where Redis answers others meanwhile: those that wait for a connection behind many others.
+local ATTEMPTS = 4
 -- Ways in which a server says that it is not, or not yet, the primary: it has not run the command.
 local ELSEWHERE = { READONLY = true, LOADING = true, MASTERDOWN = true }
 
@@ -28,6 +33,8 @@ local is_away = false
 local epoch = 0
 -- Whether the log has that Redis is away.
 local is_said = false
+-- When this worker read an answer last.
+local answered_at = 0
 -- Set while one call of the worker looks for the primary; unless Redis is away the others wait for what it finds.
 local looking = false
 local found
@@ -165,6 +172,19 @@ local function fell_silent(asked_in)
   end
 end
 
+-- Whether what did not come in time tells of this worker, and not of Redis: others had their answers since, or the worker was late itself.
+-- @param is_again  whether this is not the first time: a Redis that hangs is found to, however busy the worker is
+local function is_own_fault(began, is_again)
+  if answered_at > began then
+    return true
+  elseif is_again then
+    return false
+  end
+  -- What the worker has done since nginx last looked at its clock counts as well: timers come behind all that.
+  ngx.update_time()
+  return ngx.now() - began > settings.timeoutMs / 1000 + LATE
+end
+
 local function look_together()
   if not looking then
     return look_alone()
@@ -177,18 +197,22 @@ local function look_together()
   return open(current)
 end
 
-local function acquire(asked_in)
+-- @return a connection; or nil, the error, and whether that tells of this worker alone
+local function acquire(asked_in, is_again)
   if is_away then
     return nil, AWAY
   end
   if not current then
     return look_together()
   end
+  local began = ngx.now()
   local connection, err = open(current)
   if connection or err == "too many waiting connect operations" then
     return connection, err
   end
-  if err == "timeout" then
+  if err == "timeout" and is_own_fault(began, is_again) then
+    return nil, err, true
+  elseif err == "timeout" then
     fell_silent(asked_in)
     return nil, AWAY
   end
@@ -196,28 +220,36 @@ local function acquire(asked_in)
   return look_together()
 end
 
--- One exchange over a connection. @return the reply, or nil or false and the error, and whether it surely was not run
-local function attempt(exchange)
+-- One exchange over a connection.
+-- @param is_reading  whether it may be run twice
+-- @param is_again  whether this is not the first time
+-- @return the reply, or nil or false and the error, and whether it is to be tried again
+local function attempt(exchange, is_reading, is_again)
   local asked_in = epoch
-  local connection, err = acquire(asked_in)
+  local connection, err, again = acquire(asked_in, is_again)
   if not connection then
-    return nil, err
+    -- Nothing was sent yet, whatever it is.
+    return nil, err, again
   end
+  local began = ngx.now()
   local reply
   reply, err = exchange(connection)
   if reply == nil then
     connection:close()
-    if err == "timeout" then
+    if err == "timeout" and is_own_fault(began, is_again) then
+      return nil, err, is_reading
+    elseif err == "timeout" then
       fell_silent(asked_in)
     elseif asked_in == epoch then
       current = nil
     end
     return nil, err
   end
+  answered_at = ngx.now()
   if reply == false and ELSEWHERE[string.match(tostring(err), "^%u+")] then
     connection:close()
     current = nil
-    return nil, err, true
+    return nil, err, not is_again
   end
   release(connection)
   return reply, err
@@ -232,14 +264,18 @@ end
 
 --- Has a function send commands over a connection to the primary and read the replies.
 -- @param exchange  function(connection): the replies, false and a reply that is an error, or nil and what broke the connection
+-- @param is_reading  whether it changes nothing, and may be run twice
 -- @return the replies, or nil and the error
-function _M.run(exchange)
+function _M.run(exchange, is_reading)
   if not settings then
     return nil, "the gateway has no Redis"
   end
-  local reply, err, not_run = attempt(exchange)
-  if not_run then
-    reply, err = attempt(exchange)
+  local reply, err, again = attempt(exchange, is_reading)
+  for _ = 2, ATTEMPTS do
+    if not again then
+      break
+    end
+    reply, err, again = attempt(exchange, is_reading, true)
   end
   if reply == nil or reply == false then
     return nil, err

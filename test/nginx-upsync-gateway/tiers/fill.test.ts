@@ -3,7 +3,7 @@ import { tierModule } from "./nginx";
 
 /** A location that keeps answers of up to 10 bytes; `answer(...)` is one of the service's, `kept()` what Redis and the files have been given. */
 const HELPERS = `
-  is_readable, response, method, uri = true, {}, "GET", "/goods/1"
+  is_readable, response, method, uri, has_space = true, {}, "GET", "/goods/1", true
   ngx.status = 200
   ngx.req = { get_method = function() return method end }
   ngx.resp = { get_headers = function() return response end }
@@ -21,7 +21,7 @@ const HELPERS = `
   settings = { maxBytes = 10, refreshSeconds = 5, cacheSeconds = 60 }
   function answer(chunks, is_cut)
     local context = { location = "goods", is_readable = is_readable, uri = uri }
-    M.begin("goods", context, settings)
+    M.begin("goods", context, settings, has_space)
     for i, chunk in ipairs(chunks) do
       ngx.arg = { chunk, i == #chunks and not is_cut }
       if context.chunks then M.collect(context, settings) end
@@ -149,6 +149,15 @@ describe("filling", () => {
     expect(await run('over["/goods/1"] = 1000.5 answer({ "a" }) return kept()')).toBe("");
     expect(await run('meanwhile = 1000.5 answer({ "a" }) return kept()')).toBe("redis:/goods/1:a:60 -both:/goods/1:1000");
     expect(await run(`over["/goods/1"] = 1000.5 ${later}`)).toBe("redis:/goods/1:b:60 file:/goods/1:b redis:/goods/1:c:60 file:/goods/1:c");
+  });
+
+  it("keeps nothing that there is no memory to collect in, but takes away what is gone, and keeps the next", async () => {
+    expect(await run('has_space = false answer({ "a" }) return kept()')).toBe("");
+    expect(await run('has_space = false ngx.status = 404 answer({ "a" }) return kept()')).toContain("-both:/goods/1");
+    const query = 'uri = "/goods/1?a" answer({ "a" })';
+    // A query is kept when it is asked for a second time, and that is not taken for the first.
+    expect(await run(`has_space = false ${query} has_space = true ${query} return kept()`)).toBe("");
+    expect(await run(`has_space = false ${query} has_space = true ${query} ${query} return kept()`)).toContain("redis:/goods/1?a:a:60");
   });
 
   it("drops what comes while too many wait", async () => {

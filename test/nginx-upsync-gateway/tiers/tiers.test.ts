@@ -23,7 +23,7 @@ const HELPERS = `
   M.init({
     switches = {}, files = {},
     locations = { goods = {
-      key = "location", bucket = { service = 1, static = 19 }, empty = { status = 204, body = "" }, fill = { staticSeconds = 100 },
+      key = "location", bucket = { service = 1, static = 19 }, empty = { status = 204, body = "" }, fill = { staticSeconds = 100, maxBytes = 1024 * 1024 },
       personal = { "authorization", "cookie", "x-api-key" },
       circuit = {
         windowSeconds = 10, minimumRequests = 1, errorRate = 0.5, slowSeconds = 2, slowRate = 0.5,
@@ -49,7 +49,11 @@ const STORES = `
   package.preload["gateway.answerer"] = function() return { tier = function() return vars.gateway_tier end } end
   package.preload["gateway.tiers.cache"] = function() return { get = kept, use_settings = function() end } end
   package.preload["gateway.tiers.files"] = function() return { get = kept, use_settings = function() end } end
-  package.preload["gateway.tiers.fill"] = function() return { begin = function() end, finish = function() end } end
+  package.preload["gateway.tiers.fill"] = function()
+    -- Each answer is collected, where there is room for it.
+    local function begin(_, context, _, has_space) context.chunks = has_space and {} or nil end
+    return { begin = begin, finish = function() end }
+  end
   package.preload["gateway.tiers.filter"] = function() return {} end
   package.preload["gateway.tiers.meter"] = function()
     local function take() table.insert(calls, "take") return { tier = tier, wait = 0, delay = 0 } end
@@ -181,5 +185,18 @@ describe("a request on its way to the service", () => {
     expect(
       await run(`local unkeyed = package.loaded["gateway.tiers.unkeyed"] ${made} return unkeyed_now and not unkeyed.has("x-late")`),
     ).toBe(true);
+  });
+});
+
+describe("an answer of the service", () => {
+  it("is collected while no more than 8 MiB are, and again once others have ended", async () => {
+    const began = `
+      local open = {}
+      function begin() ask() ngx.status = 200 M.header("goods") table.insert(open, ngx.ctx) return ngx.ctx.chunks ~= nil end
+      function finish() ngx.ctx = table.remove(open, 1) M.finish() end
+      local collected = 0
+      for _ = 1, 12 do if begin() then collected = collected + 1 end end
+      finish()`;
+    expect(await run(`${began} return collected .. tostring(begin()) .. tostring(begin())`)).toBe("8truefalse");
   });
 });

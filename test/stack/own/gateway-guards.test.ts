@@ -1,21 +1,16 @@
-import { createServer } from "node:http";
-import { request } from "node:https";
 import { connect } from "node:tls";
-import { X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { selfSigned } from "../support/certificates";
 import { docker, eventsDuring } from "../support/engine";
+import { GuardedGateway, HOST, statuses } from "../support/guarded-gateway";
 import { HONEST, HOSTILE, getRaw, post } from "../support/hostile-requests";
-import { http2Session, overHttp2 } from "../support/http2";
+import { http2Session, overHttp2, unfinished } from "../support/http2";
 import { get, until } from "../support/load";
-import { type Sample, parseExposition, valueOf } from "../support/prometheus";
+import { valueOf } from "../support/prometheus";
 import { sendRaw } from "../support/raw";
-import { TestStack, freePorts } from "../support/test-stack";
-
-/** What the host is on the gateway's network: there the service listens, and from there requests come. */
-const HOST = "10.150.0.1";
 
 const GATEWAY = {
+  memoryMiB: 192,
   services: { shop: { path: "/" } },
   limits: {
     login: { rate: "60r/m", burst: 2, nodelay: true, exempt: ["192.0.2.0/24"] },
@@ -51,153 +46,69 @@ const GATEWAY = {
   requests: { maxBodyKiB: 32, maxHeaderKiB: 4, headerTimeoutSeconds: 2, bodyTimeoutSeconds: 2 },
 };
 
-let stack: TestStack;
-let port: number;
 const first = selfSigned({ name: "first" });
 const renewed = selfSigned({ name: "renewed" });
-
-/** What the service was asked for, and how many requests it has now. */
-const seen: { url: string; method: string; headers: Record<string, unknown>; bytes: number }[] = [];
-let busy = 0;
-/** Lets the requests for /slow go on. */
-let release: () => void = () => undefined;
-let released = new Promise<void>((resolve) => (release = resolve));
-
-const service = createServer((incoming, outgoing) => {
-  busy++;
-  outgoing.on("close", () => busy--);
-  let bytes = 0;
-  incoming.on("data", (chunk: Buffer) => (bytes += chunk.length));
-  incoming.on("end", () => {
-    const { url = "", method = "", headers } = incoming;
-    seen.push({ url, method, headers, bytes });
-    if (url === "/own-headers") outgoing.setHeader("X-Frame-Options", "SAMEORIGIN");
-    const answer = () => outgoing.end(JSON.stringify({ url, method, client: headers["x-real-ip"], bytes }));
-    if (/^\/(slow|reports)/.test(url)) void released.then(answer);
-    else answer();
-  });
-});
+let guarded: GuardedGateway;
 
 beforeAll(async () => {
-  port = await freePorts(5);
-  stack = await TestStack.create("test-guards", { port, gateway: GATEWAY, ...first }, "test/stack/programs/gateway-guards/program.cjs");
-  await stack.up();
-  await new Promise<void>((resolve) => service.listen(port + 4, HOST, resolve));
-  await until("the gateway reaches the service", async () => (await ask("/ready")).status === 200);
+  guarded = await GuardedGateway.start("test-guards", { gateway: GATEWAY, ...first });
 });
 
-afterAll(async () => {
-  service.closeAllConnections();
-  service.close();
-  await stack.remove();
-});
-
-interface Asked {
-  readonly method?: string;
-  readonly headers?: Record<string, string>;
-  readonly body?: string;
-  readonly timeoutMs?: number;
-}
-
-/** One request over TLS; the body is what the service answered. */
-function ask(path: string, { method = "GET", headers, body, timeoutMs: timeout = 10_000 }: Asked = {}) {
-  return new Promise<{ status: number; headers: Record<string, unknown>; body: string }>((resolve, reject) => {
-    const outgoing = request(
-      { host: "127.0.0.1", port: port + 2, path, method, headers, agent: false, rejectUnauthorized: false, timeout },
-      (incoming) => {
-        let text = "";
-        incoming.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
-        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: text }));
-        incoming.on("error", reject);
-      },
-    );
-    outgoing.on("timeout", () => outgoing.destroy(new Error("no answer")));
-    outgoing.on("error", reject);
-    outgoing.end(body);
-  });
-}
-
-/** Requests at once, as one client behind the proxy that this machine is. */
-function burst(count: number, path: string, client: string, headers: Record<string, string> = {}) {
-  const one = () => ask(path, { method: "POST", headers: { "X-Forwarded-For": client, ...headers } });
-  return Promise.all(Array.from({ length: count }, one));
-}
-
-function statuses(answers: readonly { status: number }[]): Record<number, number> {
-  const counts: Record<number, number> = {};
-  for (const { status } of answers) counts[status] = (counts[status] ?? 0) + 1;
-  return counts;
-}
-
-async function metrics(): Promise<Sample[]> {
-  const page = await get(`http://127.0.0.1:${port + 1}/metrics`);
-  expect(page.headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8");
-  return parseExposition(page.body);
-}
-
-/** Name in the certificate that is served now. */
-function servedName(): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port: port + 2, host: "127.0.0.1", rejectUnauthorized: false }, () => {
-      resolve(new X509Certificate(socket.getPeerCertificate(true).raw).subject);
-      socket.destroy();
-    });
-    socket.on("error", reject);
-  });
-}
+afterAll(() => guarded?.stop());
 
 describe("limits", () => {
   it("let a client log in at its rate and tell it when to come back, each client by its own address", async () => {
-    const refused = await burst(8, "/login", "203.0.113.1");
+    const refused = await guarded.burst(8, "/login", "203.0.113.1");
     expect(statuses(refused)).toEqual({ 200: 3, 429: 5 });
     expect(new Set(refused.filter(({ status }) => status === 429).map(({ headers }) => headers["retry-after"]))).toEqual(new Set(["1"]));
-    expect(statuses(await burst(3, "/login", "203.0.113.2"))).toEqual({ 200: 3 });
+    expect(statuses(await guarded.burst(3, "/login", "203.0.113.2"))).toEqual({ 200: 3 });
     // Who is exempt, and where no limit is.
-    expect(statuses(await burst(8, "/login", "192.0.2.9"))).toEqual({ 200: 8 });
-    const free = await burst(8, "/goods", "203.0.113.1");
+    expect(statuses(await guarded.burst(8, "/login", "192.0.2.9"))).toEqual({ 200: 8 });
+    const free = await guarded.burst(8, "/goods", "203.0.113.1");
     expect(statuses(free)).toEqual({ 200: 8 });
     expect(free[0]?.headers["retry-after"]).toBeUndefined();
     expect(JSON.parse(free[0]?.body ?? "")).toMatchObject({ client: "203.0.113.1" });
     // What the client itself says of its address counts for nothing before the proxy's own word.
-    expect(statuses(await burst(3, "/login", "192.0.2.9, 203.0.113.1"))).not.toHaveProperty("200", 3);
+    expect(statuses(await guarded.burst(3, "/login", "192.0.2.9, 203.0.113.1"))).not.toHaveProperty("200", 3);
   });
 
   it("hold on a location in Lua, which is counted and keeps its headers as a service does", async () => {
-    const answers = await burst(2, "/framed", "203.0.113.5");
+    const answers = await guarded.burst(2, "/framed", "203.0.113.5");
     expect(statuses(answers)).toEqual({ 200: 1, 429: 1 });
     const [served, refused] = [200, 429].map((status) => answers.find((answer) => answer.status === status));
     expect([served?.headers["x-frame-options"], refused?.headers["x-frame-options"]]).toEqual(["SAMEORIGIN", "DENY"]);
-    const counted = async (tier: string) => valueOf(await metrics(), "gateway_requests_total", { upstream: "lua:framed", tier });
+    const counted = async (tier: string) => valueOf(await guarded.metrics(), "gateway_requests_total", { upstream: "lua:framed", tier });
     await until("both are counted", async () => (await counted("lua")) === 1 && (await counted("limit")) === 1);
   });
 
   it("tell clients apart by a header, by their address without one, and cap what is under way", async () => {
-    expect(statuses(await burst(3, "/api/x", "203.0.113.3", { "X-Api-Key": "a" }))).toEqual({ 200: 1, 503: 2 });
-    const [other] = await burst(1, "/api/x", "203.0.113.3", { "X-Api-Key": "b" });
+    expect(statuses(await guarded.burst(3, "/api/x", "203.0.113.3", { "X-Api-Key": "a" }))).toEqual({ 200: 1, 503: 2 });
+    const [other] = await guarded.burst(1, "/api/x", "203.0.113.3", { "X-Api-Key": "b" });
     expect(other?.status).toBe(200);
-    const without = await burst(2, "/api/x", "203.0.113.3");
+    const without = await guarded.burst(2, "/api/x", "203.0.113.3");
     expect(statuses(without)).toEqual({ 200: 1, 503: 1 });
     expect(without.find(({ status }) => status === 503)?.headers["retry-after"]).toBe("10");
 
-    const held = [ask("/reports/1"), ask("/reports/2")];
-    await until("both are under way", () => Promise.resolve(busy === 2));
-    expect((await ask("/reports/3")).status).toBe(429);
+    const release = guarded.hold();
+    const held = [guarded.ask("/reports/1"), guarded.ask("/reports/2")];
+    await until("both are under way", () => Promise.resolve(guarded.busy === 2));
+    expect((await guarded.ask("/reports/3")).status).toBe(429);
     release();
     expect(statuses(await Promise.all(held))).toEqual({ 200: 2 });
-    expect((await ask("/reports/3")).status).toBe(200);
+    expect((await guarded.ask("/reports/3")).status).toBe(200);
   });
 });
 
 describe("towards clients the gateway", () => {
   it("speaks HTTP/2, only versions of TLS that are safe, and sends plain HTTP on", async () => {
-    const session = http2Session(`https://127.0.0.1:${port + 2}`);
+    const session = http2Session(`https://127.0.0.1:${guarded.port + 2}`);
     expect([(await overHttp2(session, { ":path": "/h2" })).status, session.alpnProtocol]).toEqual([200, "h2"]);
     session.destroy();
 
     const handshake = (maxVersion: "TLSv1.1" | "TLSv1.2") =>
       new Promise((resolve) => {
         const options = { minVersion: "TLSv1" as const, maxVersion, ciphers: "DEFAULT@SECLEVEL=0", rejectUnauthorized: false };
-        const socket = connect({ port: port + 2, host: "127.0.0.1", ...options }, () => {
+        const socket = connect({ port: guarded.port + 2, host: "127.0.0.1", ...options }, () => {
           resolve(socket.getProtocol());
           socket.destroy();
         });
@@ -205,12 +116,12 @@ describe("towards clients the gateway", () => {
       });
     expect([await handshake("TLSv1.1"), await handshake("TLSv1.2")]).toEqual(["refused", "TLSv1.2"]);
 
-    const plain = await get(`http://127.0.0.1:${port}/goods/1?a=b`, { method: "POST" });
-    expect([plain.status, plain.headers.location]).toEqual([308, `https://127.0.0.1:${port + 2}/goods/1?a=b`]);
+    const plain = await get(`http://127.0.0.1:${guarded.port}/goods/1?a=b`, { method: "POST" });
+    expect([plain.status, plain.headers.location]).toEqual([308, `https://127.0.0.1:${guarded.port + 2}/goods/1?a=b`]);
   });
 
   it("reads a body over HTTP/2 whose length nobody has said, and puts no page in place of an empty answer", async () => {
-    const session = http2Session(`https://127.0.0.1:${port + 2}`);
+    const session = http2Session(`https://127.0.0.1:${guarded.port + 2}`);
     const posted = await overHttp2(session, { ":path": "/echo", ":method": "POST" }, "in ", "two frames");
     expect(posted).toMatchObject({ status: 200, body: "in two frames" });
     expect(await overHttp2(session, { ":path": "/echo" })).toMatchObject({ status: 404, headers: { "content-length": "0" }, body: "" });
@@ -219,17 +130,17 @@ describe("towards clients the gateway", () => {
 
   it("adds the headers that a service does not set itself", async () => {
     const wanted = { "x-content-type-options": "nosniff", "referrer-policy": "strict-origin-when-cross-origin" };
-    const { headers } = await ask("/goods/1");
+    const { headers } = await guarded.ask("/goods/1");
     expect(headers).toMatchObject({ ...wanted, "x-frame-options": "DENY", "strict-transport-security": "max-age=3600" });
-    expect((await ask("/own-headers")).headers).toMatchObject({ ...wanted, "x-frame-options": "SAMEORIGIN" });
-    expect((await ask("/goods/../1%0d")).headers).toMatchObject(wanted);
+    expect((await guarded.ask("/own-headers")).headers).toMatchObject({ ...wanted, "x-frame-options": "SAMEORIGIN" });
+    expect((await guarded.ask("/goods/../1%0d")).headers).toMatchObject(wanted);
   });
 });
 
 describe("requests that try to hurt", () => {
   it("are refused before the service sees them", async () => {
-    seen.length = 0;
-    const answers = await Promise.all(Object.values(HOSTILE).map(([bytes]) => sendRaw(port + 2, [bytes])));
+    guarded.seen.length = 0;
+    const answers = await Promise.all(Object.values(HOSTILE).map(([bytes]) => sendRaw(guarded.port + 2, [bytes])));
     const names = Object.keys(HOSTILE);
     expect(Object.fromEntries(answers.map(({ status }, i) => [names[i], status]))).toEqual(
       Object.fromEntries(Object.entries(HOSTILE).map(([name, [, status]]) => [name, status])),
@@ -237,25 +148,25 @@ describe("requests that try to hurt", () => {
     // One answer each: what was hidden behind got none.
     expect(answers.filter(({ text }) => text.split("HTTP/1.1 ").length !== 2)).toEqual([]);
     // HTTP/0.9, whose answer has no head to tell a status.
-    expect((await sendRaw(port + 2, ["GET /smuggled\r\n"])).text).toContain("400 Bad Request");
-    expect(seen).toEqual([]);
+    expect((await sendRaw(guarded.port + 2, ["GET /smuggled\r\n"])).text).toContain("400 Bad Request");
+    expect(guarded.seen).toEqual([]);
   });
 
   it("do not keep honest ones out", async () => {
-    seen.length = 0;
-    const answers = await Promise.all(HONEST.map((bytes) => sendRaw(port + 2, [bytes])));
+    guarded.seen.length = 0;
+    const answers = await Promise.all(HONEST.map((bytes) => sendRaw(guarded.port + 2, [bytes])));
     expect(answers.map(({ status }) => status)).toEqual(HONEST.map(() => 200));
-    expect(seen.map(({ bytes }) => bytes).sort((a, b) => a - b)).toEqual([0, 0, 5, 30_000, 60_000]);
+    expect(guarded.seen.map(({ bytes }) => bytes).sort((a, b) => a - b)).toEqual([0, 0, 5, 30_000, 60_000]);
   });
 
   it("time out where they are slow, while others are served", async () => {
     const head = getRaw("/goods/slow-client");
     const [drips, halves] = [[...head], [head.slice(0, 20), head.slice(20)]];
-    const slow = Promise.all(Array.from({ length: 50 }, () => sendRaw(port + 2, drips, 150)));
-    const body = sendRaw(port + 2, [post("Content-Length: 100", "only this")]);
+    const slow = Promise.all(Array.from({ length: 50 }, () => sendRaw(guarded.port + 2, drips, 150)));
+    const body = sendRaw(guarded.port + 2, [post("Content-Length: 100", "only this")]);
     // One that takes half the time is answered.
-    const patient = sendRaw(port + 2, halves, 500);
-    expect(statuses(await Promise.all(Array.from({ length: 20 }, () => ask("/goods/1"))))).toEqual({ 200: 20 });
+    const patient = sendRaw(guarded.port + 2, halves, 500);
+    expect(statuses(await Promise.all(Array.from({ length: 20 }, () => guarded.ask("/goods/1"))))).toEqual({ 200: 20 });
     expect((await patient).status).toBe(200);
     const answers = await slow;
     expect(answers.filter(({ status }) => status === 200)).toEqual([]);
@@ -266,41 +177,77 @@ describe("requests that try to hurt", () => {
 
   it("leave the workers' memory as it was", async () => {
     const hurt = async (rounds: number) => {
-      for (let round = 0; round < rounds; round++) await Promise.all(Object.values(HOSTILE).map(([bytes]) => sendRaw(port + 2, [bytes])));
+      for (let round = 0; round < rounds; round++)
+        await Promise.all(Object.values(HOSTILE).map(([bytes]) => sendRaw(guarded.port + 2, [bytes])));
     };
     await hurt(3);
-    const before = await memoryKiB();
+    const before = await guarded.memoryKiB();
     await hurt(12);
-    expect((await memoryKiB()) - before).toBeLessThan(1024);
+    expect((await guarded.memoryKiB()) - before).toBeLessThan(1024);
     // What is held shows.
-    const held = Array.from({ length: 200 }, () => sendRaw(port + 2, ["GET /goods"]));
-    await until("it shows", async () => (await memoryKiB()) - before > 1024, 5000);
+    const held = Array.from({ length: 200 }, () => sendRaw(guarded.port + 2, ["GET /goods"]));
+    await until("it shows", async () => (await guarded.memoryKiB()) - before > 1024, 5000);
     await Promise.all(held);
   });
 });
 
-/** Memory of nginx's processes that is theirs alone, in KiB. */
-async function memoryKiB(): Promise<number> {
-  const script = 'for f in /proc/[0-9]*/status; do grep -qs "^Name:.nginx" "$f" && grep RssAnon "$f"; done; true';
-  const lines = await docker("exec", stack.container("gateway-1"), "sh", "-c", script);
-  return [...lines.matchAll(/(\d+) kB/g)].reduce((sum, [, kib]) => sum + Number(kib), 0);
-}
+describe("requests by HTTP/2 whose bodies are never whole", () => {
+  const FLOOD = { sessions: 10, each: 120 };
+
+  /** How many of those to a path wait, and how many were refused, while the same workers go on and serve others. */
+  async function flood(path: string) {
+    const [workers, before] = [await guarded.workerIds(), await guarded.memoryKiB()];
+    const sessions = Array.from({ length: FLOOD.sessions }, () => http2Session(`https://127.0.0.1:${guarded.port + 2}`));
+    const counts: Record<number, number> = {};
+    for (const session of sessions)
+      for (let n = 0; n < FLOOD.each; n++)
+        void unfinished(session, { ":path": path }, 15_000).then((status) => (counts[status] = (counts[status] ?? 0) + 1));
+    const most = Number(
+      new RegExp(`limit_conn ${path === "/echo" ? "gateway_lua_echo" : "gateway_http2"} (\\d+);`).exec(await guarded.configuration())?.[1],
+    );
+    const refused = FLOOD.sessions * FLOOD.each - most;
+    // Those that wait are given up after two seconds.
+    await until("all that have no room are refused", () => Promise.resolve((counts[503] ?? 0) >= refused), 2_000);
+    const served = async () => valueOf(await guarded.metrics(), "gateway_requests_total", { upstream: "shop", status: "200" });
+    const servedBefore = await served();
+    expect((await guarded.ask("/goods/1")).status).toBe(200);
+    const grown = (await guarded.memoryKiB()) - before;
+    for (const session of sessions) session.destroy();
+    expect(await guarded.workerIds()).toEqual(workers);
+    await until("the one that was served is counted", async () => (await served()) > servedBefore);
+    return { refused: counts[503], most, grown };
+  }
+
+  it("wait only as far as there is memory for them, and others are refused", async () => {
+    const { refused, most, grown } = await flood("/goods/1");
+    expect([most, refused]).toEqual([399, 1200 - 399]);
+    // What is held shows.
+    expect(grown).toBeGreaterThan(1024);
+    expect(grown).toBeLessThan(399 * 100);
+  });
+
+  it("do so at a location in Lua, which holds them in memory", async () => {
+    const { refused, most } = await flood("/echo");
+    expect([most, refused]).toEqual([64, 1200 - 64]);
+    expect((await guarded.ask("/echo", { method: "POST", body: "served" })).body).toBe("served");
+  });
+});
 
 describe("the page for Prometheus", () => {
   it("counts what was answered, by whom, and shows what the gateway balances over", async () => {
-    const before = await metrics();
-    await Promise.all(Array.from({ length: 40 }, () => ask("/goods/1")));
-    const refused = statuses(await burst(6, "/login", "203.0.113.7"))[429] ?? 0;
+    const before = await guarded.metrics();
+    await Promise.all(Array.from({ length: 40 }, () => guarded.ask("/goods/1")));
+    const refused = statuses(await guarded.burst(6, "/login", "203.0.113.7"))[429] ?? 0;
     const [ok, limited] = [
       { upstream: "shop", tier: "service", status: "200" },
       { upstream: "shop", tier: "limit", status: "429" },
     ];
     const delta = async (labels: Record<string, string>) =>
-      valueOf(await metrics(), "gateway_requests_total", labels) - valueOf(before, "gateway_requests_total", labels);
+      valueOf(await guarded.metrics(), "gateway_requests_total", labels) - valueOf(before, "gateway_requests_total", labels);
     await until("all are counted", async () => (await delta(ok)) === 40 + 6 - refused);
     expect([refused, await delta(limited)]).toEqual([3, 3]);
-    const peer = { upstream: "shop", peer: `${HOST}:${port + 4}` };
-    const page = await metrics();
+    const peer = { upstream: "shop", peer: `${HOST}:${guarded.port + 4}` };
+    const page = await guarded.metrics();
     expect(page.filter(({ name }) => name.startsWith("gateway_peer_")).map(({ name, labels }) => ({ name, labels }))).toEqual([
       { name: "gateway_peer_up", labels: peer },
       { name: "gateway_peer_in_flight", labels: peer },
@@ -317,71 +264,55 @@ describe("the page for Prometheus", () => {
   });
 
   it("counts what Lua asks inside as well, and knows when it has ended", async () => {
-    const sum = async () => valueOf(await metrics(), "gateway_requests_total", { upstream: "shop", tier: "service", status: "200" });
+    const sum = async () =>
+      valueOf(await guarded.metrics(), "gateway_requests_total", { upstream: "shop", tier: "service", status: "200" });
     const before = await sum();
-    for (let turn = 0; turn < 4; turn++) expect((await ask("/inside")).body).toContain("/goods/inside");
+    for (let turn = 0; turn < 4; turn++) expect((await guarded.ask("/inside")).body).toContain("/goods/inside");
     await until("all are counted", async () => (await sum()) === before + 4);
-    expect(valueOf(await metrics(), "gateway_peer_in_flight", { upstream: "shop", peer: `${HOST}:${port + 4}` })).toBe(0);
+    expect(valueOf(await guarded.metrics(), "gateway_peer_in_flight", { upstream: "shop", peer: `${HOST}:${guarded.port + 4}` })).toBe(0);
   });
 });
 
-/** Has three clients ask over a new connection each time, as fast as answers come, while `work` runs; tells what went wrong. */
-async function asking(work: () => Promise<unknown>): Promise<{ sent: number; failures: string[] }> {
-  const failures: string[] = [];
-  let [sent, ended] = [0, false];
-  const one = async () => {
-    while (!ended) {
-      sent++;
-      const { status } = await ask("/goods/1").catch((error: unknown) => ({ status: String(error) }));
-      if (status !== 200) failures.push(String(status));
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
-  const clients = [one(), one(), one()];
-  try {
-    await work();
-  } finally {
-    ended = true;
-    await Promise.all(clients);
-  }
-  return { sent, failures };
-}
-
 describe("a change", () => {
   it("of the certificate, and of whom a limit counts, drops no connection and no count", async () => {
-    const answered = async () => valueOf(await metrics(), "gateway_requests_total", { upstream: "shop", status: "200" });
+    const answered = async () => valueOf(await guarded.metrics(), "gateway_requests_total", { upstream: "shop", status: "200" });
     const keys = { ...GATEWAY.limits.keys, exempt: ["192.0.2.0/24"] };
     const before = await answered();
-    released = new Promise((resolve) => (release = resolve));
-    const held = ask("/slow", { timeoutMs: 60_000 });
-    await until("it is under way", () => Promise.resolve(busy > 0));
-    const { sent, failures } = await asking(async () => {
-      await stack.up({ ...renewed, gateway: { ...GATEWAY, limits: { ...GATEWAY.limits, keys } } });
-      await until("the new certificate is served", async () => (await servedName()) === "CN=renewed");
+    const release = guarded.hold();
+    const held = guarded.ask("/slow", { timeoutMs: 60_000 });
+    await until("it is under way", () => Promise.resolve(guarded.busy > 0));
+    const { sent, failures } = await guarded.asking(async () => {
+      await guarded.stack.up({ ...renewed, gateway: { ...GATEWAY, limits: { ...GATEWAY.limits, keys } } });
+      await until("the new certificate is served", async () => (await guarded.servedName()) === "CN=renewed");
     });
     expect(failures).toEqual([]);
     expect(sent).toBeGreaterThan(100);
     release();
     expect((await held).status).toBe(200);
     await until("each is counted", async () => (await answered()) === before + sent + 1);
-    expect(statuses(await burst(3, "/api/x", "192.0.2.9", { "X-Api-Key": "exempt" }))).toEqual({ 200: 3 });
-    expect(statuses(await burst(3, "/api/x", "203.0.113.4", { "X-Api-Key": "counted" }))).toEqual({ 200: 1, 503: 2 });
-    const state = await stack.storedState();
+    expect(statuses(await guarded.burst(3, "/api/x", "192.0.2.9", { "X-Api-Key": "exempt" }))).toEqual({ 200: 3 });
+    expect(statuses(await guarded.burst(3, "/api/x", "203.0.113.4", { "X-Api-Key": "counted" }))).toEqual({ 200: 1, 503: 2 });
+    const state = await guarded.stack.storedState();
     const secret = (renewed.key.split("\n")[1] ?? "none").slice(0, 40);
     expect(state).not.toContain(secret);
-    expect(await docker("inspect", stack.container("gateway-1"))).not.toContain(secret);
+    expect(await docker("inspect", guarded.stack.container("gateway-1"))).not.toContain(secret);
   });
 
   it("that preview can tell is wrong touches nothing", async () => {
     const guardedPaths = [{ service: "shop", path: "^/reports/(", match: "regex" }];
-    const events = await eventsDuring(stack.label, async () => {
+    const events = await eventsDuring(guarded.stack.label, async () => {
       const limits = {};
-      expect(await stack.refusal({ gateway: { ...GATEWAY, limits, guardedPaths, lua: undefined } })).toMatch(
+      expect(await guarded.stack.refusal({ gateway: { ...GATEWAY, limits, guardedPaths, lua: undefined } })).toMatch(
         /gateway\.guardedPaths\[\d\]\.path: must be what nginx takes, which says: .*pcre2_compile\(\) failed: missing closing parenthesis in "\^\/reports\/\("/,
       );
-      await stack.configure({ gateway: GATEWAY });
+      // Asked for by nobody until a request comes.
+      const modules = { words: { code: "return return" } };
+      expect(await guarded.stack.refusal({ gateway: { ...GATEWAY, lua: { ...GATEWAY.lua, modules } } })).toMatch(
+        /site\/words\.lua:1: .*near 'return'/,
+      );
+      await guarded.stack.configure({ gateway: GATEWAY });
       const expired = selfSigned({ name: "old", from: new Date("2020-01-01"), to: new Date("2021-01-01") });
-      const said = await stack.refusal({ certificate: expired.certificate, key: first.key });
+      const said = await guarded.stack.refusal({ certificate: expired.certificate, key: first.key });
       expect(said).toContain("gateway.tls.certificate: must not have expired, as that of CN=old has; renew it");
       expect(said).toContain("gateway.tls.key: must be that of the first certificate; renew both together");
       expect(said).not.toContain("at pairFaults");
@@ -390,17 +321,17 @@ describe("a change", () => {
   });
 
   it("that only nginx can tell is wrong leaves the old configuration in use", async () => {
-    const { failures } = await asking(async () => {
-      const said = await stack.refusedUp({ ...selfSigned({ name: "weak", rsaBits: 1024 }) });
+    const { failures } = await guarded.asking(async () => {
+      const said = await guarded.stack.refusedUp({ ...selfSigned({ name: "weak", rsaBits: 1024 }) });
       expect(said).toContain("the configuration was refused and the old one stays");
       expect(said).toContain("key too small");
     });
     expect(failures).toEqual([]);
-    expect(await servedName()).toBe("CN=renewed");
+    expect(await guarded.servedName()).toBe("CN=renewed");
     // What a dropped connection would have looked like.
-    const restarted = await asking(() => docker("restart", "--time", "0", stack.container("gateway-1")));
+    const restarted = await guarded.asking(() => docker("restart", "--time", "0", guarded.stack.container("gateway-1")));
     expect(restarted.failures.length).toBeGreaterThan(0);
-    await until("the gateway is back", async () => (await ask("/goods/1")).status === 200);
-    expect(await servedName()).toBe("CN=renewed");
+    await until("the gateway is back", async () => (await guarded.ask("/goods/1")).status === 200);
+    expect(await guarded.servedName()).toBe("CN=renewed");
   });
 });

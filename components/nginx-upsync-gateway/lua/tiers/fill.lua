@@ -53,7 +53,8 @@ end
 --- In the header filter: whether the answer that begins here is to be kept, and its body is collected, or says that
 -- the one before it must not be.
 -- @param settings  { maxBytes, refreshSeconds }
-function _M.begin(name, context, settings)
+-- @param has_space  whether there is memory to collect it in; where there is none, another time will do
+function _M.begin(name, context, settings, has_space)
   local uri = context.uri
   if not context.is_readable or ngx.req.get_method() ~= "GET" or #uri > MAX_URI then
     return
@@ -69,7 +70,7 @@ function _M.begin(name, context, settings)
     context.is_withdrawn = true
     return
   end
-  if not is_asked_for(name, uri) then
+  if not has_space or not is_asked_for(name, uri) then
     return
   end
   context.kept = { service = name, uri = uri, stored = ngx.now(), headers = answer.kept(headers) }

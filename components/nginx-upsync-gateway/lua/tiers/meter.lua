@@ -22,6 +22,9 @@ local LOCK_LIFE = 0.5
 
 -- By how much timers are late without anything being wrong, in ms.
 local LATE = 5
+-- One that was late may be followed so much sooner: pauses are longer by a share that makes up for it within a second, so that no second has
+-- more than the rate.
+local PACE = 1 + LATE / 1000
 
 -- A state as it lies in memory, and when release lets the next one go that has waited.
 local record = ffi.new("double[4]")
@@ -213,7 +216,7 @@ function _M.release(key, settings)
   local now = ngx.now() * 1000
   local state, gate = read(key)
   local due = math.max(gate, now - LATE)
-  write(key, state or { excess = 0, last = now, free = now }, due + 1000 / settings.rate, settings)
+  write(key, state or { excess = 0, last = now, free = now }, due + PACE * 1000 / settings.rate, settings)
   zone:delete(name)
   return math.max(due - now, 0) / 1000
 end

@@ -19,8 +19,10 @@ local _M = {}
 local locations
 local circuit_of = {}
 local speaks_http2
--- How many answers this worker is collecting: most requests' bodies pass while it is none.
+-- What the answers that this worker is collecting may come to, in bytes: most requests' bodies pass while it is none. A client
+-- that takes its answer slowly has it collected for as long.
 local collecting = 0
+local MOST_COLLECTED = 8 * 1024 * 1024
 
 -- Timers of nginx count in milliseconds, so a shorter pause is one of a whole turn of its events.
 local SHORTEST_PAUSE = 0.001
@@ -196,10 +198,11 @@ function _M.header(name)
   if context.is_sent then
     -- Here, not at the end: that comes when the client has taken the whole answer.
     record(name, context, seconds)
-    fill.begin(name, context, locations[name].fill)
+    local settings = locations[name].fill
+    fill.begin(name, context, settings, collecting + settings.maxBytes <= MOST_COLLECTED)
     if context.chunks then
-      context.is_collected = true
-      collecting = collecting + 1
+      context.collected = settings.maxBytes
+      collecting = collecting + context.collected
     end
   end
 end
@@ -222,8 +225,8 @@ function _M.finish()
     if not context.is_recorded then
       record(context.location, context, latency())
     end
-    if context.is_collected then
-      collecting = collecting - 1
+    if context.collected then
+      collecting = collecting - context.collected
     end
     fill.finish(context, locations[context.location].fill)
   end
