@@ -110,7 +110,7 @@ export function normalizeBackupScheduleArgs(name: string, args: BackupScheduleAr
       isSchedule(schedule),
       "schedule",
       schedule,
-      'must be a line of cron with minute, hour, day, month and weekday in numbers, such as "0 3 * * *", or @hourly, @daily, @weekly or @monthly',
+      'must be a line of cron with minute, hour, day, month and weekday in numbers, such as "0 3 * * *", of a day that comes, or @hourly, @daily, @weekly or @monthly',
     )
     .that(isWhole(keep, 1, MOST_SETS), "keep", keep, `must be a whole number from 1 to ${MOST_SETS}: the newest set is always kept`)
     .that(isWhole(binlogSeconds, 1, 86_400), "binlogSeconds", binlogSeconds, "must be whole seconds from 1 to a day")

@@ -46,7 +46,7 @@ export class BackupSchedule extends pulumi.ComponentResource {
 
     createService(name, backup, { parent: this });
 
-    this.registerOutputs({});
+    this.registerOutputs({ servers: serversOf(backup) });
   }
 }
 
@@ -85,7 +85,7 @@ function serviceNode(name: string, backup: NormalBackupScheduleArgs): RollingNod
       mounts: snapshotsMount(backup),
       hostMounts: targetMount(backup),
       tmpfs: backupTmpfs(user),
-      health: { command: backupProbe(), intervalSeconds: 15, timeoutSeconds: 5, startPeriodSeconds: 30 },
+      health: { command: backupProbe(), timeoutSeconds: 5, startPeriodSeconds: 30 },
       // What it has begun is taken away.
       stopGraceSeconds: 30,
     },
@@ -124,4 +124,9 @@ function targetMount({ target }: NormalBackupScheduleArgs): HostMount[] {
  */
 function serverIdOf(identity: string): number {
   return 0x8000_0000 + (Number.parseInt(digestOfText([identity]).slice(0, 8), 16) % 0x7fff_0000);
+}
+
+/** Whom the backup reads, as `host:port`: its configuration is a secret. */
+function serversOf({ mysql, consul, redis, rabbitmq, elasticsearch }: NormalBackupScheduleArgs): string[] {
+  return [mysql, consul, redis, rabbitmq, elasticsearch].flatMap((system) => system?.endpoints ?? []).map(String);
 }

@@ -9,11 +9,33 @@ const BOUNDS = [
 
 const NAMED = ["@hourly", "@daily", "@weekly", "@monthly"];
 
-/** Whether the service understands a schedule: five parts, each `*`, a number, a range, or a list of them, with a step where it has many values. */
+/** Days of the months at the most. */
+const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/**
+ * Whether the service understands a schedule, and its moment comes: five parts, each `*`, a number, a range, or a list of them, with a step where
+ * it has many values.
+ */
 export function isSchedule(text: string): boolean {
   if (NAMED.includes(text)) return true;
   const parts = text.split(" ");
-  return parts.length === BOUNDS.length && BOUNDS.every((bounds, at) => (parts[at] ?? "").split(",").every((part) => isPart(part, bounds)));
+  const isRead =
+    parts.length === BOUNDS.length && BOUNDS.every((bounds, at) => (parts[at] ?? "").split(",").every((part) => isPart(part, bounds)));
+  return isRead && comes(parts);
+}
+
+/** Whether one of the months has one of the days; a weekday beside a day is another moment, and always comes. */
+function comes([, , days = "*", months = "*", weekdays = "*"]: readonly string[]): boolean {
+  if (days.includes("*") || !weekdays.includes("*")) return true;
+  const first = Math.min(...days.split(",").map(Number.parseFloat));
+  return DAYS.some((most, index) => first <= most && months.split(",").some((part) => has(part, index + 1)));
+}
+
+/** Whether a part of a list of months has one. */
+function has(part: string, month: number): boolean {
+  const [range = "", step = "1"] = part.split("/");
+  const [from = 1, to = from] = range === "*" ? [1, 12] : range.split("-").map(Number);
+  return month >= from && month <= to && (month - from) % Number(step) === 0;
 }
 
 function isPart(part: string, [low, high]: readonly [number, number]): boolean {

@@ -63,7 +63,7 @@ describe("a backup's arguments", () => {
       });
     expect(refused).toThrowErrorMatchingInlineSnapshot(`
       [ConfigError: Backup.name: must be lower-case letters, digits and inner hyphens, since its container is called by it, got "Backup"
-      Backup.schedule: must be a line of cron with minute, hour, day, month and weekday in numbers, such as "0 3 * * *", or @hourly, @daily, @weekly or @monthly, got "every night"
+      Backup.schedule: must be a line of cron with minute, hour, day, month and weekday in numbers, such as "0 3 * * *", of a day that comes, or @hourly, @daily, @weekly or @monthly, got "every night"
       Backup.keep: must be a whole number from 1 to 1000: the newest set is always kept, got 0
       Backup.binlogSeconds: must be whole seconds from 1 to a day, got 0.5
       Backup.memoryMiB: must be a whole number of MiB from 192: pieces of what is kept are in memory while they are sent, got 10
@@ -99,6 +99,12 @@ describe("a backup's arguments", () => {
     ["5-1 * * * *", false],
     ["*/0 * * * *", false],
     ["@yearly ", false],
+    ["0 3 31 2 *", false],
+    ["0 3 31 2,4-6/2,11 *", false],
+    ["0 3 30 2,4 *", true],
+    ["0 3 29-31 2 *", true],
+    ["0 3 31 2 1", true],
+    ["0 3 31,* 2 *", true],
     ["", false],
   ])("know whether %j is a schedule", (text, expected) => {
     expect(isSchedule(text)).toBe(expected);

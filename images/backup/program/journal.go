@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,9 @@ type Journal struct {
 	Began time.Time `json:"began"`
 	// SafetySet is the set of what was there before.
 	SafetySet string `json:"safetySet,omitempty"`
+
+	// isKept says that the target has taken the note.
+	isKept bool
 }
 
 // remedy says how to finish the restore, and where what was before is.
@@ -34,6 +38,15 @@ func (j Journal) remedy() string {
 		text += fmt.Sprintf("; what was there before is the set %s", j.SafetySet)
 	}
 	return text
+}
+
+// refuse says why another restore cannot begin: it would overwrite the note of systems that this one has left halfway, of which no set may be taken
+// until they are brought back. Another set may take this one's place, for the same systems.
+func (j Journal) refuse(only []string) error {
+	if slices.Equal(slices.Sorted(slices.Values(j.Only)), slices.Sorted(slices.Values(only))) {
+		return nil
+	}
+	return fmt.Errorf("a restore of %s was cut, and is of other systems: %s; or another set with the same --only takes its place", j.ID, j.remedy())
 }
 
 func (k *Keeper) journalName() string { return "restoring-" + k.config.Stack + ".json" }

@@ -78,6 +78,15 @@ func (m Manifest) part(system string) (Part, bool) {
 	return Part{}, false
 }
 
+// systems are those that the set has parts of.
+func (m Manifest) systems() string {
+	names := make([]string, len(m.Parts))
+	for i, part := range m.Parts {
+		names[i] = part.System
+	}
+	return strings.Join(names, ", ")
+}
+
 func (m Manifest) size() int64 {
 	var sum int64
 	for _, part := range m.Parts {

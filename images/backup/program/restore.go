@@ -46,11 +46,20 @@ func (k *Keeper) restore(ctx context.Context, asked wish) error {
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
+	unfinished, err := k.journal(ctx)
+	if err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
+	if unfinished != nil {
+		if err := unfinished.refuse(asked.Only); err != nil {
+			return fmt.Errorf("nothing was changed: %w", err)
+		}
+	}
 	replaces := k.show(manifest, steps, asked)
 	if !asked.Yes {
 		return errUnconfirmed
 	}
-	journal, err := k.beginRestore(ctx, asked, replaces)
+	journal, err := k.beginRestore(ctx, asked, unfinished, replaces)
 	if err != nil {
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
@@ -59,8 +68,10 @@ func (k *Keeper) restore(ctx context.Context, asked wish) error {
 			return fmt.Errorf("%s was not brought back: %w\n%s", each.system.name(), err, journal.remedy())
 		}
 	}
-	if err := k.target.remove(ctx, k.journalName()); err != nil {
-		return err
+	if journal.isKept {
+		if err := k.target.remove(ctx, k.journalName()); err != nil {
+			return err
+		}
 	}
 	k.say("%s is brought back", manifest.ID)
 	if journal.SafetySet != "" {
@@ -84,7 +95,7 @@ func (k *Keeper) prepare(ctx context.Context, asked *wish) (Manifest, []step, []
 	}
 	for _, name := range asked.Only {
 		if _, is := manifest.part(name); !is {
-			return manifest, nil, nil, fmt.Errorf("--only: the set %s has no %q", manifest.ID, name)
+			return manifest, nil, nil, fmt.Errorf("--only: the set %s has no %q; it has %s", manifest.ID, name, manifest.systems())
 		}
 	}
 	var steps []step
@@ -117,11 +128,19 @@ func (k *Keeper) prepareStep(ctx context.Context, manifest Manifest, part Part) 
 
 // newestFor is the newest set of this stack, or the newest before a moment.
 func (k *Keeper) newestFor(ctx context.Context, until time.Time) (string, error) {
-	manifests, err := k.manifests(ctx)
+	ids, err := k.target.sets(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, manifest := range slices.Backward(manifests) {
+	for _, id := range slices.Backward(ids) {
+		manifest, err := k.manifest(ctx, id)
+		if err != nil {
+			k.say("%s is passed over: %v", id, err)
+			continue
+		}
+		if manifest.Stack != k.config.Stack {
+			continue
+		}
 		part, is := manifest.part(systemMysql)
 		if manifest.Reason != reasonSafety && (until.IsZero() || (is && !part.From.After(until))) {
 			return manifest.ID, nil
@@ -152,8 +171,10 @@ func (k *Keeper) prepareReplay(ctx context.Context, asked wish, manifest Manifes
 	}
 	// What a restore that was cut has done is no part of what is to be reached.
 	if manifest.Stack == k.config.Stack && unfinished == nil {
-		if err := k.extendBinlog(ctx); err != nil {
+		if err := k.extendBinlog(ctx); err != nil && !asked.WithoutSafetySet {
 			return nil, err
+		} else if err != nil {
+			k.say("what was executed since the last set is not taken (%v), so rows go no further than that", err)
 		}
 	}
 	return k.archive(manifest.Stack).covers(ctx, part, asked.Until)
@@ -177,12 +198,10 @@ func (k *Keeper) show(manifest Manifest, steps []step, asked wish) bool {
 }
 
 // beginRestore takes a set of what there is, unless there is one from before a restore that was cut, and notes what is about to happen.
-func (k *Keeper) beginRestore(ctx context.Context, asked wish, replaces bool) (Journal, error) {
+//
+// After a disaster a target may be full or read-only and have the very sets that are needed: who goes without a safety set goes without the note.
+func (k *Keeper) beginRestore(ctx context.Context, asked wish, unfinished *Journal, replaces bool) (Journal, error) {
 	journal := Journal{ID: asked.ID, Until: asked.Until, Only: asked.Only, Began: time.Now().UTC()}
-	unfinished, err := k.journal(ctx)
-	if err != nil {
-		return journal, err
-	}
 	switch {
 	case unfinished != nil:
 		journal.SafetySet = unfinished.SafetySet
@@ -195,7 +214,13 @@ func (k *Keeper) beginRestore(ctx context.Context, asked wish, replaces bool) (J
 		}
 		journal.SafetySet = safety.ID
 	}
-	return journal, k.writeJournal(ctx, journal)
+	err := k.writeJournal(ctx, journal)
+	if err != nil && unfinished == nil && asked.WithoutSafetySet {
+		k.say("%s takes no note of this restore (%v); should it be cut, run the same command again before the next set is taken", k.target, err)
+		return journal, nil
+	}
+	journal.isKept = err == nil
+	return journal, err
 }
 
 func (k *Keeper) load(ctx context.Context, each step, asked wish, manifest Manifest, segments []Segment) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"net"
@@ -14,7 +15,7 @@ import (
 // statusAddress is where the service tells whether it runs.
 const statusAddress = "127.0.0.1:3600"
 
-// retry is the time after which a scheduled run that failed is tried again.
+// retry is the time after which a scheduled run that failed is tried again, at the latest.
 const retry = 10 * time.Minute
 
 // run takes sets by the schedule, and the binary log all the time.
@@ -36,12 +37,15 @@ func run(ctx context.Context, path string) error {
 	for {
 		if !time.Now().Before(due) {
 			manifest, err := keeper.take(ctx, reasonScheduled)
-			if err == nil {
+			if err != nil {
+				log.Print(err)
+			} else {
 				log.Printf("taken: %s", manifest)
+			}
+			if err == nil || errors.Is(err, errBehind) {
 				due = keeper.due(ctx, started)
 			} else {
-				log.Print(err)
-				due = time.Now().Add(retry)
+				due = keeper.again(time.Now())
 			}
 		}
 		if time.Since(binlog) >= every {
@@ -77,6 +81,17 @@ func (k *Keeper) due(ctx context.Context, started time.Time) time.Time {
 		due = time.Now().Add(retry)
 	}
 	log.Printf("the next set is due %s", due.UTC().Format(time.RFC3339))
+	return due
+}
+
+// again is when a set is tried again that could not be taken: a while later, or when the next one is due if that is sooner.
+func (k *Keeper) again(now time.Time) time.Time {
+	due := now.Add(retry)
+	if schedule, err := cron.ParseStandard(k.config.Schedule); err == nil {
+		if next := schedule.Next(now.UTC()); next.Before(due) {
+			return next
+		}
+	}
 	return due
 }
 

@@ -162,3 +162,18 @@ func dumpIsFiltered(t *testing.T, set string) {
 		t.Fatal(written.String(), *filter.executed)
 	}
 }
+
+func TestRestoreOfOtherSystemsWaitsForOneThatWasCut(t *testing.T) {
+	cut := Journal{ID: "shop-20261129T030000Z", Only: []string{"mysql", "redis"}}
+	for _, only := range [][]string{nil, {"redis"}, {"mysql"}, {"consul", "mysql", "redis"}} {
+		if err := cut.refuse(only); err == nil || !strings.Contains(err.Error(), "`npm run restore -- shop-20261129T030000Z --only mysql,redis --yes` finishes it") {
+			t.Errorf("%v: %v", only, err)
+		}
+	}
+	if err := cut.refuse([]string{"redis", "mysql"}); err != nil {
+		t.Error(err)
+	}
+	if err := (Journal{ID: "all"}).refuse(nil); err != nil {
+		t.Error(err)
+	}
+}

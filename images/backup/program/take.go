@@ -32,11 +32,18 @@ func (k *Keeper) takeLocked(ctx context.Context, reason string) (Manifest, error
 	if err != nil {
 		return manifest, err
 	}
-	if err := k.extendBinlog(ctx); err != nil {
-		return manifest, fmt.Errorf("the set %s is there, but the binary log behind it is not: %w", manifest.ID, err)
+	behind := k.extendBinlog(ctx)
+	if err := k.prune(ctx); err != nil {
+		return manifest, err
 	}
-	return manifest, k.prune(ctx)
+	if behind != nil {
+		return manifest, fmt.Errorf("the set %s is there, %w: %w", manifest.ID, errBehind, behind)
+	}
+	return manifest, nil
 }
+
+// errBehind says that only the binary log is missing, which is followed by itself: another set would be one too many.
+var errBehind = errors.New("but the binary log behind it is not")
 
 // write writes one set and reads it back. It is there whole or not at all, and what was there before stays as it is.
 func (k *Keeper) write(ctx context.Context, reason string) (Manifest, error) {
