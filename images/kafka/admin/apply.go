@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Declared is what a cluster has beside its messages, as the program says.
@@ -56,11 +57,30 @@ func apply(ctx context.Context, c *Cluster, declared Declared) error {
 	declared.Topics = append(declared.Topics, ownTopics(declared, count(view.Partitions))...)
 	// Who may write what comes first; nobody is to wait for copies.
 	for _, step := range []func(context.Context, *Cluster, Declared) error{applyUsers, applyACLs, applyTopics, applyReplication, applyDefaults} {
-		if err := step(ctx, c, declared); err != nil {
+		if err := anew(ctx, func() error { return step(ctx, c, declared) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// anew begins a step again for as long as what stands in its way may go by itself, such as another leader of the controllers: it finds what
+// it did before.
+func anew(ctx context.Context, step func() error) error {
+	var failed error
+	err := until(ctx, firstAnswer, func() (bool, error) {
+		failed = step()
+		return failed == nil || !passes(failed), failed
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}
+
+// passes says whether an error may go by itself.
+func passes(err error) bool {
+	return errors.Is(err, errNobody) || kerr.IsRetriable(err)
 }
 
 func count(partitions []Partition) map[string]int {

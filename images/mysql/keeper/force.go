@@ -51,7 +51,7 @@ func (k *Keeper) force(ctx context.Context, acceptLoss bool) error {
 		return fmt.Errorf("%s cannot be promoted: it is %s, without data of its own. %s", config.Node, own.Role, own.Error)
 	}
 	// Who can be asked is known before anybody is made to receive nothing.
-	peers := k.peers.ask(ctx, config.others())
+	peers := k.peers.ask(ctx, config.others(), statusPath)
 	if err := mayForce(config, state, k.status(ctx), peers, acceptLoss); err != nil {
 		return err
 	}

@@ -17,7 +17,13 @@ import (
 // serve tells of the node's role, and takes the requests of other nodes and of the command line, which know the token.
 func (k *Keeper) serve() error {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, r *http.Request) { answer(w, k.status(r.Context()), nil) })
+	mux.HandleFunc("GET "+statusPath, func(w http.ResponseWriter, r *http.Request) {
+		status := k.brief()
+		if r.URL.RawQuery == "" {
+			status = k.status(r.Context())
+		}
+		answer(w, status, nil)
+	})
 	// What balancers ask: a connection goes where the answer is 200.
 	mux.HandleFunc("GET /source", func(w http.ResponseWriter, _ *http.Request) { verdict(w, k.isOpen()) })
 	mux.HandleFunc("GET /replica", func(w http.ResponseWriter, r *http.Request) { verdict(w, k.mayBeRead(r.Context())) })
@@ -58,7 +64,7 @@ func (k *Keeper) mayBeRead(ctx context.Context) bool {
 	if !k.isOpen() {
 		return k.status(ctx).serves(config.LagSeconds)
 	}
-	for _, peer := range k.peers.ask(ctx, config.others()) {
+	for _, peer := range k.peers.ask(ctx, config.others(), statusPath) {
 		if peer.serves(config.LagSeconds) {
 			return false
 		}

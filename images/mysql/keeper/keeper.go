@@ -94,7 +94,7 @@ func (k *Keeper) stop() {
 
 func (k *Keeper) turn(ctx context.Context) error {
 	// Before anything is held: one that is gone takes its time not to answer, and a promotion must not wait for that.
-	answering := k.peers.ask(ctx, k.configuration().others())
+	answering := k.peers.ask(ctx, k.configuration().others(), briefPath)
 	k.acting.Lock()
 	defer k.acting.Unlock()
 	k.answering = answering

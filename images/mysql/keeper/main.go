@@ -132,7 +132,7 @@ func look(ctx context.Context, verb string, set Set, peers *Peers) error {
 		fmt.Println(set.Own.Role)
 		return nil
 	}
-	set.Peers = peers.ask(ctx, set.Config.others())
+	set.Peers = peers.ask(ctx, set.Config.others(), statusPath)
 	if verb == "whole" {
 		return set.whole()
 	}

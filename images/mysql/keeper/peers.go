@@ -25,22 +25,32 @@ func newPeers() *Peers {
 	return &Peers{&http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second}}}
 }
 
+const (
+	statusPath = "/status"
+	// briefPath leaves out what the server has to be asked for. A keeper that does not know it tells all.
+	briefPath = statusPath + "?brief"
+)
+
 func (p *Peers) status(ctx context.Context, address string) (Status, error) {
+	return p.tell(ctx, address, statusPath)
+}
+
+func (p *Peers) tell(ctx context.Context, address, path string) (Status, error) {
 	var status Status
 	ctx, cancel := context.WithTimeout(ctx, peerPatience)
 	defer cancel()
-	return status, p.call(ctx, http.MethodGet, address, "/status", "", nil, &status)
+	return status, p.call(ctx, http.MethodGet, address, path, "", nil, &status)
 }
 
 // ask returns what those tell who answer.
-func (p *Peers) ask(ctx context.Context, members []Member) []Status {
+func (p *Peers) ask(ctx context.Context, members []Member, path string) []Status {
 	answers := make([]*Status, len(members))
 	var asked sync.WaitGroup
 	for index, member := range members {
 		asked.Add(1)
 		go func() {
 			defer asked.Done()
-			if status, err := p.status(ctx, member.Address); err == nil {
+			if status, err := p.tell(ctx, member.Address, path); err == nil {
 				answers[index] = &status
 			}
 		}()

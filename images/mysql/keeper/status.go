@@ -56,10 +56,11 @@ func diskFull(freeMiB int) string {
 	return fmt.Sprintf("its disk is full: %d MiB are left, and %d is the least", freeMiB, leastFreeMiB)
 }
 
-// status is what the node tells of itself now.
-func (k *Keeper) status(ctx context.Context) Status {
+// brief is what the others look for several times a second: who the node is, and who leads as far as it knows.
+func (k *Keeper) brief() Status {
 	k.mutex.Lock()
-	status := Status{
+	defer k.mutex.Unlock()
+	return Status{
 		Node:       k.config.Node,
 		Epoch:      k.state.Epoch,
 		Source:     k.state.Source,
@@ -67,9 +68,14 @@ func (k *Keeper) status(ctx context.Context) Status {
 		Role:       k.role,
 		Extra:      k.extra,
 		LagSeconds: -1,
-		Empty:      k.lacksData(),
-		FreeMiB:    freeMiB(dataPath),
 	}
+}
+
+// status is what the node tells of itself now.
+func (k *Keeper) status(ctx context.Context) Status {
+	status := k.brief()
+	status.Empty, status.FreeMiB = k.lacksData(), freeMiB(dataPath)
+	k.mutex.Lock()
 	said := k.said
 	k.mutex.Unlock()
 	if k.isStarted() {
