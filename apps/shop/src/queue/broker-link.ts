@@ -1,5 +1,4 @@
 import { connect, type ChannelModel, type ConfirmChannel } from "amqplib";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log";
@@ -40,7 +39,7 @@ export class BrokerLink {
   /** Closes the channel, after what is written to it, and makes no other one. */
   async close(): Promise<void> {
     this.stopping.abort();
-    await this.connection?.close().catch(() => undefined);
+    if (this.connection !== undefined) endConnection(this.connection);
     await this.running;
   }
 
@@ -66,7 +65,8 @@ export class BrokerLink {
       { protocol: "amqp", hostname, port: Number(port), username: user, password, heartbeat: HEARTBEAT_SECONDS },
       { timeout: CONNECT_TIMEOUT_MS, noDelay: true },
     );
-    const ended = once(connection, "close");
+    // Not by once() of node:events: that rejects for an error, also while nobody waits for it yet, and would end the process.
+    const ended = new Promise<void>((resolve) => connection.once("close", () => resolve()));
     let fault: Error | undefined;
     connection.on("error", (error: Error) => (fault = error));
     this.connection = connection;
@@ -75,16 +75,25 @@ export class BrokerLink {
       // A channel that fails, as one does whose queue is refused, takes its connection along: both are made anew.
       channel.on("error", (error: Error) => {
         fault = error;
-        void connection.close().catch(() => undefined);
+        endConnection(connection);
       });
       await this.use(channel);
       this.log.info({ endpoint }, "connected to the broker");
-      if (this.stopping.signal.aborted) await connection.close().catch(() => undefined);
+      if (this.stopping.signal.aborted) endConnection(connection);
       await ended;
-      if (fault !== undefined) throw fault;
     } catch (error) {
-      await connection.close().catch(() => undefined);
+      endConnection(connection);
+      await ended;
       throw fault ?? error;
     }
+    if (fault !== undefined) throw fault;
   }
+}
+
+/**
+ * Ends a connection, which says so by its event `close`: what amqplib's own promise waits for never comes from a broker that dies before it
+ * has answered. One that answers nothing is ended by its heartbeats.
+ */
+function endConnection(connection: ChannelModel): void {
+  void connection.close().catch(() => undefined);
 }
