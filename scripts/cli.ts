@@ -24,7 +24,20 @@ const COMMANDS: Record<string, () => Promise<{ default: (args: readonly string[]
   restore: () => import("./commands/restore"),
 };
 
+/** Options that decide what a command is about. npm keeps those for itself that stand before a `--`, and the command would be about dev. */
+const ABOUT = ["stack", "cwd"];
+
+function refuseTaken(name: string): void {
+  const taken = ABOUT.filter((option) => process.env.npm_lifecycle_event === name && process.env[`npm_config_${option}`] !== undefined);
+  if (taken.length === 0) return;
+  const options = taken.map((option) => `--${option}`).join(" and ");
+  throw new SetupError(
+    `npm took ${options} for its own; write \`--\` before it, as in \`npm run ${name} -- --${taken[0]} …\`. Nothing was done.`,
+  );
+}
+
 async function main([name = "", ...args]: readonly string[]): Promise<number> {
+  refuseTaken(name);
   const load = COMMANDS[name];
   if (load === undefined) {
     console.error(`There is no command "${name}"; there are ${Object.keys(COMMANDS).join(", ")}.`);

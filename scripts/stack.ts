@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { execa } from "execa";
+import { LineCounter, parseDocument } from "yaml";
 import { backendUrl, pulumiEnvironment } from "./setup/environment";
 import { PROJECT_ROOT } from "./setup/paths";
 import { SetupError } from "./setup/shell";
@@ -21,21 +22,32 @@ export interface Target {
 /**
  * Takes `--stack NAME` (`-s`, default dev) and `--cwd FOLDER` (`-C`, default this project) out of a command's arguments, as Pulumi calls them.
  *
- * @throws {SetupError} when an option has no value, or the folder holds no Pulumi project.
+ * @throws {SetupError} when an option has no value, or the folder holds no Pulumi project, or its files or the stack's are no YAML.
  */
 export function parseTarget(args: readonly string[]): { target: Target; rest: string[] } {
   const rest = [...args];
-  const stack = takeOption(rest, ["--stack", "-s"]) ?? "dev";
-  const cwd = resolve(takeOption(rest, ["--cwd", "-C"]) ?? PROJECT_ROOT);
+  const stack = takeOnce(rest, ["--stack", "-s"]) ?? "dev";
+  const cwd = resolve(takeOnce(rest, ["--cwd", "-C"]) ?? PROJECT_ROOT);
   const project = projectName(cwd);
+  for (const name of ["Pulumi.yaml", `Pulumi.${stack}.yaml`]) refuseUnreadable(join(cwd, name));
   return { target: { stack, cwd, checkout: cwd, project, label: `${project}-${stack}` }, rest };
 }
 
-/** Removes an option, written `--name value` or `--name=value`, and returns its value. */
+/** The same of an option that decides what a command is about: Pulumi takes the last of several, and what comes before it would have taken the first. */
+function takeOnce(args: string[], names: readonly string[]): string | undefined {
+  const value = takeOption(args, names);
+  if (takeOption(args, names) !== undefined) throw new SetupError(`${names[0]} is given twice; give it once.`);
+  return value;
+}
+
+/** Removes an option, written `--name value`, `--name=value` or, where its name is one letter, `-nvalue`, and returns its value. */
 export function takeOption(args: string[], names: readonly string[]): string | undefined {
-  const at = args.findIndex((arg) => names.includes(arg.split("=")[0] ?? ""));
-  const [name = "", ...joined] = args[at]?.split("=") ?? [];
+  const short = (arg: string) => names.find((name) => /^-\w$/.test(name) && arg.startsWith(name) && arg.length > name.length);
+  const at = args.findIndex((arg) => names.includes(arg.split("=")[0] ?? "") || short(arg) !== undefined);
   if (at === -1) return undefined;
+  const arg = args[at] ?? "";
+  const letter = short(arg);
+  const [name = "", ...joined] = letter === undefined ? arg.split("=") : [letter, arg.slice(letter.length).replace(/^=/, "")];
   const value = joined.length > 0 ? joined.join("=") : args[at + 1];
   args.splice(at, joined.length > 0 ? 1 : 2);
   if (value === undefined || value === "") throw new SetupError(`${name} must be followed by its value.`);
@@ -57,6 +69,18 @@ function projectName(cwd: string): string {
     // Said below: a missing file and one without a name have the same remedy.
   }
   throw new SetupError(`${cwd} has no Pulumi.yaml that names a project; give the folder of one with --cwd.`);
+}
+
+/** Pulumi reads a stack's file behind all that a command does first, and then tells the line without the file. */
+function refuseUnreadable(file: string): void {
+  if (!existsSync(file)) return;
+  const lineCounter = new LineCounter();
+  const [error] = parseDocument(readFileSync(file, "utf8"), { lineCounter, prettyErrors: false }).errors;
+  if (error === undefined) return;
+  const { line, col } = lineCounter.linePos(error.pos[0]);
+  throw new SetupError(
+    `${file}:${line}:${col}: must be YAML: ${error.message}. Mend it there and run the command again; nothing was done.`,
+  );
 }
 
 /** Environment in which Pulumi runs on a stack. */

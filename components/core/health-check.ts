@@ -6,7 +6,10 @@ import type { Checks } from "./errors";
 export interface HealthCheck {
   readonly command: readonly string[];
 
-  /** Seconds between two checks: each starts a process in the container, which is not free. @default 10 */
+  /**
+   * Seconds between two checks: each starts a process in the container, which is not free. Nothing waits for them, neither gates nor balancers: they
+   * are what `docker ps` and `npm run status` show. @default 30, which is Docker's own
+   */
   readonly intervalSeconds?: number;
 
   /** Seconds that a check may take. @default 3 */
@@ -45,7 +48,7 @@ export function checkHealth(
 /** As the provider takes it. */
 export function renderHealthCheck({
   command,
-  intervalSeconds = 10,
+  intervalSeconds = 30,
   timeoutSeconds = 3,
   retries = 3,
   startPeriodSeconds = 30,

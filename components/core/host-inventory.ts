@@ -24,6 +24,8 @@ export interface HostInventory {
   readonly diskMiB?: number;
   /** Folder in which the engine keeps its containers and their logs. @default "/var/lib/docker" */
   readonly dataRoot?: string;
+  /** Containers, also those that do not run, with the stack that each belongs to; none is "". @default none */
+  readonly containers?: readonly { readonly name: string; readonly stack: string }[];
   /** References of the images that are there. @default none */
   readonly images?: readonly string[];
 
@@ -49,7 +51,7 @@ export function askContainer(docker: readonly string[], container: string, comma
 }
 
 /**
- * Asks an engine for its networks, published ports, images and folder, and this machine for its listening sockets and the engine's disk.
+ * Asks an engine for its networks, containers, published ports, images and folder, and this machine for its listening sockets and the engine's disk.
  *
  * @param docker Argument array that reaches the engine: `["docker"]`, `["docker", "-H", "ssh://…"]`.
  * @param local Whether the engine's ports are this machine's, where processes outside of containers hold some too.
@@ -59,12 +61,7 @@ export function readInventory(docker: readonly string[], local: boolean): HostIn
   const answers = askAtOnce([
     // One that is removed meanwhile is told as an error behind the others; only an engine that does not answer is a failure.
     `ids=$(${shellCommand(docker)} network ls --quiet) && { ${shellCommand(docker)} network inspect $ids 2>/dev/null || true; }`,
-    shellCommand([
-      ...docker,
-      "ps",
-      "--format",
-      `{{.Names}}\\t${OWNERSHIP.map((label) => `{{.Label "dockyard.${label}"}}\\t`).join("")}{{.Ports}}`,
-    ]),
+    listContainers(docker),
     // Where iproute2 is missing the engine itself still refuses a taken port, only later and with fewer words.
     local ? "ss -Hltnp 2>/dev/null || true" : "true",
     // An engine in a machine of its own has a folder that this one does not know.
@@ -81,6 +78,7 @@ export function readInventory(docker: readonly string[], local: boolean): HostIn
       stack: Labels?.["dockyard.stack"] ?? "",
     })),
     ports: [...published, ...parseListeners(sockets).filter(({ port }) => !byDocker.has(port))],
+    containers: parseContainers(containers),
     dataRoot: disk.split("\n", 1)[0] ?? "",
     ...parseDisk(disk),
     images: images.split("\n").filter(Boolean),
@@ -89,10 +87,41 @@ export function readInventory(docker: readonly string[], local: boolean): HostIn
 
 const OWNERSHIP = ["stack", "component", "node"] as const;
 
+/**
+ * A command that prints a line for each container, as {@link parsePublishedPorts} reads it.
+ *
+ * `docker ps` tells no ports of one that is between two starts, as one is that crashes again and again: those get a second line with what they
+ * are to publish, or the proxy that is just going would be taken for somebody else's.
+ */
+function listContainers(docker: readonly string[]): string {
+  const labels = OWNERSHIP.map((label) => `{{.Label "dockyard.${label}"}}\\t`).join("");
+  const listed = shellCommand([...docker, "ps", "--all", "--format", `{{.Names}}\\t${labels}{{.Ports}}\\t{{.State}}`]);
+  const owners = OWNERSHIP.map((label) => `{{with index .Config.Labels "dockyard.${label}"}}{{.}}{{end}}\t`).join("");
+  const ports = "{{range $port, $bound := .HostConfig.PortBindings}}{{range $bound}}{{.HostIp}}:{{.HostPort}}->{{$port}}, {{end}}{{end}}";
+  const bound = shellCommand([...docker, "inspect", "--format", `{{slice .Name 1}}\t${owners}${ports}`]);
+  return [
+    `all=$(${listed}) && echo "$all"`,
+    `restarting=$(echo "$all" | awk -F '\t' '$6 == "restarting" { print $1 }')`,
+    // One that is removed meanwhile holds nothing any more.
+    `if [ -n "$restarting" ]; then ${bound} $restarting 2>/dev/null || true; fi`,
+  ].join(" && ");
+}
+
 interface InspectedNetwork {
   Name: string;
   IPAM: { Config: { Subnet?: string }[] | null };
   Labels: Record<string, string> | null;
+}
+
+/** The same lines as {@link parsePublishedPorts} reads. */
+export function parseContainers(lines: string): NonNullable<HostInventory["containers"]> {
+  return lines
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => {
+      const [name = "", stack = ""] = line.split("\t");
+      return { name, stack };
+    });
 }
 
 /** Lines of `docker ps`, `name <tab> stack <tab> component <tab> node <tab> 127.0.0.1:8500->8500/tcp, …`; ranges are written `8500-8502->8500-8502/tcp`. */
@@ -126,7 +155,7 @@ export function parseListeners(lines: string): HostInventory["ports"] {
   });
 }
 
-const EVERY_ADDRESS = ["*", "0.0.0.0", "::", "[::]"];
+const EVERY_ADDRESS = ["", "*", "0.0.0.0", "::", "[::]"];
 
 /** `127.0.0.53%lo` is 127.0.0.53 on one interface. */
 function heldOn(address: string): Pick<HeldPort, "address"> {

@@ -129,6 +129,13 @@ export class Host {
     return held.stack === stackId() ? `${held.owner} of this stack, until its own turn,` : held.owner;
   }
 
+  /** Whose a container is that has a name already, in words; undefined where there is none, or it is this stack's. */
+  nameHolder(container: string): string | undefined {
+    const holder = this.inventory.containers?.find(({ name }) => name === container);
+    if (holder === undefined || holder.stack === stackId()) return undefined;
+    return holder.stack === "" ? "no stack of Dockyard" : `the stack ${holder.stack}`;
+  }
+
   claimPort(port: number, node: PortClaim): void {
     this.claims.push({ ...node, port });
   }

@@ -1,4 +1,3 @@
-import * as pulumi from "@pulumi/pulumi";
 import { ConfigError } from "./errors";
 
 /** Key of a stack's configuration that says which secrets were rotated, by the names of their resources. `npm run rotate` writes it. */
@@ -75,13 +74,3 @@ function parsed(text: string): unknown {
     return text;
   }
 }
-
-/** Where a secret of the running program is. Secrets are made deep inside of components, whose arguments do not speak of them. */
-export function rotationOf(name: string): Rotation {
-  // eslint-disable-next-line no-restricted-syntax -- Whatever program has a component, its secrets can be rotated.
-  const configured = pulumi.runtime.allConfig()[ROTATIONS_KEY];
-  if (read?.configured !== configured) read = { configured, rotations: readRotations(configured) };
-  return read?.rotations.get(name) ?? FIRST_GENERATION;
-}
-
-let read: { readonly configured: string | undefined; readonly rotations: ReadonlyMap<string, Rotation> } | undefined;

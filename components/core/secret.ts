@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { RandomBytes } from "@pulumi/random/randomBytes";
 import { RandomPassword } from "@pulumi/random/randomPassword";
 import { Checks, ConfigError } from "./errors";
-import { generationName, generationsIn, rotationOf } from "./rotation";
+import { FIRST_GENERATION, ROTATIONS_KEY, Rotation, generationName, generationsIn, readRotations } from "./rotation";
 
 /** A secret as it is while another one takes its place, which `npm run rotate` has it do. */
 export interface RotatingSecret {
@@ -55,6 +55,16 @@ function rotating(name: string, create: (resource: string) => pulumi.Output<stri
   generated.set(rotated.used, rotated);
   return rotated;
 }
+
+/** Where a secret of the running program is. Secrets are made deep inside of components, whose arguments do not speak of them. */
+function rotationOf(name: string): Rotation {
+  // eslint-disable-next-line no-restricted-syntax -- Whatever program has a component, its secrets can be rotated.
+  const configured = pulumi.runtime.allConfig()[ROTATIONS_KEY];
+  if (read?.configured !== configured) read = { configured, rotations: readRotations(configured) };
+  return read?.rotations.get(name) ?? FIRST_GENERATION;
+}
+
+let read: { readonly configured: string | undefined; readonly rotations: ReadonlyMap<string, Rotation> } | undefined;
 
 /**
  * A password that depends on the command which makes it good, for a server that knows one alone: who has it from here does not have it before the

@@ -189,12 +189,19 @@ function validateContainer(
   }: ServiceContainerArgs,
 ): void {
   const reached = network.placement.hosts;
+  const holder = host.nameHolder(engineName(name));
   const checks = new Checks(name)
     .that(
       reached.includes(host),
       "placement",
       host.name,
       `must be a host of the network ${network.networkName}: ${reached.map((each) => each.name).join(", ")}; add it to the network's placement`,
+    )
+    .that(
+      holder === undefined,
+      "name",
+      engineName(name),
+      `must be free on host ${host.name}, but a container of that name is there that belongs to ${holder}; rename or remove it`,
     )
     .that(
       rootReason === undefined ? /^[1-9]\d*:[1-9]\d*$/.test(user) : user === "0:0",

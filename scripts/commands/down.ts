@@ -1,7 +1,8 @@
 import { recover, retainData, takeBack } from "../recovery/recover";
+import { holdingStack } from "../recovery/stack-hold";
 import { setup } from "../setup/setup";
 import { run } from "../setup/shell";
-import { parseTarget, pulumi } from "../stack";
+import { Target, parseTarget, pulumi } from "../stack";
 
 /** The clusters stop as they are: nobody leaves, so that all come back to each other. */
 const STOP = { DOCKYARD_STOP: "1" };
@@ -10,6 +11,10 @@ const STOP = { DOCKYARD_STOP: "1" };
 export default async function down(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi"]);
+  return holdingStack(target, () => downHeld(target, rest));
+}
+
+async function downHeld(target: Target, rest: readonly string[]): Promise<number> {
   const { hosts = [], halfMade = [] } = (await recover(target)) ?? {};
   await takeBack(halfMade, STOP);
   // One that may be deleted goes with its node, by an `up`; this command deletes no data.

@@ -1,5 +1,5 @@
 import { findDrift } from "../drift/drift";
-import { Difference, renderDifferences } from "../drift/difference";
+import { Difference, isMadeAnew, renderDifferences } from "../drift/difference";
 import { holdOf } from "../recovery/local-state";
 import { setup } from "../setup/setup";
 import { SetupError } from "../setup/shell";
@@ -33,7 +33,10 @@ export default async function drift(args: readonly string[]): Promise<number> {
 
 function remedy(differences: readonly Difference[]): string {
   const count = `${differences.length} ${differences.length === 1 ? "thing differs" : "things differ"}`;
-  return differences.some(({ isLoss }) => isLoss)
-    ? `${count}, and data is gone: \`npm run up\` says what can be done, and changes nothing before.`
+  if (differences.some(({ isLoss }) => isLoss))
+    return `${count}, and data is gone: \`npm run up\` says what can be done, and changes nothing before.`;
+  const anew = [...new Set(differences.filter(isMadeAnew).map(({ name }) => name))];
+  return anew.length > 0
+    ? `${count}; \`npm run up\` puts that right, for which it makes ${anew.join(", ")} anew, and touches nothing else.`
     : `${count}; \`npm run up\` puts that right and touches nothing else.`;
 }

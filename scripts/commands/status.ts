@@ -2,7 +2,8 @@ import { setTimeout as wait } from "node:timers/promises";
 import logUpdate from "log-update";
 import { beganAt, holdOf } from "../recovery/local-state";
 import { setup } from "../setup/setup";
-import { Target, exportedStack, parseTarget } from "../stack";
+import { SetupError } from "../setup/shell";
+import { Target, exportedStack, parseTarget, takeFlag } from "../stack";
 import { PendingOperation, StateResource } from "../state";
 import { Recorded, isWell, lookAt, recordedStack } from "../status/look";
 import { renderProgress } from "../status/progress";
@@ -18,11 +19,13 @@ const INTERVAL = 2000;
  */
 export default async function status(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
+  const once = takeFlag(rest, ["--once"]);
+  if (rest[0] !== undefined) throw new SetupError(`${rest[0]} is no option; it is npm run status -- [--once].`);
   await setup(["engine", "pulumi"]);
   let recorded = await recordedStack(target);
-  const live = Boolean(process.stdout.isTTY) && !rest.includes("--once");
+  const live = Boolean(process.stdout.isTTY) && !once;
   for (;;) {
-    const { text, healthy } = await look(target, recorded);
+    const { text, healthy, changes } = await look(target, recorded);
     if (!live) {
       console.log(text);
       return healthy ? 0 : 1;
@@ -30,16 +33,17 @@ export default async function status(args: readonly string[]): Promise<number> {
     logUpdate(text);
     await wait(INTERVAL);
     // Another command may have changed what there is to be.
-    if (!healthy) recorded = await recordedStack(target);
+    if (changes || !healthy) recorded = await recordedStack(target);
   }
 }
 
-async function look(target: Target, recorded: Recorded): Promise<{ text: string; healthy: boolean }> {
+async function look(target: Target, recorded: Recorded): Promise<{ text: string; healthy: boolean; changes: boolean }> {
   const [{ nodes, silent }, running] = await Promise.all([lookAt(target, recorded), progressOf(target)]);
   const table = nodes.length === 0 ? `Nothing of the stack ${target.stack} runs; \`npm run up\` brings it up.` : renderTable(nodes);
   const remarks = nodes.flatMap(({ component, told }) => (told?.remark === undefined ? [] : [`${component}: ${told.remark}`]));
   return {
     text: [...(running.length > 0 ? [running.join("\n")] : []), table, ...remarks, ...silent].join("\n\n"),
+    changes: running.length > 0,
     healthy: nodes.length > 0 && silent.length === 0 && nodes.every(isWell),
   };
 }

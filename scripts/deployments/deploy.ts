@@ -1,5 +1,6 @@
 import { ChangedByHand, changedByHand, putBack, whenAnswered } from "../drift/repair";
 import { Findings, HalfMade, recover, retainData, startStopped, takeBack } from "../recovery/recover";
+import { heldStack, holdingStack } from "../recovery/stack-hold";
 import { ROTATIONS_KEY } from "../../components/core/rotation";
 import { configuredRotations, fileOption } from "../rotation/configured";
 import { overtaken } from "../rotation/secrets";
@@ -17,7 +18,11 @@ import { beginDeployment } from "./record";
  * @param origin Deployment whose inputs the target is; no data volume is deleted then. @default an `up` of what is there
  * @throws {SetupError} where another run holds the stack, or a data volume is gone.
  */
-export async function deploy(target: Target, given: readonly string[], origin?: Deployment): Promise<number> {
+export function deploy(target: Target, given: readonly string[], origin?: Deployment): Promise<number> {
+  return holdingStack(target, () => deployHeld(target, given, origin));
+}
+
+async function deployHeld(target: Target, given: readonly string[], origin?: Deployment): Promise<number> {
   const { rest, accepted } = acceptedLosses(given);
   const options = configOptions(rest);
   const findings = await recover(target, () => isAccepted(target, options));
@@ -25,8 +30,7 @@ export async function deploy(target: Target, given: readonly string[], origin?: 
   await ensureStack(target);
   if (rest.some((option) => ["--preview-only", "--help", "-h"].includes(option))) return pulumiUp(target, rest);
   // It is not left to Pulumi to refuse: the other run may end just then, and nothing would be looked at, retained or noted.
-  if (findings.hold === "held")
-    throw new SetupError(`Another run holds the stack ${target.stack}; wait for it to end, then run the same command again.`);
+  if (findings.hold === "held") throw heldStack(target.stack);
   await refuseOvertaken(target, findings, options);
   refuseLostData(findings, accepted);
   if (origin !== undefined) await retainData(target);
@@ -65,6 +69,8 @@ export function acceptedLosses(given: readonly string[]): { rest: string[]; acce
 
 /** A volume that is made anew hides that its data is gone, and is in the way of whoever brings it back. */
 function refuseLostData({ lostData }: Findings, accepted: readonly string[]): void {
+  const there = accepted.filter((volume) => !lostData.includes(volume));
+  if (there.length > 0) console.log(`${ACCEPT} ${there.join(", ")}: no data volume of that name is gone, so it changes nothing.`);
   const refused = lostData.filter((volume) => !accepted.includes(volume));
   if (refused.length === 0) return;
   const all = refused.length === 1 ? "it" : "them";

@@ -1,4 +1,4 @@
-import { run } from "../setup/shell";
+import { lastWords, run } from "../setup/shell";
 import { StackHost } from "../stack";
 import { DeclaredContainer } from "./declared";
 import { Difference } from "./difference";
@@ -7,24 +7,34 @@ import { LiveContainer } from "./settings";
 /** How long a container may take to tell what it has mounted, in ms. */
 const PATIENCE = 10_000;
 
+/** What an engine says of one that ends just now: the next look tells it as stopped. */
+const HAS_ENDED = /is not running|no such container|is restarting/i;
+
 /**
  * Data volumes whose folder was deleted behind the engine's back: it lists them on, and their container runs on with what it has open.
  *
  * The kernel tells that inside of the container alone, so only those that run are asked.
  *
  * @param volumes Data volumes of the stack, by their URNs' names on the engine.
+ * @returns them, and which containers do not tell, a sentence each.
  */
 export async function deletedData(
   host: StackHost,
   containers: readonly { readonly declared: DeclaredContainer; readonly live: LiveContainer }[],
   volumes: ReadonlyMap<string, string>,
-): Promise<Difference[]> {
+): Promise<{ deleted: Difference[]; unanswered: string[] }> {
+  const unanswered: string[] = [];
   const answers = await Promise.all(
     containers.map(async ({ declared, live }) => {
       const mounts = live.Mounts.filter(({ Name = "" }) => volumes.has(Name));
       if (live.State.Status !== "running" || mounts.length === 0) return [];
-      // One that ends just now is told as stopped by the next look.
-      const mountinfo = await run([...host.docker, "exec", live.Id, "cat", "/proc/self/mountinfo"], { timeout: PATIENCE }).catch(() => "");
+      const mountinfo = await run([...host.docker, "exec", live.Id, "cat", "/proc/self/mountinfo"], { timeout: PATIENCE }).catch(
+        (error: unknown) => {
+          const why = lastWords(error);
+          if (!HAS_ENDED.test(why)) unanswered.push(`${declared.settings.name} does not tell whether its data is still there: ${why}.`);
+          return "";
+        },
+      );
       const deleted = new Set(deletedMounts(mountinfo));
       return mounts
         .filter(({ Destination }) => deleted.has(Destination))
@@ -34,7 +44,7 @@ export async function deletedData(
         });
     }),
   );
-  return answers.flat();
+  return { deleted: answers.flat(), unanswered };
 }
 
 /** Where something is mounted that is not there any more, off a list as in `/proc/self/mountinfo`. */

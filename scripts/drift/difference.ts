@@ -24,6 +24,11 @@ export interface Difference {
   readonly repair?: Repair;
 }
 
+/** Whether only another container has the settings that one should have. */
+export function isMadeAnew({ kind, repair }: Difference): boolean {
+  return kind === "settings" && repair === undefined;
+}
+
 /** How something is put back as it was. */
 export interface Repair {
   /** Argument arrays, run one after another. */

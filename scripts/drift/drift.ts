@@ -25,16 +25,20 @@ export interface Drift {
 /** How long a look may take, in ms: an engine or a Consul that hangs never ends it. */
 const PATIENCE = 60_000;
 
+/** That a stack has not been brought up yet, so that nothing can differ. */
+export class NoStackError extends SetupError {}
+
 /**
  * Compares what a stack's state says with what its hosts have: containers, networks, volumes, settings, configurations and keys.
  *
  * It changes nothing: configurations are written anew into the memory of a container that is thrown away, and compared there.
  *
- * @throws {SetupError} where there is no such stack, or an engine does not answer.
+ * @throws {NoStackError} where there is no such stack.
+ * @throws {SetupError} where an engine does not answer.
  */
 export async function findDrift(target: Target): Promise<Drift> {
   const all = await stateResources(target, { secrets: true });
-  if (all === undefined) throw new SetupError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
+  if (all === undefined) throw new NoStackError(`The stack ${target.stack} has not been brought up yet; \`npm run up\` does it.`);
   const { hosts, resources } = ownResources(target, all);
   const found = await findOnEngines(target, hosts);
   const live = new Map(found.map((each) => [each.id, each]));
@@ -55,7 +59,7 @@ export async function findDrift(target: Target): Promise<Drift> {
       ...configurations.differences,
       ...keys.differences,
     ]),
-    unanswered: [...configurations.unanswered, ...keys.unanswered],
+    unanswered: [...containers.unanswered, ...configurations.unanswered, ...keys.unanswered],
     deleted: containers.deleted,
     hosts,
     isEmpty: !resources.some(({ type }) => [CONTAINER, NETWORK, VOLUME].includes(type)),
@@ -100,11 +104,11 @@ async function containersOf(
   hosts: readonly StackHost[],
   found: ReadonlyMap<string, Found>,
   data: ReadonlyMap<string, string>,
-): Promise<{ settings: Difference[]; deleted: Difference[] }> {
+): Promise<{ settings: Difference[]; deleted: Difference[]; unanswered: string[] }> {
   const answers = await Promise.all(
     hosts.map(async (host) => {
       const here = containers.filter((each) => each.host === host && found.has(each.id));
-      if (here.length === 0) return { settings: [], deleted: [] };
+      if (here.length === 0) return { settings: [], deleted: [], unanswered: [] };
       const [inspected, networks] = await Promise.all([
         askEngine(host, "inspect", ...here.map(({ id }) => id)),
         askEngine(host, "network", "ls", "--no-trunc", "--format", "{{.Name}}\t{{.ID}}"),
@@ -117,11 +121,15 @@ async function containersOf(
       });
       return {
         settings: pairs.flatMap(({ declared, live }) => settingsDifferences(declared, live, ids)),
-        deleted: await deletedData(host, pairs, data),
+        ...(await deletedData(host, pairs, data)),
       };
     }),
   );
-  return { settings: answers.flatMap(({ settings }) => settings), deleted: answers.flatMap(({ deleted }) => deleted) };
+  return {
+    settings: answers.flatMap(({ settings }) => settings),
+    deleted: answers.flatMap(({ deleted }) => deleted),
+    unanswered: answers.flatMap(({ unanswered }) => unanswered),
+  };
 }
 
 async function configurationsOf(

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { SetupError, lastWords, run, succeeds } from "../setup/shell";
 import { Target, pulumiOutput } from "../stack";
-import { Difference, RepairGate } from "./difference";
+import { Difference, RepairGate, isMadeAnew } from "./difference";
 import { findDrift } from "./drift";
 
 /** What was changed by hand and an `up` puts back, less what the program changes by now anyhow. */
@@ -34,10 +34,10 @@ export async function changedByHand(target: Target, options: readonly string[]):
   return {
     deleted,
     networks: ofKind("network"),
-    settings: ofKind("settings").filter(({ repair }) => repair !== undefined),
+    settings: ofKind("settings").filter((each) => !isMadeAnew(each)),
     configurations: ofKind("configuration"),
     keys: ofKind("key"),
-    unmendable: ofKind("settings").filter(({ repair }) => repair === undefined),
+    unmendable: own.filter(isMadeAnew),
     unanswered,
   };
 }

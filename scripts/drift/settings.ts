@@ -64,15 +64,25 @@ function differenceOf({ urn, host, settings }: DeclaredContainer, differs: strin
   return { kind: "settings", host: host.name, name: settings.name, urn, differs, ...(commands.length > 0 && { repair }) };
 }
 
-/** Where a container is not on its network under its own address. A network that is gone is told itself, and its nodes when it is back. */
+/**
+ * Where a container is not on its network under its own address, or on another one as well. A network that is gone is told itself, and its
+ * nodes when it is back.
+ */
 function connectionDifferences(container: DeclaredContainer, live: LiveContainer, networks: ReadonlyMap<string, string>): Difference[] {
-  return Object.entries(container.settings.networks).flatMap(([network, address]) => {
+  const declared = Object.entries(container.settings.networks);
+  // One without any is on the engine's default, under whichever name that has.
+  const more = declared.length === 0 ? [] : Object.keys(live.NetworkSettings.Networks ?? {});
+  const foreign = more
+    .filter((network) => container.settings.networks[network] === undefined)
+    .map((network) => differenceOf(container, `it is on the network ${network} as well`, ["network", "disconnect", network, live.Id]));
+  const missing = declared.flatMap(([network, address]) => {
     const now = live.NetworkSettings.Networks?.[network];
     const isThere = now !== undefined && now.NetworkID === networks.get(network) && (now.IPAMConfig?.IPv4Address ?? "") === address;
     if (isThere || !networks.has(network)) return [];
     const differs = `it is not connected to the network ${network} as ${address}`;
     return [differenceOf(container, differs, ...connection(container, network, now !== undefined))];
   });
+  return [...missing, ...foreign];
 }
 
 /** What connects a container to a network under its own address and name. */

@@ -6,6 +6,7 @@ import { COMMAND, CONTAINER, NETWORK, PendingOperation, StateResource, VOLUME, f
 import { Found, findOnEngines } from "./engines";
 import { lateFoundings } from "./foundings";
 import { CutRun, Hold, holdOf, releaseHold } from "./local-state";
+import { endStrays } from "./strays";
 
 /** The parts of an exported stack that recovery looks at. */
 interface Checkpoint {
@@ -46,6 +47,9 @@ export interface Findings {
   /** Secrets that have been rotated, as the state has them. */
   readonly rotated: readonly GeneratedSecret[];
 
+  /** What interrupted runs made and did not record: it is removed, to be made again where the program has it. */
+  readonly leftovers: readonly Found[];
+
   /** Data volumes of the stack that its state does not know: `down` kept them, or another state has them. By name. */
   readonly keptData: readonly string[];
 }
@@ -63,7 +67,7 @@ export interface HalfMade {
 export async function look(target: Target): Promise<Findings> {
   const hold = await holdOf(target);
   return hold === "free"
-    ? findingsOf(hold, await survey(target))
+    ? surveyedFindings(target, hold, await survey(target), undefined)
     : {
         hold,
         hosts: [["docker"]],
@@ -75,8 +79,13 @@ export async function look(target: Target): Promise<Findings> {
         pending: [],
         halfMade: [],
         rotated: [],
+        leftovers: [],
         keptData: [],
       };
+}
+
+function surveyedFindings(target: Target, hold: Hold, surveyed: Survey, cut: CutRun | undefined): Findings {
+  return findingsOf(hold, surveyed, unrecorded(target, surveyed, cut, failedRuns(target)));
 }
 
 /**
@@ -95,10 +104,10 @@ export async function recover(target: Target, agree: () => Promise<boolean> = ()
   if (hold === "held") return look(target);
   const cut = releaseHold(target);
   const surveyed = await survey(target);
-  const leftovers = unrecorded(target, surveyed, cut, failedRuns(target));
-  const findings = findingsOf(hold, surveyed);
-  const { stopped, gone, undone, pending } = findings;
+  const findings = surveyedFindings(target, hold, surveyed, cut);
+  const { leftovers, stopped, gone, undone, pending } = findings;
   if ([leftovers, stopped, gone, undone, pending].some(({ length }) => length > 0) && !(await agree())) return undefined;
+  await endStrays(target, surveyed.found, [...leftovers, ...stopped]);
   for (const { docker, kind, id, name } of leftovers) {
     console.log(`Removing the ${kind} ${name}, which an interrupted run had made but not recorded.`);
     await run(kind === "container" ? [...docker, "rm", "--force", id] : [...docker, "network", "rm", id]);
@@ -129,7 +138,7 @@ function isOwned({ label }: Target, inputs: StateResource["inputs"]): boolean {
   return dockyardLabel(inputs, "stack") === label;
 }
 
-function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): Findings {
+function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey, leftovers: readonly Found[]): Findings {
   const recorded = new Set(resources.map(({ id }) => id));
   const present = new Set(found.map(({ id }) => id));
   const lost = resources.filter(({ type, id }) => id !== undefined && type in KINDS && !present.has(id));
@@ -157,6 +166,7 @@ function findingsOf(hold: Hold, { resources, pending, hosts, found }: Survey): F
       type === "creating" && kind === COMMAND && typeof inputs?.delete === "string" ? [{ urn, deletion: inputs.delete }] : [],
     ),
     rotated: secretsIn(resources).filter(({ generations }) => Math.max(...generations) > 0),
+    leftovers,
     keptData: found
       .filter(({ kind, owned, id }) => kind === "volume" && owned && id.endsWith("-data") && !recorded.has(id))
       .map(({ name }) => name),
@@ -216,11 +226,12 @@ function unrecorded(target: Target, { found, resources, pending }: Survey, cut: 
   return leftovers;
 }
 
-/** When the runs were that did not succeed; where a note of one cannot be read nothing is taken for theirs. */
+/** When the runs were that did not succeed; where a note of one cannot be read that is told, and nothing is taken for theirs. */
 function failedRuns(target: Target): Span[] {
   try {
     return brokenSpans(readHistory(historyFolder(target)));
-  } catch {
+  } catch (error) {
+    console.error(`Nothing is taken for what a failed run has left, since the deployments' notes cannot be read: ${lastWords(error)}`);
     return [];
   }
 }
@@ -274,6 +285,8 @@ export async function startStopped(stopped: readonly Found[]): Promise<boolean> 
       await run([...docker, "start", id]);
     } catch (error) {
       console.log(`${name} does not start, so it is made anew: ${lastWords(error)}`);
+      // As long as it is there it is only told to run, and that is what it does not.
+      await run([...docker, "rm", "--force", id]);
       anew = true;
     }
   }

@@ -18,7 +18,20 @@ import { SetupError } from "./shell";
 export function pulumiEnvironment(cwd: string = PROJECT_ROOT): Record<string, string> {
   const installation = findPulumi();
   if (installation === undefined) throw new SetupError("Pulumi is not set up yet; `npm run up` or `npm run preview` does it.");
-  return { ...pulumiPath(installation), ...backend(installation, cwd), ...(isPlainJavaScript(cwd) && withoutTypeScript(installation)) };
+  return {
+    ...pulumiPath(installation),
+    ...backend(installation, cwd),
+    ...(isPlainJavaScript(cwd) && withoutTypeScript(installation)),
+    ...withLessCollecting(),
+  };
+}
+
+/**
+ * Pulumi, its plugins and docker's client end after seconds: they need not look for what they could give back of their memory each time that it
+ * has doubled.
+ */
+function withLessCollecting(): Record<string, string> {
+  return process.env.GOGC === undefined ? { GOGC: "400" } : {};
 }
 
 /** URL of the backend that Pulumi uses for the project in a folder. */

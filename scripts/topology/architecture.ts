@@ -92,7 +92,11 @@ function requestEdges(resources: readonly StateResource[], components: readonly 
 
 /** What a component is talked to about, where it is not keys. */
 const TOLD: Readonly<Record<string, string>> = {
+  EsCluster: "documents",
+  KafkaBroker: "events",
+  MysqlReplicaSet: "rows",
   RabbitmqCluster: "events",
+  RedisCache: "values",
   HaproxyKeepalivedPair: "events",
   NginxUpsyncGateway: "requests",
 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseDisk, parseListeners, parsePublishedPorts } from "../../components/core/host-inventory";
+import { parseContainers, parseDisk, parseListeners, parsePublishedPorts } from "../../components/core/host-inventory";
 import { Host, Placement } from "../../components/core/host";
 
 describe("a host's inventory", () => {
@@ -10,6 +10,10 @@ describe("a host's inventory", () => {
     expect(parsePublishedPorts(lines)).toEqual([
       ...[8080, 8080].map((port) => ({ ...web, port })),
       ...[9000, 9001, 9002].map((port) => ({ ...web, port, address: "127.0.0.1" })),
+    ]);
+    expect(parseContainers(lines)).toEqual([
+      { name: "web", stack: "shop-dev" },
+      { name: "idle", stack: "" },
     ]);
   });
 

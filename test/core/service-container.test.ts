@@ -53,6 +53,23 @@ describe("a service container", () => {
     expect(inputs("thing-1")).not.toHaveProperty("sysctls");
   });
 
+  it("refuses a name that another container has, and no container of its own stack", async () => {
+    const containers = [
+      { name: "dockyard-unit-thing-21", stack: "" },
+      { name: "dockyard-unit-thing-22", stack: "shop-dev" },
+      { name: "dockyard-unit-thing-23", stack: "dockyard-unit" },
+    ];
+    const taken = new Host({ name: "local", inventory: { networks: [], ports: [], containers } });
+    const there = { ...args, host: taken, network: emptyNetwork({ thing: "10.89.0.9" }, "10.89.0.0/24", taken) };
+    const refused = (name: string) => () => createServiceContainer(name, there, {});
+    expect(refused("thing-21")).toThrow(
+      'thing-21.name: must be free on host local, but a container of that name is there that belongs to no stack of Dockyard; rename or remove it, got "dockyard-unit-thing-21"',
+    );
+    expect(refused("thing-22")).toThrow("belongs to the stack shop-dev");
+    expect(refused("thing-23")).not.toThrow();
+    await settled(registered);
+  });
+
   it("refuses a port that is taken, naming by whom, and one outside the range, at once", () => {
     const ports = [
       { internal: 80, external: 8500 },

@@ -9,6 +9,7 @@ import { beginDeployment } from "../../../scripts/deployments/record";
 import { Findings, recover, retainData, startStopped } from "../../../scripts/recovery/recover";
 import { Target, pulumi, pulumiOutput } from "../../../scripts/stack";
 import { deployed } from "./deployed";
+import { findings } from "./findings";
 
 vi.mock("../../../scripts/drift/drift");
 vi.mock("../../../scripts/recovery/recover");
@@ -31,19 +32,7 @@ beforeEach(() => {
 });
 
 function found(hold: Findings["hold"], more: Partial<Findings> = {}): void {
-  const nothing = {
-    hosts: [],
-    stopped: [],
-    gone: [],
-    lostData: [],
-    undone: [],
-    unfilled: [],
-    pending: [],
-    halfMade: [],
-    rotated: [],
-    keptData: [],
-  };
-  vi.mocked(recover).mockResolvedValue({ hold, ...nothing, ...more });
+  vi.mocked(recover).mockResolvedValue(findings({ hold, ...more }));
 }
 
 /** A difference that is put back by writing its name into a file. */

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { comparingContainer, configurationDifferences, renderComparison } from "../../../scripts/drift/configuration";
 import { DeclaredConfiguration, DeclaredContainer, DeclaredKeys, declaredIn } from "../../../scripts/drift/declared";
-import { deletedMounts } from "../../../scripts/drift/deleted";
+import { deletedData, deletedMounts } from "../../../scripts/drift/deleted";
 import { Difference, renderDifferences } from "../../../scripts/drift/difference";
 import { exportedKeys, keyDifferences } from "../../../scripts/drift/keys";
 import { LiveContainer, settingsDifferences } from "../../../scripts/drift/settings";
@@ -98,6 +98,12 @@ describe("a container's settings", () => {
       APART,
       [[...DOCKER, "network", "disconnect", "--force", "shop-dev-services", "abc"], CONNECT],
     ],
+    [
+      "another network",
+      { networks: { bridge: { NetworkID: "net0", IPAMConfig: null } } },
+      "it is on the network bridge as well",
+      [[...DOCKER, "network", "disconnect", "bridge", "abc"]],
+    ],
     ["what no engine takes back", { host: { CpusetCpus: "0" } }, "cpu set is 0 instead of any", undefined],
   ])("differ in %s", (_, changes, differs, commands) => {
     const found = settingsDifferences(container, live(changes), NETWORKS);
@@ -124,6 +130,17 @@ describe("a deleted folder", () => {
       "",
     ];
     expect(deletedMounts(mountinfo.join("\n"))).toEqual(["/data", "/with space"]);
+  });
+
+  it.each([
+    ["is not denied of a container that does not answer", "cannot exec in a container of a hung engine", 1],
+    ["is not asked of one that ends just now", "Error response from daemon: Container abc is not running", 0],
+  ])("%s", async (_, said, unanswered) => {
+    const host = { name: "local", docker: ["sh", "-c", `echo '${said}' >&2; exit 1`] as const };
+    const mounted = { ...live(), Mounts: [{ Name: "shop-dev-goods-1-data", Destination: "/data" }] };
+    const found = await deletedData(host, [{ declared: container, live: mounted }], new Map([["shop-dev-goods-1-data", urn("data")]]));
+    const line = `${NAME} does not tell whether its data is still there: ${said}.`;
+    expect(found).toEqual({ deleted: [], unanswered: unanswered === 0 ? [] : [line] });
   });
 });
 
