@@ -88,7 +88,7 @@ function serviceNode(name: string, address: string, sync: NormalBinlogSyncArgs):
       // What is collected is collected before the limit is met.
       environment: { GOMEMLIMIT: `${Math.floor(memoryMiB * 0.8)}MiB` },
       startConfiguration: digestOfText([settings]),
-      health: { command: syncProbe(), intervalSeconds: 15, timeoutSeconds: 5, startPeriodSeconds: 120 },
+      health: { command: syncProbe(), timeoutSeconds: 5, startPeriodSeconds: 120 },
       stopGraceSeconds: 10,
     },
     whole: healthCondition(engineName(node), wholeCommand()),

@@ -94,7 +94,7 @@ function gitlabNode(
       environment: gitlabEnvironment(),
       mounts: [...folders, ...ci.mounts(node).map(({ mount }) => mount)],
       ports: [{ internal: port, external: port }, ...(sshPort === null ? [] : [{ internal: 22, external: sshPort }])],
-      health: { command: probe, intervalSeconds: 30, timeoutSeconds: 10, startPeriodSeconds: 600 },
+      health: { command: probe, timeoutSeconds: 10, startPeriodSeconds: 600 },
       stopGraceSeconds: 120,
     },
     whole: healthCondition(engineName(node), probe),

@@ -90,7 +90,7 @@ function jenkinsNode(
       // The virtual machine unpacks libraries there and runs them.
       tmpfs: { ...DEFAULT_TMPFS, "/tmp": "rw,exec,nosuid,nodev,size=256m" },
       ports: [{ internal: port, external: port }],
-      health: { command: jenkinsProbe(port), intervalSeconds: 15, timeoutSeconds: 5, startPeriodSeconds: 300 },
+      health: { command: jenkinsProbe(port), timeoutSeconds: 5, startPeriodSeconds: 300 },
       stopGraceSeconds: 60,
     },
     whole: healthCondition(engineName(node), probe),

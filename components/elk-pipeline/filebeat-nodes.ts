@@ -84,7 +84,7 @@ export function filebeatNode(
       mounts: volumes.map((volume) => ({ volume, path: `${VOLUMES_PATH}/${volume}`, readOnly: true })),
       hostMounts: containerInputs(pipeline).length === 0 ? [] : [engineLogs(host)],
       tmpfs: { "/tmp": "rw,noexec,nosuid,nodev,size=64m", "/run/filebeat": "rw,noexec,nosuid,nodev,size=16m,mode=0755" },
-      health: { command: keeperProbe(), intervalSeconds: 15, timeoutSeconds: 5, startPeriodSeconds: 30 },
+      health: { command: keeperProbe(), timeoutSeconds: 5, startPeriodSeconds: 30 },
     },
     whole: healthCondition(engineName(node), keeperWhole()),
     // The output may be forming yet.

@@ -54,7 +54,7 @@ export function kibanaNode(
       command: kibanaCommand(),
       environment: kibanaEnvironment(kibana),
       ports: [{ internal: KIBANA_PORT, external: kibana.publishedPort }],
-      health: { command: kibanaProbe(kibana), intervalSeconds: 15, timeoutSeconds: 6, startPeriodSeconds: 180 },
+      health: { command: kibanaProbe(kibana), timeoutSeconds: 6, startPeriodSeconds: 180 },
     },
     whole: healthCondition(engineName(node), kibanaWhole(kibana)),
     gateTimeoutSeconds: 300,

@@ -62,7 +62,7 @@ export function logstashNode(
       startConfiguration: digestOfText([settings]),
       // JRuby puts libraries there and loads them.
       tmpfs: { "/tmp": "rw,exec,nosuid,nodev,size=256m" },
-      health: { command: logstashProbe(), intervalSeconds: 15, timeoutSeconds: 6, startPeriodSeconds: 180 },
+      health: { command: logstashProbe(), timeoutSeconds: 6, startPeriodSeconds: 180 },
       // What is in flight is written to the queue on disk.
       stopGraceSeconds: 60,
     },

@@ -155,7 +155,7 @@ function clusterNode(
       mounts: snapshots ? [snapshotsVolume(name)] : [],
       tmpfs: esTmpfs(user),
       ports: httpPort === null ? [] : [{ internal: HTTP_PORT, external: httpPort + index }],
-      health: { command: esProbe(), intervalSeconds: 15, timeoutSeconds: 6, startPeriodSeconds: 120 },
+      health: { command: esProbe(), timeoutSeconds: 6, startPeriodSeconds: 120 },
       // Its shards are flushed.
       stopGraceSeconds: 60,
     },

@@ -110,7 +110,7 @@ function serverNode(name: string, server: NormalGitServerArgs): RollingNode {
       startConfiguration: digestOfText(scripts.flatMap(({ path, content }) => (path === "start" ? [content] : []))),
       mounts: [mount],
       tmpfs: { ...DEFAULT_TMPFS, ...tmpfs },
-      health: { command: probe, intervalSeconds: 15, timeoutSeconds: 5 },
+      health: { command: probe, timeoutSeconds: 5 },
     },
     whole: healthCondition(engineName(node.name), probe),
   };

@@ -219,7 +219,7 @@ function clusterNode(
       startConfiguration: digestOfText(startFiles.map(({ content }) => content)),
       tmpfs: kafkaTmpfs(user),
       ports: published ? [{ internal: HOST_PORT, external: published.port }] : [],
-      health: { command: kafkaProbe(), intervalSeconds: 15, timeoutSeconds: 6, startPeriodSeconds: 120 },
+      health: { command: kafkaProbe(), timeoutSeconds: 6, startPeriodSeconds: 120 },
       // It hands its partitions' leadership over within seconds. Where the controllers are gone, as when all stop, it would wait for them in vain.
       stopGraceSeconds: 20,
     },

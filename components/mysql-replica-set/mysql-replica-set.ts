@@ -187,7 +187,7 @@ function setNode(
       startConfiguration: digestOfText([settings]),
       tmpfs: mysqlTmpfs(MYSQL_RUN_PATH, user),
       ports: port === null ? [] : [{ internal: MYSQL_PORT, external: port + index }],
-      health: { command: keeperProbe(), intervalSeconds: 15, timeoutSeconds: 5, startPeriodSeconds: 300 },
+      health: { command: keeperProbe(), timeoutSeconds: 5, startPeriodSeconds: 300 },
       // What is in memory is written.
       stopGraceSeconds: 60,
     },

@@ -197,7 +197,7 @@ function brokerNode(
       environment: brokerEnvironment(broker.name),
       startConfiguration: digestOfText(startFiles.map(({ content }) => content)),
       ports: publishedPorts(index, cluster),
-      health: { command: brokerProbe(), intervalSeconds: 15, timeoutSeconds: 10, startPeriodSeconds: 120 },
+      health: { command: brokerProbe(), timeoutSeconds: 10, startPeriodSeconds: 120 },
       // Its queues' leaders move, and what it holds in memory is written.
       stopGraceSeconds: 60,
     },

@@ -188,7 +188,7 @@ function serverNode(
       command: scriptCommand("start"),
       startConfiguration: digestOfText([serverConf, ...started, ...members.sentinels.map(({ address }) => address)]),
       ports: port === null ? [] : [{ internal: REDIS_PORT, external: port + index }],
-      health: { command: serverProbe(), intervalSeconds: 15, timeoutSeconds: 5, startPeriodSeconds: 120 },
+      health: { command: serverProbe(), timeoutSeconds: 5, startPeriodSeconds: 120 },
       // Replicas get what they lack, and what is in memory is written.
       stopGraceSeconds: 30,
     },
@@ -245,7 +245,7 @@ function sentinelNode(
         renderMonitored(name, downAfterSeconds, ""),
         ...scripts.map(({ content }) => content),
       ]),
-      health: { command: sentinelProbe(), intervalSeconds: 15, timeoutSeconds: 5 },
+      health: { command: sentinelProbe(), timeoutSeconds: 5 },
       stopGraceSeconds: 10,
     },
     whole: sentinelWholeCondition(container),

@@ -93,7 +93,7 @@ function accelerator(name: string, address: string, index: number, cdn: NormalSq
       command: startCommand(),
       startConfiguration: digestOfText(startScripts()),
       ports: port === null ? [] : [{ internal: SQUID_PORT, external: port + index }],
-      health: { command: squidProbe(), intervalSeconds: 15, timeoutSeconds: 5 },
+      health: { command: squidProbe(), timeoutSeconds: 5 },
       // What is on its way, and the list of what is in the cache.
       stopGraceSeconds: 15,
     },

@@ -74,7 +74,7 @@ function sshNode(component: string, { node, mount, tmpfs, command, probe }: SshM
       mounts: [mount],
       tmpfs: { ...DEFAULT_TMPFS, ...tmpfs },
       // Each time a login, and lines in the log: so not too often.
-      health: { command: probe, intervalSeconds: 15, timeoutSeconds: 5 },
+      health: { command: probe, timeoutSeconds: 5 },
     },
     whole: healthCondition(engineName(name), probe),
     spare: siblingCondition(component, name, network.placement, probe),

@@ -128,7 +128,7 @@ describe("a RabbitMQ cluster", () => {
         { volumeName: "dockyard-unit-queue-2-data", containerPath: "/var/lib/rabbitmq" },
         { volumeName: "dockyard-unit-queue-2-config", containerPath: "/etc/rabbitmq/node", readOnly: true },
       ],
-      healthcheck: { interval: "15s", startPeriod: "2m0s" },
+      healthcheck: { interval: "30s", startPeriod: "2m0s" },
       destroyGraceSeconds: 60,
     });
   });
