@@ -3,10 +3,14 @@ import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { cdn } from "./cdn";
 import { changes } from "./changes";
+import { churn } from "./churn";
 import { ci } from "./ci";
+import { compose } from "./compose";
+import { databaseRolls } from "./database-rolls";
 import { failover } from "./failover";
 import { filter } from "./filter";
 import { gatewayThroughput } from "./gateway-throughput";
+import { interruptions } from "./interruptions";
 import { logs } from "./logs";
 import { messages } from "./messages";
 import { outage } from "./outage";
@@ -36,6 +40,7 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   messages,
   failover,
   promotions,
+  databases: databaseRolls,
   rolls,
   filter,
   sync,
@@ -44,6 +49,9 @@ const BENCHES: Record<string, () => Promise<Figure[]>> = {
   ci,
   logs,
   outage,
+  compose,
+  churn,
+  interruptions,
 };
 
 async function main(names: readonly string[]): Promise<number> {

@@ -1,58 +1,90 @@
-import { esAnywhere, indexLoad } from "../test/stack/support/elasticsearch";
-import { missingRows, writeLoad } from "../test/stack/support/mysql";
+import { type Client, type Outcome, beside } from "../test/stack/changes/clients";
+import { BUILDERS, DATABASES, type Group, LIGHT, MESSAGES } from "../test/stack/changes/groups";
+import { CHANGED } from "../test/stack/changes/made";
+import type { Table } from "../test/stack/changes/table";
 import { TestStack, freePorts } from "../test/stack/support/test-stack";
 import type { Figure } from "./bench";
-import { MYSQL_SETTINGS, mysqlStack } from "./promotions";
+import { median } from "./statistics";
 
-const RATE = 200;
-const PAUSE_BOUND_MS = 1_000;
+const RUNS = 2;
 
-/** Every node of MySQL and of Elasticsearch replaced in one `up`, while they are read and written. */
+/** Components that are used through another one's client. */
+const USED_THROUGH: Readonly<Record<string, string>> = { gateway: "goods", entry: "goods" };
+
+interface Roll {
+  readonly seconds: number;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** Every component of the table replaced node by node, by a value in its environment, while it is used. */
 export async function rolls(): Promise<Figure[]> {
-  return [await mysqlRoll(), await esRoll()];
+  const figures: Figure[] = [];
+  for (const group of [LIGHT, MESSAGES, DATABASES, BUILDERS]) figures.push(...(await rollsOf(group)));
+  return figures;
 }
 
-async function mysqlRoll(): Promise<Figure> {
-  const { stack, set } = await mysqlStack();
-  try {
-    const settings = { ...MYSQL_SETTINGS, settings: { long_query_time: 5 } };
-    const load = await writeLoad(set.login, RATE, () => stack.up({ mysql: settings }));
-    const lost = await missingRows(set.login, load.written);
-    return {
-      what: `MySQL: 3 nodes replaced under ${RATE} writes/s and reads`,
-      measured: `${load.failedReads.length} of ${load.reads} reads failed, ${lost.length} of ${load.written.length} acknowledged rows lost, longest pause of writes ${load.longestPauseMs.toFixed(0)} ms`,
-      beside: "–",
-      bound: `none failed, none lost, ≤ ${PAUSE_BOUND_MS} ms`,
-      holds: load.failedReads.length === 0 && lost.length === 0 && load.longestPauseMs <= PAUSE_BOUND_MS,
-      runs: "1",
-    };
-  } finally {
-    await stack.remove();
-  }
-}
-
-async function esRoll(): Promise<Figure> {
-  const httpPort = await freePorts(3);
-  const settings = { httpPort, memoryMiB: 768, heapMiB: 320 };
-  const network = { subnet: "10.198.0.0/24", first: "10.198.0.181" };
-  const stack = await TestStack.create("bench-search", { network, elasticsearch: settings }, "test/stack/programs/es-cluster/program.cjs");
+async function rollsOf(group: Group): Promise<Figure[]> {
+  const port = await freePorts(group.ports);
+  const table = group.table(port);
+  const stack = await TestStack.create(`bench-${group.name}`, { network: group.network, ...withEnvironment(table, {}) }, group.program);
   try {
     await stack.up();
-    const nodes = [0, 1, 2].map((index) => `http://127.0.0.1:${httpPort + index}`);
-    await esAnywhere(nodes, "rolled", { method: "PUT", body: { settings: { number_of_replicas: 1 } } });
-    const load = await indexLoad(nodes, "rolled", () => stack.up({ elasticsearch: { ...settings, heapMiB: 352 } }));
-    await esAnywhere(nodes, "rolled/_refresh", { method: "POST" });
-    const { count } = (await esAnywhere(nodes, "rolled/_count")) as { count: number };
-    const lost = load.written.length - count;
-    return {
-      what: "Elasticsearch: 3 nodes replaced under writes and searches",
-      measured: `${load.failures.length} of ${load.searches + load.written.length} failed, ${Math.max(lost, 0)} of ${load.written.length} acknowledged documents lost`,
-      beside: "–",
-      bound: "none failed, none lost",
-      holds: load.failures.length === 0 && lost <= 0,
-      runs: "1",
-    };
+    const [clients, waiting] = [group.clients(stack.label), group.waiting?.(port) ?? {}];
+    const figures: Figure[] = [];
+    const environment: Record<string, Readonly<Record<string, string>>> = {};
+    for (const component of Object.keys(table)) {
+      const user = clients[USED_THROUGH[component] ?? component] ?? waiting[component];
+      const made: Roll[] = [];
+      for (let run = 1; run <= RUNS; run++) {
+        environment[component] = { ...CHANGED, RUN: String(run) };
+        made.push(await roll(user ? [user] : [], () => stack.up(withEnvironment(table, environment))));
+      }
+      const told = figure(component, nodesOf(table, component), made, component in waiting);
+      console.error(`${told.what}: ${told.measured}`);
+      figures.push(told);
+    }
+    return figures;
   } finally {
     await stack.remove();
   }
+}
+
+async function roll(clients: readonly Client[], work: () => Promise<unknown>): Promise<Roll> {
+  let seconds = 0;
+  const outcomes = await beside(clients, async () => {
+    const started = performance.now();
+    await work();
+    seconds = (performance.now() - started) / 1000;
+  });
+  return { seconds, outcomes };
+}
+
+/** Settings in which the containers of some components have these variables; some have an argument for them, and all a transform. */
+function withEnvironment(table: Table, environment: Readonly<Record<string, Readonly<Record<string, string>>>>) {
+  return {
+    components: Object.fromEntries(
+      Object.entries(table).map(([component, { args }]) => [component, { args, environment: environment[component] }]),
+    ),
+  };
+}
+
+function nodesOf(table: Table, component: string): number {
+  const row = table[component];
+  return Object.values(row?.sets(row.args) ?? {}).reduce((sum, count) => sum + count, 0);
+}
+
+function figure(component: string, nodes: number, made: readonly Roll[], isAlone: boolean): Figure {
+  const outcomes = made.flatMap((one) => one.outcomes);
+  const sum = (of: (outcome: Outcome) => number) => outcomes.reduce((all, outcome) => all + of(outcome), 0);
+  const [requests, failed, lost] = [sum((one) => one.requests), sum((one) => one.failures.length), sum((one) => one.lost.length)];
+  for (const { client, failures } of outcomes) if (failures.length > 0) console.error(client, failures.slice(0, 5));
+  const [client] = outcomes;
+  return {
+    what: `${component}: ${nodes === 1 ? "its container" : `${nodes} nodes`} replaced${client ? ` while ${client.client} is used` : ""}`,
+    measured: `${median(made.map(({ seconds }) => seconds)).toFixed(1)} s${client ? `; of ${requests} requests ${failed} failed, ${lost} acknowledged lost` : ""}`,
+    beside: "–",
+    bound: client && !isAlone ? "none failed, none lost" : "–",
+    holds: isAlone || (failed === 0 && lost === 0),
+    runs: String(RUNS),
+  };
 }

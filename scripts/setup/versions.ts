@@ -3,6 +3,7 @@ export const PULUMI_VERSION = "3.256.0";
 export const GO_VERSION = "1.26.8";
 export const CONSUL_VERSION = "1.22.0";
 export const CONSUL_TEMPLATE_VERSION = "0.41.1";
+export const DOCKER_COMPOSE_VERSION = "2.40.3";
 export const ELASTICSEARCH_VERSION = "7.17.28";
 export const KAFKA_VERSION = "4.1.0";
 export const BUILDBOT_VERSION = "4.2.1";
