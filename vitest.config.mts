@@ -15,7 +15,17 @@ export default defineConfig({
   test: {
     sequence: { sequencer: ByName },
     projects: [
-      { test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/stack/**", "test/toolchain/**"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/stack/**", "test/toolchain/**"],
+          isolate: false,
+          setupFiles: ["test/afresh.ts"],
+          // As many as there are cores: by itself vitest leaves one of them idle.
+          maxWorkers: "100%",
+        },
+      },
       {
         test: {
           ...inTurn,
@@ -36,7 +46,7 @@ export default defineConfig({
       {
         test: {
           ...inTurn,
-          // Files that measure in parts of a second, or see whether every request is answered behind an address that moves where nobody has time.
+          // Files that measure in parts of a second, or see whether every request is answered where an address moves or all of a stack changes.
           name: "alone",
           include: ["test/stack/alone/*.test.ts"],
         },

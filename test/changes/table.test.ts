@@ -8,17 +8,19 @@ import { lightTable } from "../stack/changes/light-table";
 import { messagesTable } from "../stack/changes/messages-table";
 import { absent, byTransform, remembered, tagged } from "../stack/changes/made";
 import { roundOf } from "../stack/changes/rounds";
-import { CHANGES, Elsewhere, Row } from "../stack/changes/table";
+import { CHANGES, Row } from "../stack/changes/table";
 import type { PlannedStep } from "../stack/support/test-stack";
 
 const TESTS = join(import.meta.dirname, "..", "stack");
 const TABLE = { ...lightTable(20_000), ...messagesTable(20_000), ...databasesTable(20_000), ...buildersTable(20_000) };
 
 /** Every cell that refers to another test, by its place in the table. */
-const REFERENCES = Object.entries(TABLE).flatMap(([component, { changes, faults }]) =>
-  Object.entries({ ...changes, ...Object.fromEntries(Object.entries(faults).map(([key, cell]) => [`a fault of ${key}`, cell])) }).flatMap(
-    ([column, cell]) => ("file" in cell ? [[`${column} of ${component}`, cell as Elsewhere] as const] : []),
-  ),
+const REFERENCES = Object.entries(TABLE).flatMap(([component, { changes, faults, down }]) =>
+  Object.entries({
+    ...changes,
+    down,
+    ...Object.fromEntries(Object.entries(faults).map(([key, cell]) => [`a fault of ${key}`, cell])),
+  }).flatMap(([column, cell]) => (typeof cell === "object" && "file" in cell ? [[`${column} of ${component}`, cell] as const] : [])),
 );
 
 const CONTAINER = "docker:index/container:Container";
@@ -52,7 +54,13 @@ describe("the table of changes", () => {
 function rowOf(changes: Partial<Row["changes"]>): Row {
   const none = absent("it is not asked for");
   const all = Object.fromEntries(CHANGES.map((change) => [change, changes[change] ?? none])) as unknown as Row["changes"];
-  return { args: {}, sets: () => ({}), changes: all, faults: { image: none, configuration: none, majority: none, needed: none } };
+  return {
+    args: {},
+    sets: () => ({}),
+    changes: all,
+    faults: { image: none, configuration: none, majority: none, needed: none },
+    down: none,
+  };
 }
 
 describe("what preview says of a set", () => {

@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { docker, eventsDuring } from "./support/engine";
+import { until } from "./support/load";
 import { sharedStack } from "./support/shared";
 import { Settings, freePorts } from "./support/test-stack";
 
@@ -52,11 +53,17 @@ describe("preview refuses", () => {
     }
   });
 
-  it("a port that another stack's container has, naming it", async () => {
+  it.each([
+    ["running", ["sleep", "600"]],
+    // It holds the port each time that it is started, with ever longer pauses between.
+    ["restarting", ["sh", "-c", "sleep 0.2; exit 1"]],
+  ])("a port that another stack's container has which is %s, naming it", async (state, command) => {
     const port = await freePorts(1);
     const image = (await docker("inspect", "--format", "{{.Config.Image}}", stack.container("goods-1"))).trim();
-    await docker("run", "--detach", "--name", "dockyard-test-squatter", "--publish", `127.0.0.1:${port}:80`, image, "sleep", "600");
+    const options = ["--detach", "--restart", "always", "--name", "dockyard-test-squatter", "--publish", `127.0.0.1:${port}:80`];
+    await docker("run", ...options, image, ...command);
     try {
+      await until(state, async () => (await docker("inspect", "--format", "{{.State.Status}}", "dockyard-test-squatter")) === state);
       expect(await refusal({ gateway: { ...settings.gateway, publishedPort: port } })).toContain(
         "but container dockyard-test-squatter listens there",
       );

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { announced } from "../changes/effects";
 import { connectTo as connectToBroker } from "../support/amqp";
 import { containersOf, docker } from "../support/engine";
 import { sendOnce } from "../support/kafka";
@@ -184,7 +185,9 @@ async function whileAsked(by: Partial<typeof clients>, work: () => Promise<unkno
   return told;
 }
 
-const idsOf = async () => Object.fromEntries(Object.entries(await containersOf(stack.label)).map(([node, { Id }]) => [node, Id]));
+/** Which container each node has, and since when that runs: by these a replacement and a restart are seen. */
+const livesOf = async () =>
+  Object.fromEntries(Object.entries(await containersOf(stack.label)).map(([node, { Id, State }]) => [node, [Id, State.StartedAt]]));
 
 const isUnchanged = () => stack.pulumi("preview", "--stack", NAME, "--expect-no-changes");
 
@@ -220,7 +223,14 @@ describe("a rotation", () => {
     // The control: all of them are taken now.
     await Promise.all([askMysql(old.mysql), askRedis(old.redis), askRabbitmq(old.rabbitmq), askKafka(old.kafka), askErlang(old.cookie)]);
     expect(old.gossip).toHaveLength(1);
-    const ids = await idsOf();
+    const lives = await livesOf();
+    // Preview says that no container is touched.
+    const configured = await configuration();
+    const steps = await stack.preview({ rotations: Object.fromEntries(ROTATED.map((name) => [name, "1 offer"])) });
+    expect(steps.filter(({ name }) => name.endsWith("-config"))).not.toEqual([]);
+    expect(Object.values(announced(steps)).filter(({ container }) => container !== "untouched")).toEqual([]);
+    // As Pulumi has written it.
+    await writeFile(join(stack.folder, `Pulumi.${NAME}.yaml`), configured);
     const salts = async () => (await configuration()).match(/encryptionsalt/g)?.length ?? 0;
     const salted = await salts();
 
@@ -242,7 +252,7 @@ describe("a rotation", () => {
     const hosts = await secretIn("ops-1-ssh", "known_hosts");
     expect(hosts).not.toBe(old.hosts);
     expect(hosts.split("\n")).toHaveLength(2);
-    expect(await idsOf()).toEqual(ids);
+    expect(await livesOf()).toEqual(lives);
     await isUnchanged();
 
     const now = await Promise.all([

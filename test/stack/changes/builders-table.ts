@@ -33,6 +33,7 @@ function cacheRow(port: number): Row {
       majority: { args: { minReplicas: 1 }, said: "cache.minReplicas: must leave out one replica at least" },
       needed: elsewhere(file, "replaces no server while another one is down"),
     },
+    down: elsewhere(file, "comes back with its data and filters after npm run down"),
   };
 }
 
@@ -64,6 +65,7 @@ function ciRow(port: number): Row {
       majority: absent("there is one"),
       needed: absent("there is one"),
     },
+    down: "kept",
   };
 }
 
@@ -90,5 +92,6 @@ function gitRow(): Row {
       majority: absent("there is one"),
       needed: absent("there is one"),
     },
+    down: "kept",
   };
 }

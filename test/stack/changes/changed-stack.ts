@@ -1,5 +1,4 @@
 import { expect } from "vitest";
-import { npmRun } from "../support/commands";
 import { LIFE_AND_LIMITS, docker, eventsDuring, volumeIdentities } from "../support/engine";
 import { PlannedStep, Settings, TestStack } from "../support/test-stack";
 import { Client, Outcome, beside } from "./clients";
@@ -95,12 +94,6 @@ export class ChangedStack {
     return volumeIdentities(
       (await docker("volume", "ls", "--quiet", "--filter", `label=dockyard.stack=${this.stack.label}`)).split("\n").filter(Boolean),
     );
-  }
-
-  /** Runs a command of package.json on the stack, which must succeed. */
-  async run(command: string, ...options: readonly string[]): Promise<void> {
-    const { code, all } = await npmRun(this.stack, command, ...options);
-    expect(code, all).toBe(0);
   }
 
   private argsOf(component: string): Args {

@@ -1,36 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ImageName } from "../../../components/core/images";
 import { containersOf, eventsDuring } from "../support/engine";
 import { freePorts } from "../support/test-stack";
 import { ChangedStack } from "./changed-stack";
 import type { Client } from "./clients";
 import { describeFaults } from "./fault-tests";
+import type { Group } from "./groups";
 import { tagImages } from "./made";
 import { RoundName, roundOf } from "./rounds";
-import type { Table } from "./table";
-
-/** A group of the table's rows that are changed together, in a stack of their own. */
-export interface Group {
-  /** Name of the stack. */
-  readonly name: string;
-
-  /** Entry of its program, from the project's root. */
-  readonly program: string;
-  readonly network: { readonly subnet: string; readonly addresses: Readonly<Record<string, string>> };
-
-  /** Host ports that the table takes, and the table from the first of them on. */
-  readonly ports: number;
-  readonly table: (port: number) => Table;
-
-  /** Images of the components, which get another tag as well. */
-  readonly images: Readonly<Record<string, ImageName>>;
-
-  /** Who uses the components while they are changed; asked once, when the stack runs. */
-  readonly clients: () => Promise<readonly Client[]>;
-
-  /** Who uses those of a single container, and has to wait while that is replaced. @param port First of the host ports. @default nobody */
-  readonly waiting?: (port: number) => readonly Client[];
-}
 
 /** Declares the tests of a group: its changes, what must not go through, and what nothing may touch. */
 export function describeChanges(group: Group): void {
@@ -43,10 +19,10 @@ export function describeChanges(group: Group): void {
   beforeAll(async () => {
     untag = await tagImages(Object.values(group.images));
     const port = await freePorts(group.ports);
-    changed = await ChangedStack.create(group.name, group.program, group.network, group.table(port));
+    changed = await ChangedStack.create(`test-${group.name}`, group.program, group.network, group.table(port));
     await changed.stack.up();
-    clients = await group.clients();
-    waiting = group.waiting?.(port) ?? [];
+    clients = Object.values(group.clients(changed.stack.label));
+    waiting = Object.values(group.waiting?.(port) ?? {});
     volumes = await changed.volumes();
   });
 
@@ -76,18 +52,24 @@ export function describeChanges(group: Group): void {
     );
     make("nodes", "get more nodes as preview says, and nobody notices");
 
-    it("have nothing else to change under another parent, and the volumes that they had, also after `npm run down` and `up`", async () => {
+    it("have nothing else to change under another parent, and the volumes that they had", async () => {
       const { stack } = changed;
       const moved = await stack.preview({ moved: true });
       expect(moved.map(({ op, name }) => `${op} ${name}`)).toEqual(["create team"]);
       expect(await eventsDuring(stack.label, () => stack.up())).toEqual([]);
       expect(await changed.volumes()).toMatchObject(volumes);
+    });
 
-      const data = Object.entries(await changed.volumes()).filter(([name]) => name.endsWith("-data"));
+    it("have the volumes of their data after they were ended and brought up", async ({ skip }) => {
+      const { stack, table } = changed;
+      const kept = Object.keys(table).filter((component) => table[component]?.down === "kept");
+      if (kept.length === 0) skip("other tests prove it for each of them");
+      const isOf = (name: string) => kept.some((component) => name.startsWith(stack.container(`${component}-`)));
+      const data = Object.entries(await changed.volumes()).filter(([name]) => isOf(name) && name.endsWith("-data"));
       expect(data).not.toEqual([]);
-      await changed.run("down", "--non-interactive");
-      expect(await containersOf(stack.label)).toEqual({});
-      expect(await changed.volumes()).toEqual(Object.fromEntries(data));
+      await stack.destroy(...kept.flatMap((component) => ["--target", `**::${component}-**`]), "--target-dependents");
+      expect(Object.keys(await containersOf(stack.label)).filter((node) => isOf(stack.container(node)))).toEqual([]);
+      expect(Object.entries(await changed.volumes()).filter(([name]) => isOf(name))).toEqual(data);
       await stack.up();
       expect(await changed.volumes()).toMatchObject(Object.fromEntries(data));
       expect(await stack.preview()).toEqual([]);

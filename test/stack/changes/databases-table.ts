@@ -41,6 +41,7 @@ function mysqlRow(port: number): Row {
       majority: { args: { acks: 3 }, said: "mysql.acks: must be a whole number from 1 to 2" },
       needed: elsewhere(file, "refuses to be rolled while a replica is away, naming it"),
     },
+    down: elsewhere(file, "keeps who leads, every row and every volume over a promotion, a plain destroy and an up"),
   };
 }
 
@@ -65,6 +66,7 @@ function searchRow(port: number): Row {
       majority: absent("whether the others can do without a node is what the cluster says: it may have others that vote"),
       needed: elsewhere(file, "refuses to roll while a node is away, naming it"),
     },
+    down: elsewhere(file, "finds all documents after it was taken down and brought up"),
   };
 }
 
@@ -90,6 +92,7 @@ function indexingRow(): Row {
       majority: absent("there is one"),
       needed: absent("there is one"),
     },
+    down: "kept",
   };
 }
 
@@ -115,5 +118,6 @@ function logsRow(): Row {
       majority: absent("there is one for each host"),
       needed: absent("there is one for each host"),
     },
+    down: "kept",
   };
 }

@@ -1,13 +1,12 @@
-import type { RedisLink } from "../../../apps/shop/src/cache/redis-link";
 import { BrokerAccess, missing, publishedDuring, takeAll } from "../support/amqp";
 import { esAnywhere, indexLoad } from "../support/elasticsearch";
 import { KafkaLogin, compare, produce, readTopic } from "../support/kafka";
 import { MysqlLogin, missingRows, writeLoad } from "../support/mysql";
-import { missingKeys, writtenDuring } from "../support/redis";
+import { CacheAccess, linkTo, missingKeys, writtenDuring } from "../support/redis";
 import { Client, paused } from "./clients";
 
 /** Messages or rows per second: enough to notice, and little enough that two cores have time for what is changed. */
-const RATE = 50;
+const RATE = 25;
 
 /** Publishes with confirms, and takes all out of the queue afterwards. */
 export function rabbitmqClient(access: BrokerAccess): Client {
@@ -60,11 +59,16 @@ export function elasticsearchClient(nodes: readonly string[]): Client {
 }
 
 /** Writes keys into Redis which a replica confirms, and looks for them afterwards. */
-export function redisClient(link: RedisLink): Client {
+export function redisClient(access: CacheAccess): Client {
   let turn = 0;
   return async (work) => {
-    const { confirmed, longestPause } = await writtenDuring(link, `app:${turn++}`, work, 10);
-    const lost = await missingKeys(link, confirmed);
-    return { client: "redis", requests: confirmed.length, failures: paused(longestPause), lost, longestPause };
+    const link = await linkTo(access);
+    try {
+      const { confirmed, longestPause } = await writtenDuring(link, `app:${turn++}`, work, 10);
+      const lost = await missingKeys(link, confirmed);
+      return { client: "redis", requests: confirmed.length, failures: paused(longestPause), lost, longestPause };
+    } finally {
+      await link.close();
+    }
   };
 }

@@ -57,6 +57,7 @@ export function lightTable(port: number): Table {
         majority: { args: { servers: 2 }, said: "discovery.servers: must be 1, 3, 5 or 7; an even number cannot hold a majority" },
         needed: elsewhere("halted-roll.test.ts", "does not begin while the majority needs the first server"),
       },
+      down: elsewhere("own/interrupted.test.ts", "finds its data again after npm run down"),
     },
     gateway: {
       args: {
@@ -83,6 +84,7 @@ export function lightTable(port: number): Table {
         majority: absent("one that is left serves alone"),
         needed: { nodes: ["gateway-2"] },
       },
+      down: elsewhere("own/interrupted.test.ts", "finds its data again after npm run down"),
     },
     goods: {
       args: { instances: 2, ports: { http: 8000, rpc: 9000 }, secrets: { token: "one" } },
@@ -105,6 +107,7 @@ export function lightTable(port: number): Table {
         majority: absent("one that is left serves alone"),
         needed: elsewhere("halted-roll.test.ts", "does not begin while the others cannot spare the first instance"),
       },
+      down: absent("it keeps none"),
     },
     entry: {
       args: { nodes: 2, address: ENTRY, statsPort: port + 25 },
@@ -125,6 +128,7 @@ export function lightTable(port: number): Table {
         majority: { args: { nodes: 1 }, said: "entry.nodes: must be a whole number from 2" },
         needed: elsewhere(pair, "does not begin a roll while the other node is not healthy"),
       },
+      down: absent("it keeps none"),
     },
     cdn: {
       args: { accelerators: 2, port: port + 45, domains: ["cdn.test"], cacheMiB: 64 },
@@ -145,6 +149,7 @@ export function lightTable(port: number): Table {
         majority: absent("one that is left serves alone"),
         needed: elsewhere(squid, "has its files over a roll, one accelerator at a time"),
       },
+      down: elsewhere(squid, "has its files over a roll, one accelerator at a time, and over an end of the stack"),
     },
     ops: {
       args: { nodes: 2, port: 2222 },
@@ -166,6 +171,7 @@ export function lightTable(port: number): Table {
         majority: absent("one that is left serves alone"),
         needed: { nodes: ["ops-2"] },
       },
+      down: absent("it keeps none"),
     },
   };
 }

@@ -33,6 +33,7 @@ export function messagesTable(port: number): Table {
         majority: { args: { brokers: 4 }, said: "queue.brokers: must be 1, 3, 5 or 7; an even number cannot hold a majority" },
         needed: { nodes: ["queue-3"] },
       },
+      down: elsewhere(rabbitmq, "comes back with its messages after npm run down"),
     },
     events: {
       args: {
@@ -64,6 +65,7 @@ export function messagesTable(port: number): Table {
         majority: { args: { brokers: 2 }, said: "events.brokers: must be 1, or 3 to 9" },
         needed: elsewhere(kafka, "refuses to roll while a broker is away, naming it"),
       },
+      down: elsewhere(kafka, "finds what it acknowledged until it was down"),
     },
   };
 }

@@ -88,6 +88,9 @@ export interface Row {
   readonly sets: (args: Args) => Readonly<Record<string, number>>;
   readonly changes: Readonly<Record<Change, Made | MadeElsewhere | Absent>>;
   readonly faults: Faults;
+
+  /** Whether its data has to outlive the stack's end here, or what proves it. */
+  readonly down: "kept" | Elsewhere | Absent;
 }
 
 export type Table = Readonly<Record<string, Row>>;

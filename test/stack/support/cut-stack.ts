@@ -1,9 +1,10 @@
 import { expect } from "vitest";
-import { docker, containersOf } from "./engine";
+import { containersOf } from "./engine";
 import { command } from "./interruptions";
 import { get, until } from "./load";
 import { processesIn } from "./process-tree";
 import type { TestStack } from "./test-stack";
+import { expectedOf, foundOf } from "./whole-stack";
 
 /** A stack of Consul, a gateway and two services, whose runs are cut and taken up. */
 export class CutStack {
@@ -46,14 +47,8 @@ export class CutStack {
   }
 
   /** Lists what the stack has on the engine. */
-  async found() {
-    const filter = ["--filter", `label=dockyard.stack=${this.stack.label}`, "--format"];
-    const lines = async (...args: string[]) => (await docker(...args)).split("\n").filter(Boolean).sort();
-    return {
-      containers: await lines("ps", "--all", ...filter, "{{.Names}}"),
-      networks: await lines("network", "ls", ...filter, "{{.Name}}"),
-      volumes: await lines("volume", "ls", ...filter, "{{.Name}}"),
-    };
+  found() {
+    return foundOf(this.stack);
   }
 
   /** Three servers, a gateway and an instance of each service run and answer, nothing is left over, and nothing is to change. */
@@ -61,13 +56,7 @@ export class CutStack {
     const { stack } = this;
     expect((await get(`${this.gateway}/orders/1`)).status).toBe(200);
     expect(await stack.preview()).toEqual([]);
-    expect(await this.found()).toEqual({
-      containers: ["discovery-1", "discovery-2", "discovery-3", "gateway-1", "goods-1", "order-1"].map((node) => stack.container(node)),
-      networks: [stack.container("services")],
-      volumes: ["discovery-1", "discovery-2", "discovery-3", "gateway-1"]
-        .flatMap((node) => [`${node}-config`, `${node}-data`])
-        .map((volume) => stack.container(volume)),
-    });
+    expect(await this.found()).toEqual(expectedOf(stack, 1));
     expect(Object.values(await containersOf(stack.label)).every(({ State }) => State.Running)).toBe(true);
   }
 

@@ -16,6 +16,8 @@ interface EngineRoom {
   readonly folder: string;
   /** Address and prefix of its default bridge, as the engine takes them. */
   readonly bridge: string;
+  /** More options of the engine. @default none */
+  readonly options?: readonly string[];
 }
 
 /**
@@ -29,13 +31,13 @@ export class OwnEngine {
   constructor(private readonly room: EngineRoom) {}
 
   /** An engine in a new namespace without any way out, which {@link remove} removes. */
-  static async create(name: string): Promise<OwnEngine> {
+  static async create(name: string, options: readonly string[] = []): Promise<OwnEngine> {
     const namespace = `dockyard-${name}`;
     await removeNamespace(namespace);
     await execa("ip", ["netns", "add", namespace]);
     await execa("ip", ["-netns", namespace, "link", "set", "lo", "up"]);
     const folder = await mkdtemp(join(tmpdir(), `${namespace}-engine-`));
-    const engine = new OwnEngine({ namespace, folder, bridge: "172.30.0.1/24" });
+    const engine = new OwnEngine({ namespace, folder, bridge: "172.30.0.1/24", options });
     await engine.start();
     return engine;
   }
@@ -47,13 +49,13 @@ export class OwnEngine {
 
   /** Starts it, also after it was ended; returns when it answers. */
   async start(): Promise<void> {
-    const { namespace, folder, bridge } = this.room;
+    const { namespace, folder, bridge, options = [] } = this.room;
     await mkdir(folder, { recursive: true });
     const log = openSync(join(folder, "dockerd.log"), "a");
     const at = (name: string) => join(folder, name);
     const paths = ["--data-root", at("data"), "--exec-root", at("exec"), "--pidfile", at("pid"), "--host", this.address, "--bip", bridge];
     // Unlike `ip netns exec`, nsenter leaves the control groups in sight.
-    this.daemon = spawn("nsenter", [`--net=/var/run/netns/${namespace}`, "dockerd", ...paths], {
+    this.daemon = spawn("nsenter", [`--net=/var/run/netns/${namespace}`, "dockerd", ...paths, ...options], {
       detached: true,
       stdio: ["ignore", log, log],
     });
@@ -84,8 +86,17 @@ export class OwnEngine {
 
   /** Asks for a URL from inside of the namespace, and returns the body of an answer below 400. */
   async curl(url: string, ...options: string[]): Promise<string> {
-    const curl = ["curl", "--silent", "--show-error", "--fail", "--max-time", "10", ...options, url];
-    return (await execa("nsenter", [`--net=/var/run/netns/${this.room.namespace}`, ...curl], { stdin: "ignore" })).stdout;
+    return this.inside("curl", "--silent", "--show-error", "--fail", "--max-time", "10", ...options, url);
+  }
+
+  /** Runs a command inside of the namespace and returns what it prints. */
+  async inside(...command: string[]): Promise<string> {
+    return (await execa("nsenter", [`--net=/var/run/netns/${this.room.namespace}`, ...command], { stdin: "ignore" })).stdout;
+  }
+
+  /** What it has written into its log. */
+  log(): Promise<string> {
+    return readFile(join(this.room.folder, "dockerd.log"), "utf8");
   }
 
   /**

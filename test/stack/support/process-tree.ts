@@ -44,3 +44,11 @@ export async function descendantsOf(pid: number): Promise<SeenProcess[]> {
 export async function processesIn(folder: string): Promise<SeenProcess[]> {
   return (await allProcesses()).filter((each) => each.folder === folder);
 }
+
+/** The processes of a container, by the groups that the kernel has them in: also of one that its engine does not know to run. */
+export async function processesOf(id: string): Promise<number[]> {
+  const all = await Promise.all(
+    (await allProcesses()).map(async ({ pid }) => ({ pid, groups: await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "") })),
+  );
+  return all.filter(({ groups }) => groups.includes(id)).map(({ pid }) => pid);
+}

@@ -33,10 +33,10 @@ async function queueInfo(container: string, queue: string): Promise<Partial<Queu
   return queues.find(({ name }) => name === queue) ?? {};
 }
 
-/** Where a queue's members are. */
+/** Where a queue's members are. One that has just been added was once listed twice, on a busy machine: there is one on a node all the same. */
 export async function membersOf(container: string, queue: string): Promise<readonly string[]> {
   const { members = [] } = await queueInfo(container, queue);
-  return members.map((member) => member.replace("rabbit@", "")).sort();
+  return [...new Set(members.map((member) => member.replace("rabbit@", "")))].sort();
 }
 
 /** How many messages are in a queue. */

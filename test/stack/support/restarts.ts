@@ -22,9 +22,16 @@ export interface OwnStack {
  * Makes an engine, has every docker command and Pulumi of this process use it, and describes a stack on it; brings nothing up.
  *
  * @param images Those that the stack runs.
+ * @param options Of the engine.
  */
-export async function createOwnStack(name: string, subnet: string, images: readonly ImageName[], settings: Settings): Promise<OwnStack> {
-  const engine = await OwnEngine.create(name);
+export async function createOwnStack(
+  name: string,
+  subnet: string,
+  images: readonly ImageName[],
+  settings: Settings,
+  options: readonly string[] = [],
+): Promise<OwnStack> {
+  const engine = await OwnEngine.create(name, options);
   process.env.DOCKER_HOST = engine.address;
   try {
     return await describeStack(engine, name, subnet, images, settings);
@@ -116,4 +123,12 @@ export async function restartEngine(own: OwnStack, signal: "SIGTERM" | "SIGKILL"
   await untilHealthy(own.stack.label);
   await untilServed(own);
   return (performance.now() - began) / 1000;
+}
+
+/** Restarts all of a stack's containers at once; returns when all are healthy and requests are served. */
+export async function restartContainers(own: OwnStack): Promise<void> {
+  const ids = Object.values(await containersOf(own.stack.label)).map(({ Id }) => Id);
+  await Promise.all(ids.map((id) => docker("restart", "--time", "20", id)));
+  await untilHealthy(own.stack.label);
+  await untilServed(own);
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
@@ -123,8 +123,8 @@ export class TestStack {
   }
 
   /** What a user's own `pulumi destroy` does: containers and networks go, data stays. */
-  async destroy(): Promise<void> {
-    await this.pulumi("destroy", "--yes", "--skip-preview", "--stack", this.name);
+  async destroy(...options: string[]): Promise<void> {
+    await this.pulumi("destroy", "--yes", "--skip-preview", "--stack", this.name, ...options);
   }
 
   async outputs<T>(): Promise<T> {
@@ -140,7 +140,24 @@ export class TestStack {
   async remove(): Promise<void> {
     await removeLeftovers(this.label);
     await rm(this.folder, { recursive: true, force: true });
-    await rm(await this.stateFile(), { force: true });
+    // One of the same name begins with nothing: neither an older state to go back to nor what was brought up before.
+    const kept = [
+      this.inBackend("stacks", ".json.bak"),
+      this.inBackend("backups"),
+      this.inBackend("history"),
+      this.inBackend("../.dockyard"),
+    ];
+    for (const path of [await this.stateFile(), this.locksFolder, ...kept]) await rm(path, { recursive: true, force: true });
+  }
+
+  /** Locks that runs have left on the stack, by their files' names. */
+  async locks(): Promise<string[]> {
+    const names = await readdir(this.locksFolder).catch(() => []);
+    return names.filter((name) => name.endsWith(".json"));
+  }
+
+  private get locksFolder(): string {
+    return this.inBackend("locks/organization");
   }
 
   /** Runs Pulumi on this stack; what it prints is in the error where it fails. */
@@ -151,8 +168,12 @@ export class TestStack {
 
   /** Where the backend keeps the stack's state. */
   async stateFile(): Promise<string> {
-    const backend = new URL(process.env.PULUMI_BACKEND_URL ?? "");
-    return join(backend.pathname, ".pulumi", "stacks", "dockyard", `${this.name}.json`);
+    return this.inBackend("stacks", ".json");
+  }
+
+  /** A place of the stack in the folder of the backend. */
+  private inBackend(kind: string, ending = ""): string {
+    return join(new URL(process.env.PULUMI_BACKEND_URL ?? "").pathname, ".pulumi", ...kind.split("/"), "dockyard", `${this.name}${ending}`);
   }
 
   /** The stack's state as it is stored, secrets encrypted. */

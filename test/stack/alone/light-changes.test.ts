@@ -1,0 +1,4 @@
+import { describeChanges } from "../changes/changes-tests";
+import { LIGHT } from "../changes/groups";
+
+describeChanges(LIGHT);
