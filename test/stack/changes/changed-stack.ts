@@ -149,7 +149,8 @@ export class ChangedStack {
 /** That every client was served, and nothing lost that it was told to be there. */
 export function expectServed(outcomes: readonly Outcome[]): void {
   for (const { client, failures, lost, requests } of outcomes) {
-    expect.soft({ client, failures, lost }).toEqual({ client, failures: [], lost: [] });
+    const said = [client, ...failures.slice(0, MOST_TOLD), ...lost.slice(0, MOST_TOLD).map((what) => `lost: ${what}`)].join("; ");
+    expect.soft({ client, failures, lost }, said).toEqual({ client, failures: [], lost: [] });
     expect.soft(requests, client).toBeGreaterThan(0);
   }
 }
