@@ -60,7 +60,11 @@ export function renderNginxConf(conf: GatewayConf): string {
     "# Each request's path is matched.",
     "pcre_jit on;",
     "",
-    block("events", [`worker_connections ${workerConnections(conf)};`]),
+    block("events", [
+      `worker_connections ${workerConnections(conf)};`,
+      "# All that has come is looked at before anything is ended for not having come.",
+      `epoll_events ${workerConnections(conf)};`,
+    ]),
     "",
     block("http", [
       ...temporaryPaths(),

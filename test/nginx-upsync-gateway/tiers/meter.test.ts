@@ -9,14 +9,15 @@ const CLOCKS = `
   real, looks, slept = time, 0, 0
   function ngx.update_time() time, looks = real, looks + 1 end
   local function usleep(microseconds) real, slept = real + microseconds / 1e6, slept + microseconds / 1e6 end
+  local function clock(_, found) found[0].seconds, found[0].nanoseconds = math.floor(real), real % 1 * 1e9 end
   package.preload.ffi = function()
     return {
-      C = { usleep = usleep }, cdef = function() end,
-      new = function() return {} end, typeof = function(name) return name end, sizeof = function() return 32 end,
-      string = function(record) return string.pack("dddd", record[0], record[1], record[2], record[3]) end,
+      C = { gateway_sleep = usleep, gateway_clock = clock }, cdef = function() end, sizeof = function() return 40 end,
+      new = function() return { [0] = {} } end, typeof = function(name) return name end,
+      string = function(record) return string.pack("ddddd", record[0], record[1], record[2], record[3], record[4]) end,
       cast = function(_, bytes)
         local values = {}
-        values[0], values[1], values[2], values[3] = string.unpack("dddd", bytes)
+        values[0], values[1], values[2], values[3], values[4] = string.unpack("ddddd", bytes)
         return values
       end,
     }
@@ -58,21 +59,52 @@ async function run(script: string): Promise<unknown> {
 }
 
 describe("a bucket that several workers count in", () => {
-  it("lets no more go in any second than the rate, though the first of them is late and the others are not", async () => {
-    // Each looks when it is due; 4.9 ms is what a timer may be late by.
+  /** When the service got each of a burst's requests, in ms from its beginning on: workers look at their clock every so many ms, in the first second. */
+  async function burst(busyMs: number): Promise<number[]> {
     const times = (await run(`
-      local times, due = {}, 0
-      for i = 1, 60 do
-        time = (due + (i == 1 and 4.9 or 0)) / 1000
-        due = time * 1000 + M.release("goods", settings) * 1000
-        times[i] = due
-        -- The next one is due where the gate lets it go.
-        due = due + 20 - (i == 1 and 4.9 or 0)
+      local began, waiting, gone = time, {}, {}
+      local function go() table.insert(gone, string.format("%.3f", (real - began) * 1000)) end
+      local function ask_again(request)
+        local seconds = M.release("goods", settings, request.is_again)
+        if seconds == 0 then return go() end
+        table.insert(waiting, { due = time + seconds, is_again = true })
       end
-      return table.concat(times, " ")`)) as string;
-    const gone = times.split(" ").map(Number);
-    const within = gone.map((first) => gone.filter((time) => time >= first && time < first + 1000).length);
-    expect(Math.max(...within)).toBe(50);
+      for _ = 1, 51 do
+        local place = M.take("goods", settings)
+        if place.waits then table.insert(waiting, { due = time + place.wait }) else go() end
+      end
+      while #waiting > 0 do
+        real = real + (time < began + 1 and ${busyMs} or 1) / 1000
+        time = real
+        local due = {}
+        for i = #waiting, 1, -1 do
+          if waiting[i].due <= time then table.insert(due, 1, table.remove(waiting, i)) end
+        end
+        -- What the worker does with each takes its time as well.
+        for _, request in ipairs(due) do real = real + 0.0001 ask_again(request) end
+      end
+      return table.concat(gone, " ")`)) as string;
+    return times.split(" ").map(Number);
+  }
+
+  it.each([1, 4, 30, 100, 300])("lets no more go in any second than the rate, with workers that look every %i ms", async (busyMs) => {
+    const gone = await burst(busyMs);
+    expect(gone).toHaveLength(51);
+    const within = gone.map((first) => gone.filter((each) => each >= first && each < first + 1000).length);
+    expect(Math.max(...within)).toBeLessThanOrEqual(50);
+    // Nor does it let them wait for much longer than the workers make them.
+    expect(Math.max(...gone)).toBeLessThan(busyMs > 20 ? 2500 : 1050);
+  });
+
+  it("counts no longer wait than a quarter of a second against those that come then", async () => {
+    const late = (ms: number) =>
+      run(`at(1000) for _ = 1, ${ms} / 20 do M.release("goods", settings) end
+        time, real = 1001, 1001
+        return string.format("%.3f", M.take("goods", settings).wait)`);
+    expect(await late(1000)).toBe("0.000");
+    expect(await late(1200)).toBe("0.000");
+    // 71 pauses of 20.1 ms, less a second and that quarter.
+    expect(await late(1400)).toBe("0.177");
   });
 
   it("has a worker look at the clock whose own stands before what another has counted", async () => {

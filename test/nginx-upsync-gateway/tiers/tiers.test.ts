@@ -19,7 +19,8 @@ const HELPERS = `
   function ngx.req.get_body_data() return body end
   function ngx.req.get_body_file() return body_file end
   function ngx.req.read_body() table.insert(calls, "read") end
-  ngx.exit, ngx.print, ngx.sleep = function() end, function() end, function() end
+  ngx.exit, ngx.print = function() end, function() end
+  function ngx.sleep(seconds) table.insert(calls, tostring(seconds)) end
   M.init({
     switches = {}, files = {},
     locations = { goods = {
@@ -56,8 +57,9 @@ const STORES = `
   end
   package.preload["gateway.tiers.filter"] = function() return {} end
   package.preload["gateway.tiers.meter"] = function()
-    local function take() table.insert(calls, "take") return { tier = tier, wait = 0, delay = 0 } end
-    return { load = function() end, delay = function() return 0 end, take = take }
+    local function take() table.insert(calls, "take") return { tier = tier, wait = 0, waits = waits, delay = 0 } end
+    local function release(_, _, is_again) table.insert(calls, is_again and "again" or "release") return table.remove(waits, 1) or 0 end
+    return { release = release, load = function() end, delay = function() return 0 end, take = take }
   end
   package.preload["gateway.tiers.switches"] = function()
     return { use_settings = function() end, mode = function() return mode end }
@@ -185,6 +187,15 @@ describe("a request on its way to the service", () => {
     expect(
       await run(`local unkeyed = package.loaded["gateway.tiers.unkeyed"] ${made} return unkeyed_now and not unkeyed.has("x-late")`),
     ).toBe(true);
+  });
+});
+
+describe("a request that waits for its time", () => {
+  it("waits again as often as it is told to, and then goes to the service", async () => {
+    const said = 'return ask() .. ": " .. table.concat(calls, " ")';
+    expect(await run(`waits = { 0.25, 0.0004 } ${said}`)).toBe("service: take release 0.25 again 0.001 again");
+    expect(await run(`waits = {} ${said}`)).toBe("service: take release");
+    expect(await run(said)).toBe("service: take");
   });
 });
 

@@ -9,7 +9,14 @@ local _M = {}
 
 local zone = ngx.shared.gateway_tiers
 
-ffi.cdef("int usleep(unsigned int microseconds);")
+-- Under names of its own: files of users may declare these as well.
+ffi.cdef([[
+  typedef struct { long seconds, nanoseconds; } gateway_time;
+  int gateway_clock(int id, gateway_time *time) __asm__("clock_gettime");
+  int gateway_sleep(unsigned int microseconds) __asm__("usleep");
+]])
+local clock = ffi.new("gateway_time[1]")
+local REALTIME = 0
 
 -- Nobody pauses while holding the lock, so others spin; only when the holder's process is not running they sleep, and soon: it
 -- may wait for the very core that they spin on. The whole worker sleeps, as it does for nginx' own locks: were it to go on with other
@@ -25,11 +32,18 @@ local LATE = 5
 -- One that was late may be followed so much sooner: pauses are longer by a share that makes up for it within a second, so that no second has
 -- more than the rate.
 local PACE = 1 + LATE / 1000
+-- How long those that the bucket lets through may have to wait longer than it says, in ms, because workers were busy or for the longer pauses; what
+-- comes then is for the service later.
+local BACKLOG = 250
 
--- A state as it lies in memory, and when release lets the next one go that has waited.
-local record = ffi.new("double[4]")
+-- A state as it lies in memory; `gate`, the first time that nobody who waits has been given; and `turn`, when the service may get another request
+-- after those that it has really got.
+local record = ffi.new("double[5]")
 local RECORD = ffi.typeof("const double*")
 local SIZE = ffi.sizeof(record)
+
+-- Timers of nginx count in milliseconds, so a shorter pause is one of a whole turn of its events.
+local SHORTEST = 0.001
 
 -- Text of the bucket's module, and what Redis runs, made when it is first needed.
 local source
@@ -39,15 +53,15 @@ local function read(key)
   local bytes = zone:get(key)
   -- Shared memory outlives a reload, by which this code may be newer than what lies there.
   if not bytes or #bytes ~= SIZE then
-    return nil, 0
+    return nil, 0, 0
   end
   local values = ffi.cast(RECORD, bytes)
-  return { excess = values[0], last = values[1], free = values[2] }, values[3]
+  return { excess = values[0], last = values[1], free = values[2] }, values[3], values[4]
 end
 
 -- A bucket that has run empty is as good as none.
-local function write(key, state, gate, settings)
-  record[0], record[1], record[2], record[3] = state.excess, state.last, state.free, gate
+local function write(key, state, gate, turn, settings)
+  record[0], record[1], record[2], record[3], record[4] = state.excess, state.last, state.free, gate, turn
   zone:set(key, ffi.string(record, SIZE), settings.capacity / settings.rate + 1)
 end
 
@@ -62,6 +76,12 @@ local function true_now()
   return ngx.now()
 end
 
+-- The same without setting that clock, by which nginx would end what waits for answers that it has not looked for yet. In ms.
+local function real_now()
+  ffi.C.gateway_clock(REALTIME, clock)
+  return tonumber(clock[0].seconds) * 1000 + tonumber(clock[0].nanoseconds) / 1e6
+end
+
 local function wait_for(name)
   local deadline = true_now() + LOCK_LIFE
   repeat
@@ -70,7 +90,7 @@ local function wait_for(name)
         return
       end
     end
-    ffi.C.usleep(NAP_MICROSECONDS)
+    ffi.C.gateway_sleep(NAP_MICROSECONDS)
   until true_now() > deadline
 end
 
@@ -84,28 +104,38 @@ local function lock(key)
   return name
 end
 
+-- When the service may get the request behind one that it gets now: later ones do not make up for those that came late.
+local function after(turn, now, settings)
+  return math.max(turn, now) + PACE * 1000 / settings.rate
+end
+
 local function take_here(key, settings)
   local name = lock(key)
   local now = ngx.now() * 1000
-  local before, gate = read(key)
+  local before, gate, turn = read(key)
   if before then
-    before.free = math.max(before.free, gate)
+    before.free = math.max(before.free, gate - BACKLOG)
     -- Another worker has counted later than this one's clock stands: requests are counted, and logged, in the order of their times.
     if now < before.last then
       now = true_now() * 1000
     end
   end
   local tier, state, wait, delay = bucket.take(before, now, settings)
-  write(key, state, gate, settings)
+  local goes = tier == "service" and wait < SHORTEST and now >= math.max(gate, turn) - LATE
+  if goes then
+    turn = after(turn, now, settings)
+    gate = math.max(gate, turn)
+  end
+  write(key, state, gate, turn, settings)
   zone:delete(name)
-  return { tier = tier, wait = wait, delay = delay, due = now + wait * 1000 }
+  return { tier = tier, wait = wait, waits = not goes, delay = delay, due = now + wait * 1000 }
 end
 
 local function give_back_here(key, place, settings)
   local name = lock(key)
-  local state, gate = read(key)
+  local state, gate, turn = read(key)
   if state then
-    write(key, bucket.give_back(state, place.due, settings), gate, settings)
+    write(key, bucket.give_back(state, place.due, settings), gate, turn, settings)
   end
   zone:delete(name)
 end
@@ -184,7 +214,7 @@ local function take_together(key, settings)
   sharing.counted(key, settings)
   local wait, due = tonumber(reply[2]), tonumber(reply[4])
   wait = math.max(here(due, due - wait * 1000) / 1000 - ngx.now(), 0)
-  return { tier = reply[1], wait = wait, delay = tonumber(reply[3]), due = due, together = true }
+  return { tier = reply[1], wait = wait, delay = tonumber(reply[3]), due = due, together = true, waits = wait >= SHORTEST }
 end
 
 --- In the master. Reads the module that Redis is to run.
@@ -208,17 +238,26 @@ function _M.delay(key, settings)
   return math.max(excess, 0) / settings.rate / 1000
 end
 
---- Says for how much longer a request waits that has waited for its time. Where a worker was busy several wake up
--- at once, and the service is not to get them at once.
-function _M.release(key, settings)
+--- Lets a request go that has waited, or says for how much longer it waits: until a time of its own, at which it asks again. Where a worker was
+-- busy several wake up at once, and the service is not to get them at once.
+-- @param is_again  whether this is such a time; who asks first waits behind those that have one
+-- @return seconds; 0 where it goes
+function _M.release(key, settings, is_again)
   key = "bucket " .. key
   local name = lock(key)
-  local now = ngx.now() * 1000
-  local state, gate = read(key)
-  local due = math.max(gate, now - LATE)
-  write(key, state or { excess = 0, last = now, free = now }, due + PACE * 1000 / settings.rate, settings)
+  local now = real_now()
+  local state, gate, turn = read(key)
+  local free = math.max(gate, turn)
+  local goes = now >= (is_again and turn or free) - LATE
+  if goes then
+    turn = after(turn, now, settings)
+    gate = math.max(gate, turn)
+  else
+    gate = free + PACE * 1000 / settings.rate
+  end
+  write(key, state or { excess = 0, last = now, free = now }, gate, turn, settings)
   zone:delete(name)
-  return math.max(due - now, 0) / 1000
+  return goes and 0 or (free - now) / 1000
 end
 
 --- Takes a request out again that the service did not get after all.

@@ -49,6 +49,14 @@ local function pause(seconds)
   end
 end
 
+local function wait_for_turn(key, bucket)
+  local seconds = meter.release(key, bucket)
+  while seconds > 0 do
+    ngx.sleep(math.max(seconds, SHORTEST_PAUSE))
+    seconds = meter.release(key, bucket, true)
+  end
+end
+
 -- Answers from what was kept: from Redis or only from the files, and with nothing where there is neither.
 local function serve_kept(name, context, from)
   local location = locations[name]
@@ -102,9 +110,9 @@ local function metered(name, context)
     meter.give_back(key, place, location.bucket)
     return reply.refuse(context, "filter", 404, "there is no such thing")
   end
-  if place.wait >= SHORTEST_PAUSE then
+  if place.waits then
     pause(place.wait)
-    pause(meter.release(key, location.bucket))
+    wait_for_turn(key, location.bucket)
   end
   return to_service(context)
 end
