@@ -22,6 +22,9 @@ export interface Seen {
   readonly seconds: number;
 }
 
+/** How many of a client's failures a failed test tells. */
+const MOST_TOLD = 5;
+
 /** A stack of the table's components, to which its changes are made. */
 export class ChangedStack {
   private given: Readonly<Record<string, Given>>;
