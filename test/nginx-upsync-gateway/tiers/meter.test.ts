@@ -107,6 +107,15 @@ describe("a bucket that several workers count in", () => {
     expect(await late(1400)).toBe("0.177");
   });
 
+  it("has no request wait for one that was taken out again", async () => {
+    const taken = 'at(1000) time, real = 1000.1, 1000.1 local place = M.take("goods", settings)';
+    const next = 'return tostring(M.take("goods", settings).waits)';
+    expect(await run(`${taken} M.give_back("goods", place, settings) ${next}`)).toBe("false");
+    expect(await run(`${taken} ${next}`)).toBe("true");
+    // Somebody else's time is not given away.
+    expect(await run(`${taken} time, real = 1000.2, 1000.2 at(1000.2) M.give_back("goods", place, settings) ${next}`)).toBe("true");
+  });
+
   it("has a worker look at the clock whose own stands before what another has counted", async () => {
     // By its own clock nothing would have leaked, and the delay be 0.02.
     expect(await run("at(1000.09) return string.format('%.3f', at(1000, 1000.1))")).toBe("0.010");

@@ -122,20 +122,18 @@ local function take_here(key, settings)
   end
   local tier, state, wait, delay = bucket.take(before, now, settings)
   local goes = tier == "service" and wait < SHORTEST and now >= math.max(gate, turn) - LATE
-  if goes then
-    turn = after(turn, now, settings)
-    gate = math.max(gate, turn)
-  end
-  write(key, state, gate, turn, settings)
+  local taken = goes and after(turn, now, settings) or turn
+  write(key, state, gate, taken, settings)
   zone:delete(name)
-  return { tier = tier, wait = wait, waits = not goes, delay = delay, due = now + wait * 1000 }
+  return { tier = tier, wait = wait, waits = not goes, delay = delay, due = now + wait * 1000, turn = turn, taken = taken }
 end
 
 local function give_back_here(key, place, settings)
   local name = lock(key)
   local state, gate, turn = read(key)
   if state then
-    write(key, bucket.give_back(state, place.due, settings), gate, turn, settings)
+    local turn_left = turn == place.taken and place.turn or turn
+    write(key, bucket.give_back(state, place.due, settings), gate, turn_left, settings)
   end
   zone:delete(name)
 end
@@ -226,7 +224,7 @@ function _M.load()
 end
 
 --- Counts a request in: among all gateways where they share the bucket and Redis answers, else in this one.
--- @return { tier, wait, delay }
+-- @return { tier, wait, waits, delay }: `waits`, whether release has to be asked when the time to wait is over, even if that is none
 function _M.take(key, settings)
   return settings.together and take_together("gateway:bucket:" .. key, settings) or take_here("bucket " .. key, settings)
 end
@@ -251,9 +249,8 @@ function _M.release(key, settings, is_again)
   local goes = now >= (is_again and turn or free) - LATE
   if goes then
     turn = after(turn, now, settings)
-    gate = math.max(gate, turn)
   else
-    gate = free + PACE * 1000 / settings.rate
+    gate = after(free, now, settings)
   end
   write(key, state or { excess = 0, last = now, free = now }, gate, turn, settings)
   zone:delete(name)
