@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import * as allComponents from "../../components";
 import { announced, announcedEffect, happened } from "../stack/changes/effects";
 import { buildersTable } from "../stack/changes/builders-table";
 import { databasesTable } from "../stack/changes/databases-table";
@@ -32,6 +33,18 @@ function step(op: string, name: string, some: Partial<PlannedStep> = {}): Planne
 describe("the table of changes", () => {
   it.each(REFERENCES)("has a test that proves the %s", async (_, { file, test }) => {
     expect(await readFile(join(TESTS, file), "utf8")).toMatch(new RegExp(`(it|describe)(\\.each\\([^]*?\\))?\\(\\s*"${escaped(test)}`));
+  });
+
+  it("has every component of the dev stack", async () => {
+    const made = async (folder: string) => {
+      const files = (await readdir(folder)).filter((file) => file.endsWith(".ts"));
+      const texts = await Promise.all(files.map((file) => readFile(join(folder, file), "utf8")));
+      return [...new Set(texts.flatMap((text) => [...text.matchAll(/\bnew ([A-Z]\w+)\(/g)].map(([, name = ""]) => name)))];
+    };
+    const components = (await made(join(TESTS, "../../stack"))).filter((name) => name in allComponents);
+    const changed = (await Promise.all(["changes", "changes-heavy"].map((program) => made(join(TESTS, "programs", program))))).flat();
+    expect(components).toContain("BackupSchedule");
+    expect(changed).toEqual(expect.arrayContaining(components));
   });
 
   it("makes what replaces containers together, and asks preview alone of what nothing else tells apart", () => {

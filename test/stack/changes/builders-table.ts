@@ -1,3 +1,4 @@
+import { redisBackupUser } from "../../../components/backup-schedule/logins";
 import { APP, OTHER } from "./heavy-networks";
 import { ROTATION, absent, byTransform, elsewhere, labelled, madeElsewhere, otherTag, remembered, tagged, unstartable } from "./made";
 import { Row, Table } from "./table";
@@ -5,17 +6,21 @@ import { Row, Table } from "./table";
 /** Port of the CI server's page behind the first of the table's. */
 export const CI_PORT = 20;
 
-/** What builds, what it builds from, and Redis. @param port First of the free ports of the host. */
+/** What builds, what it builds from, Redis, and what is taken of Redis. @param port First of the free ports of the host. */
 export function buildersTable(port: number): Table {
-  return { cache: cacheRow(port), ci: ciRow(port + CI_PORT), "ci-git": gitRow() };
+  return { cache: cacheRow(port), backup: backupRow(), ci: ciRow(port + CI_PORT), "ci-git": gitRow() };
 }
 
 function cacheRow(port: number): Row {
   const file = "data/redis-cache.test.ts";
   const live = "changes users, a password, memory, policy, persistence and filters while it runs";
-  const users = [APP, OTHER].map((user) => ({ ...user, keys: [`${user.name}:*`] }));
+  const backup = redisBackupUser("backup");
+  const usersWith = (password: string) => [
+    ...[APP, OTHER].map((user) => ({ ...user, keys: [`${user.name}:*`] })),
+    { ...backup, password: `${password}-password-of-backup-0123456789` },
+  ];
   return {
-    args: { replicas: 1, port, memoryMiB: 96, users },
+    args: { replicas: 1, port, memoryMiB: 96, users: usersWith("the-one") },
     sets: ({ replicas }) => ({ "cache-sentinel": 3, cache: 1 + Number(replicas) }),
     changes: {
       environment: byTransform,
@@ -23,7 +28,7 @@ function cacheRow(port: number): Row {
       label: labelled,
       image: tagged("redis"),
       configuration: madeElsewhere({ "cache-sentinel": "left", cache: "reloaded" }, file, live),
-      secret: madeElsewhere("reloaded", ...ROTATION),
+      secret: { args: { users: usersWith("another") }, effect: { "cache-sentinel": "left", cache: "reloaded" } },
       memory: madeElsewhere({ "cache-sentinel": "left", cache: "updated" }, file, live),
       nodes: { args: { replicas: 2 }, effect: { "cache-sentinel": "reloaded", cache: "grown" } },
     },
@@ -34,6 +39,33 @@ function cacheRow(port: number): Row {
       needed: elsewhere(file, "replaces no server while another one is down"),
     },
     down: elsewhere(file, "comes back with its data and filters after npm run down"),
+  };
+}
+
+function backupRow(): Row {
+  return {
+    args: { schedule: "@monthly", keep: 7 },
+    sets: () => ({ backup: 1 }),
+    changes: {
+      environment: byTransform,
+      port: absent("it publishes none"),
+      label: labelled,
+      image: tagged("backup"),
+      configuration: { args: { keep: 8 }, effect: "rolled" },
+      // Redis' own change gives it another password.
+      secret: { effect: "reloaded" },
+      // It is told at its start when to collect what it no longer needs.
+      memory: { args: { memoryMiB: 288 }, effect: "rolled" },
+      // The servers that it asks are more.
+      nodes: { effect: "rolled" },
+    },
+    faults: {
+      image: { ...unstartable("/usr/local/bin/backup", '*" check "*'), turn: 2 },
+      configuration: absent("what its arguments allow it takes"),
+      majority: absent("there is one"),
+      needed: absent("there is one"),
+    },
+    down: "kept",
   };
 }
 

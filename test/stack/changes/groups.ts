@@ -94,7 +94,7 @@ export const BUILDERS: Group = {
   network: builders,
   ports: PORTS,
   table: buildersTable,
-  images: { cache: "redis", ci: "buildbot", "ci-git": "git-server" },
+  images: { cache: "redis", backup: "backup", ci: "buildbot", "ci-git": "git-server" },
   clients: () => ({ cache: redisClient({ sentinels: at(builders.addresses["cache-sentinel"], 26379, 3), endpoints: [], user, password }) }),
   waiting: (port) => ({ ci: httpClient("ci", [`${builders.addresses.ci}:${port + CI_PORT}`], "/api/v2/builders") }),
 };

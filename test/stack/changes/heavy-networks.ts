@@ -17,6 +17,7 @@ export const NETWORKS = {
     addresses: {
       cache: "10.157.0.11",
       "cache-sentinel": "10.157.0.21",
+      backup: "10.157.0.61",
       ci: "10.157.0.31",
       "ci-worker": "10.157.0.41",
       "ci-git": "10.157.0.51",

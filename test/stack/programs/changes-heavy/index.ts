@@ -1,6 +1,8 @@
 /** Those of the components that take longer to change which the table of changes gives arguments for, in one stack. */
 import * as pulumi from "@pulumi/pulumi";
 import {
+  BackupSchedule,
+  BackupScheduleArgs,
   BinlogSync,
   BinlogSyncArgs,
   CiServer,
@@ -20,6 +22,7 @@ import {
   RabbitmqClusterArgs,
   RedisCache,
   RedisCacheArgs,
+  RedisUser,
   SshKeyMesh,
 } from "../../../../components";
 import { given, has, placed, serviceNetwork } from "../changes/given";
@@ -39,8 +42,10 @@ if (has("events")) {
   new KafkaBroker("events", { ...args, network, users: logins(users) }, placed);
 }
 if (has("cache")) {
-  const { users, ...args } = given<WithUsers<RedisCacheArgs, { keys: readonly string[] }>>("cache");
-  new RedisCache("cache", { ...args, network, users: logins(users) }, placed);
+  const { users, ...args } = given<WithUsers<RedisCacheArgs, Pick<RedisUser, "keys" | "commands">>>("cache");
+  const cache = new RedisCache("cache", { ...args, network, users: logins(users) }, placed);
+  const redis = { endpoints: cache.endpoints, user: "backup", password: cache.password("backup") };
+  new BackupSchedule("backup", { ...given<Omit<BackupScheduleArgs, "network" | "redis">>("backup"), network, redis }, placed);
 }
 if (has("mysql")) createDatabases();
 if (has("ci")) createBuilders();
