@@ -8,6 +8,9 @@ import { median } from "./statistics";
 
 const RUNS = 2;
 
+/** Names of the table's groups that are rolled, by `DOCKYARD_ONLY=changes-builders`; all of them where it is not set. */
+const ONLY = (process.env.DOCKYARD_ONLY ?? "").split(",").filter(Boolean);
+
 /** Components that are used through another one's client. */
 const USED_THROUGH: Readonly<Record<string, string>> = { gateway: "goods", entry: "goods" };
 
@@ -19,7 +22,8 @@ interface Roll {
 /** Every component of the table replaced node by node, by a value in its environment, while it is used. */
 export async function rolls(): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const group of [LIGHT, MESSAGES, DATABASES, BUILDERS]) figures.push(...(await rollsOf(group)));
+  for (const group of [LIGHT, MESSAGES, DATABASES, BUILDERS].filter(({ name }) => ONLY.length === 0 || ONLY.includes(name)))
+    figures.push(...(await rollsOf(group)));
   return figures;
 }
 
