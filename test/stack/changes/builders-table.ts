@@ -28,7 +28,7 @@ function cacheRow(port: number): Row {
       label: labelled,
       image: tagged("redis"),
       configuration: madeElsewhere({ "cache-sentinel": "left", cache: "reloaded" }, file, live),
-      secret: { args: { users: usersWith("another") }, effect: { "cache-sentinel": "left", cache: "reloaded" } },
+      secret: { args: { users: usersWith("another") }, effect: "reloaded" },
       memory: madeElsewhere({ "cache-sentinel": "left", cache: "updated" }, file, live),
       nodes: { args: { replicas: 2 }, effect: { "cache-sentinel": "reloaded", cache: "grown" } },
     },
