@@ -90,8 +90,10 @@ describe("a bucket that several workers count in", () => {
   it.each([1, 4, 30, 100, 300])("lets no more go in any second than the rate, with workers that look every %i ms", async (busyMs) => {
     const gone = await burst(busyMs);
     expect(gone).toHaveLength(51);
-    const within = gone.map((first) => gone.filter((each) => each >= first && each < first + 1000).length);
-    expect(Math.max(...within)).toBeLessThanOrEqual(50);
+    const most = (ms: number) => Math.max(...gone.map((first) => gone.filter((each) => each >= first && each < first + ms).length));
+    expect(most(1000)).toBeLessThanOrEqual(50);
+    // Several that a worker came late to do not go at once: in 200 ms there are ten pauses, and both ends.
+    expect(most(200)).toBeLessThanOrEqual(11);
     // Nor does it let them wait for much longer than the workers make them.
     expect(Math.max(...gone)).toBeLessThan(busyMs > 20 ? 2500 : 1050);
   });
