@@ -30,7 +30,17 @@ function settings(changes: Readonly<Record<string, string | null>>): string[] {
   return ["--request", "PUT", "--data", JSON.stringify({ persistent: changes })];
 }
 
-const HEALTH = "_cluster/health?filter_path=status,initializing_shards,relocating_shards,delayed_unassigned_shards";
+/** What of its health tells that a shard is on its way, or is about to be: a node that has come is first asked what it holds. */
+const UNSETTLED = [
+  "initializing_shards",
+  "relocating_shards",
+  "delayed_unassigned_shards",
+  "number_of_in_flight_fetch",
+  "number_of_pending_tasks",
+];
+
+/** The cluster's health, after its master has done what it had to do before: what follows from a node that has come is in it. */
+const HEALTH = `_cluster/health?wait_for_events=languid&timeout=5s&filter_path=${["status", "timed_out", ...UNSETTLED].join()}`;
 
 /**
  * Shell functions: `made` lists the cluster's containers as `name:state` and `each` runs a command in those that run; `settled` tells whether the
@@ -46,7 +56,7 @@ function clusterFunctions(component: string, dockers: Dockers, prefix: string): 
     // An engine that does not answer is no engine without containers.
     `made() { listed=$(${list.join(" && ")}) || return 1; echo "$listed" | sed 's/^${prefix}//'; };`,
     `each() { ${names.join("; ")}; };`,
-    `settled() { case $health in *'"initializing_shards":0'*) ;; *) return 1 ;; esac; case $health in *'"relocating_shards":0'*) ;; *) return 1 ;; esac; case $health in *'"delayed_unassigned_shards":0'*) ;; *) return 1 ;; esac; };`,
+    `settled() { for sign in '"timed_out":false' ${UNSETTLED.map((what) => `'"${what}":0'`).join(" ")}; do case $health in *"$sign"*) ;; *) return 1 ;; esac; done; };`,
   ];
 }
 

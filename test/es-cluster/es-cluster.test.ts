@@ -230,8 +230,16 @@ function run(
   return { holds: status === 0, said: stdout };
 }
 
-const health = (status: string, [initializing, delayed] = [0, 0]) =>
-  JSON.stringify({ status, initializing_shards: initializing, relocating_shards: 0, delayed_unassigned_shards: delayed });
+const SETTLED = {
+  timed_out: false,
+  initializing_shards: 0,
+  relocating_shards: 0,
+  delayed_unassigned_shards: 0,
+  number_of_in_flight_fetch: 0,
+  number_of_pending_tasks: 0,
+};
+const health = (status: string, changes: Partial<Record<keyof typeof SETTLED, number | boolean>> = {}) =>
+  JSON.stringify({ status, ...SETTLED, ...changes });
 const all = "search-1 search-2 search-3";
 const paused = '{"persistent":{"cluster.metadata.dockyard.before":"green","cluster.routing.allocation.enable":"primaries"}}';
 
@@ -251,8 +259,11 @@ describe("the gate behind an Elasticsearch node", () => {
     ["another one is stopped", { nodes: "search-1 search-2", health: health("green"), made: ["1:running", "2:running", "3:exited"] }, true],
     ["shards have no place", { nodes: all, health: health("yellow") }, true],
     ["shards have no place, and had one before the roll", { nodes: all, health: health("yellow"), settings: paused }, false],
-    ["shards are on their way", { nodes: all, health: health("yellow", [1, 0]) }, false],
-    ["shards wait for a node that was away", { nodes: all, health: health("yellow", [0, 1]) }, false],
+    ["shards are on their way", { nodes: all, health: health("yellow", { initializing_shards: 1 }) }, false],
+    ["shards wait for a node that was away", { nodes: all, health: health("yellow", { delayed_unassigned_shards: 1 }) }, false],
+    ["a node is asked what it holds", { nodes: all, health: health("yellow", { number_of_in_flight_fetch: 1 }) }, false],
+    ["the master has something to do", { nodes: all, health: health("yellow", { number_of_pending_tasks: 2 }) }, false],
+    ["the master did not come to an end", { nodes: all, health: health("yellow", { timed_out: true }) }, false],
     ["data is missing", { nodes: all, health: health("red") }, false],
   ])("where %s", (_, engine, holds) => {
     expect(run(whole, engine).holds).toBe(holds);
@@ -280,7 +291,7 @@ describe("the gate before an Elasticsearch node is replaced", () => {
       { nodes: '"search-1 dim" "search-2 m" "search-3 m"', health: health("green"), shards: '"a 0 p STARTED search-1"' },
       true,
     ],
-    ["shards are on their way", { nodes: roles, health: health("yellow", [1, 0]), shards }, false],
+    ["shards are on their way", { nodes: roles, health: health("yellow", { initializing_shards: 1 }), shards }, false],
     ["data is missing", { nodes: roles, health: health("red"), shards }, false],
     ["it does not answer, nor does another", {}, false],
   ])("where %s", (_, engine, holds) => {
