@@ -127,6 +127,8 @@ export interface WriteLoad {
   readonly written: readonly number[];
   /** The longest time without a write that was told to be done, in ms. */
   readonly longestPauseMs: number;
+  /** When the longest of these times was over, and the writes that failed within it. */
+  readonly longestPause: string;
   /** Reads that found nobody to answer, each tried on every node. */
   readonly failedReads: readonly string[];
   readonly reads: number;
@@ -143,17 +145,22 @@ export async function writeLoad(
   const failedReads: string[] = [];
   const [writer, reader] = [new RoleClient(login, "source"), new RoleClient(login, "replica")];
   await writer.query("CREATE TABLE IF NOT EXISTS rows_written (id BIGINT PRIMARY KEY)");
-  let [running, reads, longestPauseMs, next] = [true, 0, 0, first];
-  let last = performance.now();
+  let [running, reads, longestPauseMs, longestPause, next] = [true, 0, 0, "", first];
+  let [last, failedWrites]: [number, string[]] = [performance.now(), []];
   const writes = async () => {
     for (let turn = performance.now(); running; turn += 1000 / rate) {
       const id = next++;
       try {
         await writer.query("INSERT INTO rows_written VALUES (?)", [id]);
         written.push(id);
-        longestPauseMs = Math.max(longestPauseMs, performance.now() - last);
-        last = performance.now();
-      } catch {
+        const pauseMs = performance.now() - last;
+        if (pauseMs > longestPauseMs) {
+          longestPauseMs = pauseMs;
+          longestPause = [`until ${new Date().toISOString()}`, ...new Set(failedWrites)].join("; ");
+        }
+        [last, failedWrites] = [performance.now(), []];
+      } catch (error) {
+        failedWrites.push(String(error));
         await delay(10);
       }
       await delay(Math.max(0, turn - performance.now()));
@@ -179,7 +186,7 @@ export async function writeLoad(
     writer.close();
     reader.close();
   }
-  return { written, longestPauseMs, failedReads, reads };
+  return { written, longestPauseMs, longestPause, failedReads, reads };
 }
 
 /** Ids that are not in the table of {@link writeLoad}. */
