@@ -42,8 +42,8 @@ local record = ffi.new("double[5]")
 local RECORD = ffi.typeof("const double*")
 local SIZE = ffi.sizeof(record)
 
--- Timers of nginx count in milliseconds, so a shorter pause is one of a whole turn of its events.
-local SHORTEST = 0.001
+--- The shortest pause, in seconds: timers of nginx count in milliseconds, so a shorter one is one of a whole turn of its events.
+_M.SHORTEST_PAUSE = 0.001
 
 -- Text of the bucket's module, and what Redis runs, made when it is first needed.
 local source
@@ -121,7 +121,7 @@ local function take_here(key, settings)
     end
   end
   local tier, state, wait, delay = bucket.take(before, now, settings)
-  local goes = tier == "service" and wait < SHORTEST and now >= math.max(gate, turn) - LATE
+  local goes = tier == "service" and wait < _M.SHORTEST_PAUSE and now >= math.max(gate, turn) - LATE
   local taken = goes and after(turn, now, settings) or turn
   write(key, state, gate, taken, settings)
   zone:delete(name)
@@ -212,7 +212,7 @@ local function take_together(key, settings)
   sharing.counted(key, settings)
   local wait, due = tonumber(reply[2]), tonumber(reply[4])
   wait = math.max(here(due, due - wait * 1000) / 1000 - ngx.now(), 0)
-  return { tier = reply[1], wait = wait, delay = tonumber(reply[3]), due = due, together = true, waits = wait >= SHORTEST }
+  return { tier = reply[1], wait = wait, delay = tonumber(reply[3]), due = due, together = true, waits = wait >= _M.SHORTEST_PAUSE }
 end
 
 --- In the master. Reads the module that Redis is to run.

@@ -24,9 +24,6 @@ local speaks_http2
 local collecting = 0
 local MOST_COLLECTED = 8 * 1024 * 1024
 
--- Timers of nginx count in milliseconds, so a shorter pause is one of a whole turn of its events.
-local SHORTEST_PAUSE = 0.001
-
 -- What a lower tier may answer: a question that changes nothing and does not say who asks.
 local function is_readable(location, headers)
   local method = ngx.req.get_method()
@@ -44,7 +41,7 @@ local function is_readable(location, headers)
 end
 
 local function pause(seconds)
-  if seconds >= SHORTEST_PAUSE then
+  if seconds >= meter.SHORTEST_PAUSE then
     ngx.sleep(seconds)
   end
 end
@@ -52,7 +49,7 @@ end
 local function wait_for_turn(key, bucket)
   local seconds = meter.release(key, bucket)
   while seconds > 0 do
-    ngx.sleep(math.max(seconds, SHORTEST_PAUSE))
+    ngx.sleep(math.max(seconds, meter.SHORTEST_PAUSE))
     seconds = meter.release(key, bucket, true)
   end
 end
