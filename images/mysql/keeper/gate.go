@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Set is what the command line sees of the whole set, from inside of one node.
@@ -83,6 +84,41 @@ func (s Set) acknowledged() error {
 		return fmt.Errorf("%d replicas acknowledge the commits of %s, and %d are needed", source.Acking, source.Node, s.Config.Acks)
 	default:
 		return nil
+	}
+}
+
+// haveReceived waits a moment for a replica to have all that its source had before it was asked, and says what it lacks. A server's seconds behind
+// tell nothing of what it was never sent, and once the next node stops, commits wait for this one to have it.
+func haveReceived(ctx context.Context, set Set, peers *Peers) error {
+	source, there := set.peer(set.Own.Source)
+	if !there || set.Own.Role != roleReplica {
+		return nil
+	}
+	token, err := set.Config.secret("keeper-token")
+	if err != nil {
+		return err
+	}
+	return peers.call(ctx, http.MethodPost, set.Config.address(set.Own.Node), "/received", token, receiving{Executed: source.Executed}, nil)
+}
+
+// receiving asks for what a source has executed.
+type receiving struct {
+	Executed string `json:"executed"`
+}
+
+func (k *Keeper) received(ctx context.Context, asked receiving) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		var own Status
+		if err := k.db.observe(ctx, &own); err != nil {
+			return err
+		}
+		rest, err := k.db.without(ctx, asked.Executed, own.Received)
+		if err != nil || rest == "" {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s has not received yet what its source has: %s", k.configuration().Node, rest)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ func (k *Keeper) serve() error {
 	post(mux, k, "/follow", func(ctx context.Context, state State) (any, error) { return struct{}{}, k.hear(ctx, state) })
 	post(mux, k, "/promote", func(ctx context.Context, asked promotion) (any, error) { return struct{}{}, k.runPromotion(ctx, asked) })
 	post(mux, k, "/rejoin", func(ctx context.Context, asked rejoining) (any, error) { return k.rejoin(ctx, asked.Discard) })
+	post(mux, k, "/received", func(ctx context.Context, asked receiving) (any, error) { return struct{}{}, k.received(ctx, asked) })
 	post(mux, k, "/settled", func(context.Context, struct{}) (any, error) { return struct{}{}, k.unsettled() })
 	listener, err := net.Listen("tcp", ":"+strconv.Itoa(rolePort))
 	if err != nil {

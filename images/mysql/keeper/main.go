@@ -134,7 +134,10 @@ func look(ctx context.Context, verb string, set Set, peers *Peers) error {
 	}
 	set.Peers = peers.ask(ctx, set.Config.others(), statusPath)
 	if verb == "whole" {
-		return set.whole()
+		if err := set.whole(); err != nil {
+			return err
+		}
+		return haveReceived(ctx, set, peers)
 	}
 	leader, err := set.spare()
 	if err != nil || leader == "" {

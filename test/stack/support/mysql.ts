@@ -18,6 +18,7 @@ export interface NodeStatus {
   readonly epoch: number;
   readonly writable: boolean;
   readonly executed: string;
+  readonly received: string;
   readonly extra?: string;
   readonly error?: string;
 }
