@@ -21,8 +21,11 @@ const segmentLimit = 32 << 20
 // errPurged says that the source no longer has the log from where it was asked for.
 var errPurged = errors.New("the source has purged the log that comes next")
 
+// taker takes the log behind what a piece begins after into the archive, up to what is executed now or to a limit, and tells whether there is more.
+type taker func(ctx context.Context, segment *Segment) (bool, error)
+
 // extend takes into the archive what the source has executed and it has not. It goes on from the last piece, or from what the newest set has.
-func (a archive) extend(ctx context.Context, system *mysqlSystem, newest Part) error {
+func (a archive) extend(ctx context.Context, take taker, newest Part) error {
 	last, going, err := a.last(ctx)
 	if err != nil {
 		return err
@@ -33,10 +36,11 @@ func (a archive) extend(ctx context.Context, system *mysqlSystem, newest Part) e
 	}
 	for more := true; more; number++ {
 		segment := Segment{Format: format, File: a.file(number), Before: from, After: from}
-		more, err = a.piece(ctx, system, &segment)
+		more, err = take(ctx, &segment)
 		if errors.Is(err, errPurged) && from != newest.Executed {
-			// The log between is lost, so what is behind the newest set begins anew; a replay over the gap is refused.
-			from, more = newest.Executed, true
+			// The log between is lost, so what is behind the newest set begins anew, with a piece of its own even where nothing has happened
+			// since: the last one ends before the gap, and a replay over it is refused.
+			from, going, more = newest.Executed, false, true
 			continue
 		}
 		if err != nil {
@@ -55,7 +59,7 @@ func (a archive) extend(ctx context.Context, system *mysqlSystem, newest Part) e
 	return nil
 }
 
-// piece takes the log from a set of transactions up to what is executed now, or to the limit, and tells whether there is more.
+// piece is the taker for a system's source. Where nothing was executed there is no file.
 func (a archive) piece(ctx context.Context, system *mysqlSystem, segment *Segment) (bool, error) {
 	source, err := system.source(ctx)
 	if err != nil {

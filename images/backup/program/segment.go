@@ -14,7 +14,7 @@ import (
 	gomysql "github.com/go-mysql-org/go-mysql/mysql"
 )
 
-// Segment is a piece of the source's binary log, of whole transactions: each begins where the one before ends.
+// Segment is a piece of the source's binary log, of whole transactions: each begins where the one before ends. One without transactions has no file.
 type Segment struct {
 	Format int    `json:"format"`
 	File   string `json:"file"`
@@ -153,10 +153,13 @@ func (a archive) covers(ctx context.Context, part Part, until time.Time) ([]Segm
 		} else if !leads {
 			continue
 		}
-		if err := verify(ctx, a.target, segment.File, segment.Size, segment.SHA256); err != nil {
-			return nil, fmt.Errorf("the binary log %w", err)
+		// One in which nothing happened has no file.
+		if segment.Transactions > 0 {
+			if err := verify(ctx, a.target, segment.File, segment.Size, segment.SHA256); err != nil {
+				return nil, fmt.Errorf("the binary log %w", err)
+			}
+			needed = append(needed, segment)
 		}
-		needed = append(needed, segment)
 		if way.reached.After(until) {
 			break
 		}

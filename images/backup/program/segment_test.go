@@ -27,7 +27,7 @@ func archiveOf(t *testing.T, bounds ...[2]int) archive {
 		}
 		segment := Segment{
 			Format: format, File: log.file(at + 1), Before: executed(bound[0]), After: executed(bound[1]),
-			Until: setTaken.Add(time.Duration(at-1) * time.Minute), Size: sums.size, SHA256: sums.sum(),
+			Until: setTaken.Add(time.Duration(at-1) * time.Minute), Transactions: bound[1] - bound[0], Size: sums.size, SHA256: sums.sum(),
 		}
 		if err := log.target.put(ctx, segment.File, strings.NewReader(content)); err != nil {
 			t.Fatal(err)
@@ -68,5 +68,36 @@ func TestPiecesLeadFromASetToAMoment(t *testing.T) {
 		if each.words != "" && (err == nil || !strings.Contains(err.Error(), each.words)) {
 			t.Errorf("%s: %v", each.until, err)
 		}
+	}
+}
+
+func TestGapIsNotHiddenWhereNothingHasHappenedSinceTheNewestSet(t *testing.T) {
+	ctx := context.Background()
+	older := Part{Executed: executed(10), At: setTaken}
+	log := archiveOf(t, [2]int{1, 9}, [2]int{9, 12})
+	newest := Part{Executed: executed(20), At: setTaken.Add(time.Hour)}
+	// As a source answers that has purged what is behind the last piece, and has executed nothing since the newest set.
+	now := newest.At
+	quiet := func(_ context.Context, segment *Segment) (bool, error) {
+		if segment.Before != newest.Executed {
+			return false, errPurged
+		}
+		now = now.Add(time.Minute)
+		segment.Until = now
+		return false, nil
+	}
+	for range 2 {
+		if err := log.extend(ctx, quiet, newest); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := log.covers(ctx, older, setTaken.Add(30*time.Minute)); err == nil || !strings.Contains(err.Error(), "has a gap behind 2026-11-29T03:00:00Z") {
+		t.Errorf("over the gap: %v", err)
+	}
+	if segments, err := log.covers(ctx, newest, newest.At.Add(90*time.Second)); err != nil || len(segments) != 0 {
+		t.Errorf("behind the gap: %d pieces, %v", len(segments), err)
+	}
+	if notes, err := log.notes(ctx); err != nil || len(notes) != 3 {
+		t.Errorf("%d notes, %v", len(notes), err)
 	}
 }

@@ -160,7 +160,8 @@ func (k *Keeper) extendBinlog(ctx context.Context) error {
 	}
 	for _, manifest := range slices.Backward(manifests) {
 		if part, is := manifest.part(systemMysql); is {
-			return k.archive(k.config.Stack).extend(ctx, k.mysql(), part)
+			log := k.archive(k.config.Stack)
+			return log.extend(ctx, func(ctx context.Context, segment *Segment) (bool, error) { return log.piece(ctx, k.mysql(), segment) }, part)
 		}
 	}
 	return nil
