@@ -14,9 +14,9 @@ export class Subnet {
 
   /** The subnet that `cidr` names, or undefined where it names none: no IPv4 address, no prefix of 8 to 30, or bits set behind the prefix. */
   static parse(cidr: string): Subnet | undefined {
-    const [address = "", prefix = ""] = cidr.split("/");
+    const [address = "", prefix = "", ...rest] = cidr.split("/");
     const bits = Number(prefix);
-    if (!isIPv4(address) || !/^\d+$/.test(prefix) || bits < 8 || bits > 30) return undefined;
+    if (rest.length > 0 || !isIPv4(address) || !/^\d+$/.test(prefix) || bits < 8 || bits > 30) return undefined;
     const size = 2 ** (32 - bits);
     return addressToNumber(address) % size === 0 ? new Subnet(cidr, address, bits) : undefined;
   }
