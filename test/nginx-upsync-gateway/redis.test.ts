@@ -397,6 +397,19 @@ describe("the gateway's Redis with Sentinels", () => {
     ).toBe("OK 10.0.0.2:6379 set b 1 0");
   });
 
+  it("is looked for anew, and what was run is not sent again, when the server refuses a later command of a pipeline", async () => {
+    expect(
+      await run(
+        `${SENTINELS} primary = { "10.0.0.1", "6379" } M.call("GET", "a")
+         servers["10.0.0.1:6379"] = "slave" primary = { "10.0.0.2", "6379" } replies = { "1", "READONLY" }
+         local reply, why = M.pipeline({ { "INCR", "b" }, { "set", "c", 1 } })
+         M.call("GET", "a")
+         return tostring(reply) .. " " .. string.sub(why, 1, 13) .. ", " .. sent[#sent]`,
+        THREE,
+      ),
+    ).toBe("nil set: READONLY, 10.0.0.2:6379 get a");
+  });
+
   it("is away while the Sentinels name a server that has not become the primary yet", async () => {
     expect(
       await run(

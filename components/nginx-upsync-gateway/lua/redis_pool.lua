@@ -246,10 +246,12 @@ local function attempt(exchange, is_reading, is_again)
     return nil, err
   end
   answered_at = ngx.now()
-  if reply == false and ELSEWHERE[string.match(tostring(err), "^%u+")] then
+  -- The error of a later one of several commands begins with its name: those before it were run, and are not sent again.
+  local later = reply == false and string.match(tostring(err), "^[^ ]+: (%u+)")
+  if reply == false and ELSEWHERE[later or string.match(tostring(err), "^%u+")] then
     connection:close()
     current = nil
-    return nil, err, not is_again
+    return nil, err, not is_again and not later
   end
   release(connection)
   return reply, err
