@@ -74,7 +74,7 @@ function checkSwitches(checks: Checks, gateway: Gateway, { stores, redisPrefix, 
 function checkBucket(checks: Checks, at: string, { rate, capacity, together, delays }: NormalTiers, hasRedis: boolean): void {
   checks
     .that(rate > 0 && rate <= 1e6, `${at}.rate`, rate, "must be more than 0 and at most 1000000 requests a second")
-    .that(isWhole(capacity, 1, 1e8), `${at}.capacity`, capacity, "must be 1 to 100000000 requests")
+    .that(isWhole(capacity, 1, 1e8), `${at}.capacity`, capacity, "must be 1 to 100000000 whole requests")
     .that(
       delays.service >= 0 && delays.service < delays.cache && delays.cache < delays.static,
       `${at}.delays`,
@@ -95,7 +95,7 @@ function checkCircuit(checks: Checks, at: string, { circuit }: NormalTiers): voi
   const isShare = (value: number) => value > 0 && value <= 1;
   checks
     .that(isWhole(windowSeconds, 1, 60), `${at}.windowSeconds`, windowSeconds, "must be 1 to 60 whole seconds")
-    .that(isWhole(minimumRequests, 1, 1e6), `${at}.minimumRequests`, minimumRequests, "must be 1 to 1000000 requests")
+    .that(isWhole(minimumRequests, 1, 1e6), `${at}.minimumRequests`, minimumRequests, "must be 1 to 1000000 whole requests")
     .that(isShare(errorRate), `${at}.errorRate`, errorRate, "must be above 0 and at most 1: 0.5 is every other request")
     .that(isWhole(slowMs, 1, 3_600_000), `${at}.slowMs`, slowMs, "must be 1 to 3600000 milliseconds")
     .that(isShare(slowRate), `${at}.slowRate`, slowRate, "must be above 0 and at most 1: 0.5 is every other request")

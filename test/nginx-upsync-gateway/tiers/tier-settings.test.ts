@@ -59,7 +59,7 @@ describe("a gateway's tiers", () => {
   it.each<[string, object, string]>([
     ["no rate", goods({ rate: 0 }), "edge.tiers.goods.rate: must be more than 0 and at most 1000000 requests a second, got 0"],
     ["a rate below none", goods({ rate: -1 }), "edge.tiers.goods.rate: must be more than 0 and at most 1000000 requests a second, got -1"],
-    ["half a place", goods({ rate: 0.001, capacity: 0.5 }), "edge.tiers.goods.capacity: must be 1 to 100000000 requests, got 0.5"],
+    ["half a place", goods({ rate: 0.001, capacity: 0.5 }), "edge.tiers.goods.capacity: must be 1 to 100000000 whole requests, got 0.5"],
     [
       "tiers that do not rise",
       goods({ delays: { service: 7 } }),
@@ -135,7 +135,7 @@ describe("a gateway's tiers", () => {
     [
       "no requests to judge by",
       goods({ circuit: { minimumRequests: 0 } }),
-      "edge.tiers.goods.circuit.minimumRequests: must be 1 to 1000000 requests, got 0",
+      "edge.tiers.goods.circuit.minimumRequests: must be 1 to 1000000 whole requests, got 0",
     ],
     [
       "no share of errors",

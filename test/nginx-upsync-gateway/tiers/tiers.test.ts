@@ -59,7 +59,7 @@ const STORES = `
   package.preload["gateway.tiers.meter"] = function()
     local function take() table.insert(calls, "take") return { tier = tier, wait = 0, waits = waits, delay = 0 } end
     local function release(_, _, is_again) table.insert(calls, is_again and "again" or "release") return table.remove(waits, 1) or 0 end
-    return { release = release, load = function() end, delay = function() return 0 end, take = take }
+    return { SHORTEST_PAUSE = 0.001, release = release, load = function() end, delay = function() return 0 end, take = take }
   end
   package.preload["gateway.tiers.switches"] = function()
     return { use_settings = function() end, mode = function() return mode end }
