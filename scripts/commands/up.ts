@@ -7,7 +7,10 @@ import { Target, parseTarget } from "../stack";
 export default async function up(args: readonly string[]): Promise<number> {
   const { target, rest } = parseTarget(args);
   await setup(["engine", "pulumi", "images"]);
+  let interrupted = false;
+  process.once("SIGINT", () => (interrupted = true));
   const code = await deploy(target, rest);
+  if (interrupted && code !== 0) console.log("Interrupted: what is done stays, and the same command goes on from here.");
   await tellUnfinished(target, configOptions(rest));
   return code;
 }

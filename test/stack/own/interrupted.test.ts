@@ -35,13 +35,15 @@ async function cutAtRandom(count: number): Promise<void> {
 
 describe("npm run up", () => {
   it("ends as if nothing had happened after a first run that was ended again and again", async () => {
+    const said: string[] = [];
     for (const [signal, moment] of [
       ["SIGKILL", "discovery-1-config creating"],
       ["SIGKILL", "Container discovery-2 creating"],
       ["SIGINT", "discovery-3-gate creating"],
       ["SIGKILL", "goods-1-registration creating"],
     ] as const)
-      await cuts.cut(signal, moment);
+      said.push(await cuts.cut(signal, moment));
+    expect(said[2]).toContain("Interrupted: what is done stays, and the same command goes on from here.");
     await cuts.succeeds("up");
     await cuts.isAsIfNothingHadHappened();
   });
