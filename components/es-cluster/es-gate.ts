@@ -39,14 +39,16 @@ const UNSETTLED = [
   "number_of_pending_tasks",
 ];
 
-/** The cluster's health, after its master has done what it had to do before: what follows from a node that has come is in it. */
-const HEALTH = `_cluster/health?wait_for_events=languid&timeout=5s&filter_path=${["status", "timed_out", ...UNSETTLED].join()}`;
+const HEALTH = `_cluster/health?filter_path=${["status", ...UNSETTLED].join()}`;
+
+/** Answers when the master has done what it had to do: what follows from a node that has come is done then. It is itself a task of the master's. */
+const EVENTS = "_cluster/health?wait_for_events=languid&timeout=5s&filter_path=status";
 
 /**
- * Shell functions: `made` lists the cluster's containers as `name:state` and `each` runs a command in those that run; `settled` tells whether the
- * line `$health` has no shard on its way. Nodes are found by their labels, so that growing the cluster changes nothing for those who are there.
+ * Shell functions: `made` lists the cluster's containers as `name:state` and `each` runs a command in those that run; `settled` looks at `$health`
+ * anew, and tells whether no shard is on its way. Nodes are found by their labels, so that growing the cluster changes nothing for those who are there.
  */
-function clusterFunctions(component: string, dockers: Dockers, prefix: string): string[] {
+function clusterFunctions(node: EsNodeRef, component: string, dockers: Dockers): string[] {
   const list = dockers.map((docker) => shellCommand([...docker, "ps", "--all", ...nodeFilters(component, "{{.Names}}:{{.State}}")]));
   const names = dockers.map(
     (docker) =>
@@ -54,9 +56,9 @@ function clusterFunctions(component: string, dockers: Dockers, prefix: string): 
   );
   return [
     // An engine that does not answer is no engine without containers.
-    `made() { listed=$(${list.join(" && ")}) || return 1; echo "$listed" | sed 's/^${prefix}//'; };`,
+    `made() { listed=$(${list.join(" && ")}) || return 1; echo "$listed" | sed 's/^${prefixOf(node)}//'; };`,
     `each() { ${names.join("; ")}; };`,
-    `settled() { for sign in '"timed_out":false' ${UNSETTLED.map((what) => `'"${what}":0'`).join(" ")}; do case $health in *"$sign"*) ;; *) return 1 ;; esac; done; };`,
+    `settled() { ${ask(node, EVENTS)} >/dev/null && health=$(${ask(node, HEALTH)}) || return 1; for sign in ${UNSETTLED.map((what) => `'"${what}":0'`).join(" ")}; do case $health in *'"status":"red"'*) return 1 ;; *"$sign"*) ;; *) return 1 ;; esac; done; };`,
   ];
 }
 
@@ -91,7 +93,7 @@ export function esWholeCondition(node: EsNodeRef, component: string, dockers: Do
     `for member in $members; do echo "$there" | grep -q "^$member:" || return 0; done; return 1;`,
   ];
   return [
-    ...clusterFunctions(component, dockers, prefixOf(node)),
+    ...clusterFunctions(node, component, dockers),
     `holders() { listed=$(${volumes.join(" && ")}) || return 1; echo "$listed" | sed -n 's/^${prefixOf(node)}\\(.*\\)-data$/\\1/p'; };`,
     `in_cluster() { ${inCluster.join(" ")} }; lacks_one() { ${lacksOne.join(" ")} };`,
     "there=$(made) && { in_cluster || lacks_one; }",
@@ -115,7 +117,7 @@ export function esSpareCondition(node: EsNodeRef, component: string, dockers: Do
   const elsewhere = `sh -c ${shellWord(`nodes=$(${apiCommand("_cat/nodes?h=name")} 2>/dev/null) || exit 0; if echo "$nodes" | grep -qxF "$1"; then echo counted; else echo without; fi`)} sh ${node.name}`;
   const pause = (status: string) => own("_cluster/settings", ...settings({ [ALLOCATION]: "primaries", [BEFORE]: status }));
   return [
-    ...clusterFunctions(component, dockers, prefixOf(node)),
+    ...clusterFunctions(node, component, dockers),
     "spared() {",
     "there=$(made) || return 1;",
     '[ "$(echo "$there" | wc -l)" -gt 1 ] || return 0;',
