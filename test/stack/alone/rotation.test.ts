@@ -173,9 +173,9 @@ async function whileAsked(by: Partial<typeof clients>, work: () => Promise<unkno
   const reads = await underLoad(urls, 20, async () => (told = await loginsDuring({ ...by, control }, work)));
   console.log(`reads: ${reads.sent}, ${reads.failures.length} failed`);
   expect.soft(reads.failures).toEqual([]);
-  for (const [client, { requests, repeated, longestMs, failures }] of Object.entries(told)) {
+  for (const [client, { requests, repeated, longestMs, longestAt, failures }] of Object.entries(told)) {
     console.log(
-      `${client}: ${requests}, ${repeated} logins repeated, longest ${longestMs} ms, ${failures.length} failed ${failures[0] ?? ""}`,
+      `${client}: ${requests}, ${repeated} logins repeated, longest ${longestMs} ms at ${longestAt}, ${failures.length} failed ${failures[0] ?? ""}`,
     );
     expect.soft(requests, client).toBeGreaterThan(5);
     if (client !== "control") expect.soft(failures.join("\n"), client).toBe("");

@@ -7,6 +7,8 @@ export interface Logins {
   readonly repeated: number;
   /** From the first login for a request to its answer, in ms: the longest. */
   readonly longestMs: number;
+  /** When that answer came, as other logs tell it. */
+  readonly longestAt: string;
   /** What went wrong, a line each. */
   readonly failures: readonly string[];
 }
@@ -29,7 +31,7 @@ export async function loginsDuring(
   let running = true;
   const asking = Object.entries(clients).map(async ([name, { ask, patienceMs = 0, pauseMs }]) => {
     const failures: string[] = [];
-    let [requests, repeated, longestMs] = [0, 0, 0];
+    let [requests, repeated, longestMs, longestAt] = [0, 0, 0, ""];
     while (running) {
       requests++;
       const began = performance.now();
@@ -45,10 +47,11 @@ export async function loginsDuring(
           await delay(100);
         }
       }
-      longestMs = Math.max(longestMs, Math.round(performance.now() - began));
+      const ms = Math.round(performance.now() - began);
+      if (ms > longestMs) [longestMs, longestAt] = [ms, new Date().toISOString()];
       await delay(pauseMs);
     }
-    return [name, { requests, repeated, longestMs, failures }] as const;
+    return [name, { requests, repeated, longestMs, longestAt, failures }] as const;
   });
   try {
     await work();
