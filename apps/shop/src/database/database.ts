@@ -26,7 +26,10 @@ export class DatabaseError extends Error {
   }
 }
 
+/** All are there from the beginning, and stay: where a cache ends everybody needs one at once, and on a busy host a login takes a second. */
 const CONNECTIONS = 8;
+/** Time for what was begun with a password that is another one by now, in ms. */
+const STALE_MS = 30_000;
 const CONNECT_TIMEOUT_MS = 1_000;
 const STATEMENT_TIMEOUT_MS = 3_000;
 /** Time for which a write that the database did not execute is tried again: the pause of a planned promotion is well below it. */
@@ -45,7 +48,7 @@ type Target = "write" | "read";
 export class Database {
   private readonly pools: Partial<Record<Target, Promise<Pool>>> = {};
   /** Pools whose password is another one by now, with connections that may be in use. */
-  private readonly stale: Promise<Pool>[] = [];
+  private readonly stale = new Set<Promise<Pool>>();
 
   constructor(
     private readonly settings: DatabaseSettings,
@@ -98,7 +101,9 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([...Object.values(this.pools), ...this.stale].map(async (pool) => (await pool).end()));
+    const stale = [...this.stale];
+    this.stale.clear();
+    await Promise.all([...Object.values(this.pools), ...stale].map(endOf));
   }
 
   private async run<T>(target: Target, work: (connection: PoolConnection) => Promise<T>): Promise<T> {
@@ -125,20 +130,28 @@ export class Database {
       } catch (error) {
         const denied = codeOf(error) === ACCESS_DENIED;
         if (denied && this.pools[target] === pool) {
-          // The password is another one, perhaps: the file is read again. What is connected with the old one ends by being idle.
+          // The password is another one, perhaps: the file is read again.
           delete this.pools[target];
-          this.stale.push(pool);
+          this.retire(pool);
         }
         if (!denied || tries === LOGINS) throw new DatabaseError(`${this.settings[target]} cannot be reached: ${String(error)}`, "no");
       }
     }
   }
 
+  private retire(pool: Promise<Pool>): void {
+    this.stale.add(pool);
+    const end = () => {
+      if (this.stale.delete(pool)) void endOf(pool);
+    };
+    setTimeout(end, STALE_MS).unref();
+  }
+
   private async open(target: Target): Promise<Pool> {
     const { name: database, user, passwordFile } = this.settings;
     const [host, port] = this.settings[target].split(":");
     const password = (await readFile(passwordFile, "utf8")).trim();
-    return createPool({
+    const pool = createPool({
       host,
       port: Number(port),
       database,
@@ -149,12 +162,23 @@ export class Database {
       charset: "utf8mb4",
       connectTimeout: CONNECT_TIMEOUT_MS,
       connectionLimit: CONNECTIONS,
-      maxIdle: 2,
-      idleTimeout: 30_000,
       enableKeepAlive: true,
       supportBigNumbers: true,
     });
+    void connectAhead(pool);
+    return pool;
   }
+}
+
+/** Ends a pool's connections, each behind what it does; one that is broken already has ended. */
+async function endOf(pool: Promise<Pool>): Promise<void> {
+  await Promise.allSettled([pool.then((opened) => opened.end())]);
+}
+
+/** Makes connections before they are needed. Where that fails, whoever needs one is told why. */
+async function connectAhead(pool: Pool): Promise<void> {
+  const made = Array.from({ length: CONNECTIONS }, async () => (await pool.getConnection()).release());
+  await Promise.allSettled(made);
 }
 
 function statement(sql: string, values: Values) {
