@@ -111,7 +111,7 @@ async function bringUp(target: Target, rest: readonly string[], findings: Findin
   const { unmendable } = changed;
   const started = await putBackAndStart(changed, findings, look);
   const { lost, again, unwanted } = await stillWanted(target, findings, options);
-  if (keptData.length > 0) console.log(`Data that is there already, for nodes that are made again: ${keptData.join(", ")}.`);
+  if (keptData.length > 0) console.log(`Data that is there already, which a node that is made again takes up: ${keptData.join(", ")}.`);
   await takeBack(unwanted);
   for (const volume of findings.lostData)
     console.log(`The data volume ${volume} is gone, with all that was in it: it is made anew, empty.`);

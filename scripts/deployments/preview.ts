@@ -25,7 +25,7 @@ export async function showChanges(target: Target, rest: readonly string[]): Prom
   if (again.length > 0) console.log(`\`npm run up\` does again what was undone or never came to its end: ${again.join(", ")}.`);
   for (const volume of lostData)
     console.log(`The data volume ${volume} is gone, with all that was in it; \`npm run up\` refuses that until its loss is accepted.`);
-  if (keptData.length > 0) console.log(`Data that is there already, for nodes that are made again: ${keptData.join(", ")}.`);
+  if (keptData.length > 0) console.log(`Data that is there already, which a node that is made again takes up: ${keptData.join(", ")}.`);
   for (const { name } of stopped) console.log(`${name} is stopped; \`npm run up\` starts it.`);
   for (const each of changed) console.log(`The ${each.kind} ${each.name}: ${each.differs}; \`npm run up\` ${fateOf(each)}.`);
   if (hold === "free") await ensureStack(target);
