@@ -45,7 +45,7 @@ export interface MysqlReplicaSetArgs {
   /** Replicas that have to acknowledge a commit. @default 1 */
   acks?: number;
 
-  /** Seconds that a replica may be behind and still be read from. @default 10 */
+  /** Seconds that a replica may be behind and still be read from, also while its source is gone. @default 10 */
   lagSeconds?: number;
 
   /** Server id of the first node; the next ones count on. Sets that replicate from each other need other ones. @default 1 */

@@ -59,13 +59,18 @@ func (k *Keeper) runPromotion(ctx context.Context, asked promotion) error {
 	return k.promote(ctx)
 }
 
-// mayBeRead tells whether reads may come here: to a replica that is not behind, and to the source while there is no such replica.
+// mayBeRead tells whether reads may come here: to a replica that is not further behind than they allow, and to the source while there is no such
+// replica.
 func (k *Keeper) mayBeRead(ctx context.Context) bool {
 	config := k.configuration()
 	if !k.isOpen() {
-		return k.status(ctx).serves(config.LagSeconds)
+		status := k.status(ctx)
+		// While another node takes the place of the source nobody receives anything, and what there is does not become old at once.
+		return status.serves(config.LagSeconds) || (status.Role == roleReplica && status.Executed != "" && k.isCurrent())
 	}
-	for _, peer := range k.peers.ask(ctx, config.others(), statusPath) {
+	// One that is gone takes its time not to answer: longer than a balancer may wait for what it asks here.
+	gone := func(member Member) bool { return !k.answered(member.Name) }
+	for _, peer := range k.peers.ask(ctx, slices.DeleteFunc(config.others(), gone), statusPath) {
 		if peer.serves(config.LagSeconds) {
 			return false
 		}

@@ -7,6 +7,7 @@ import (
 	"log"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 )
@@ -27,15 +28,17 @@ type Keeper struct {
 	acting    sync.Mutex
 	handing   time.Time
 	handingTo string
+	// mutex guards what follows.
+	mutex sync.Mutex
 	// answering are the others that answered at the last look.
 	answering []Status
-	// mutex guards what follows.
-	mutex  sync.Mutex
-	config Config
-	state  State
-	role   string
-	said   string
-	extra  string
+	config    Config
+	state     State
+	role      string
+	said      string
+	extra     string
+	// currentUntil is until when a replica may be read from though it receives nothing.
+	currentUntil time.Time
 	// fenced is until when a replica receives nothing, while another node is about to be promoted by force.
 	fenced time.Time
 	// followed is the account by which the server replicates.
@@ -95,9 +98,11 @@ func (k *Keeper) stop() {
 func (k *Keeper) turn(ctx context.Context) error {
 	// Before anything is held: one that is gone takes its time not to answer, and a promotion must not wait for that.
 	answering := k.peers.ask(ctx, k.configuration().others(), briefPath)
+	k.mutex.Lock()
+	k.answering = answering
+	k.mutex.Unlock()
 	k.acting.Lock()
 	defer k.acting.Unlock()
-	k.answering = answering
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -331,6 +336,13 @@ func (k *Keeper) account() State {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()
 	return k.state
+}
+
+// answered tells whether a node did so at the last look.
+func (k *Keeper) answered(node string) bool {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return slices.ContainsFunc(k.answering, func(peer Status) bool { return peer.Node == node })
 }
 
 func (k *Keeper) setRole(role, said string) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
@@ -28,14 +27,14 @@ func (k *Keeper) follow(ctx context.Context) error {
 		var status Status
 		look, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		if err := k.db.observe(look, &status); err != nil {
+		if err := k.observe(look, &status); err != nil {
 			return err
 		}
 		if status.IO && status.SQL {
 			k.setRole(roleReplica, "")
 			return nil
 		}
-		if !slices.ContainsFunc(k.answering, func(peer Status) bool { return peer.Node == state.Source }) {
+		if !k.answered(state.Source) {
 			k.setRole(roleReplica, fmt.Sprintf("its source %s does not answer", state.Source))
 			if !status.IO {
 				k.stopReceiving()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Roles of a node, as it tells them.
@@ -47,6 +48,26 @@ type Status struct {
 // leastFreeMiB is what a server needs to go on: below it, it stops at the next write and waits for room.
 const leastFreeMiB = 64
 
+// observe looks at the server, and notes until when it is no further behind its source than reads allow, also where it receives nothing more.
+func (k *Keeper) observe(ctx context.Context, status *Status) error {
+	if err := k.db.observe(ctx, status); err != nil {
+		return err
+	}
+	if !status.IO || !status.SQL || status.LagSeconds < 0 {
+		return nil
+	}
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	k.currentUntil = time.Now().Add(time.Duration(k.config.LagSeconds-status.LagSeconds) * time.Second)
+	return nil
+}
+
+func (k *Keeper) isCurrent() bool {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return time.Now().Before(k.currentUntil)
+}
+
 // serves tells whether the node may be read from as a replica.
 func (s Status) serves(lagSeconds int) bool {
 	return s.Role == roleReplica && s.IO && s.SQL && s.LagSeconds >= 0 && s.LagSeconds <= lagSeconds
@@ -81,7 +102,7 @@ func (k *Keeper) status(ctx context.Context) Status {
 	if k.isStarted() {
 		look, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		if err := k.db.observe(look, &status); err != nil {
+		if err := k.observe(look, &status); err != nil {
 			status.Error = "the server does not answer: " + err.Error()
 		}
 	}

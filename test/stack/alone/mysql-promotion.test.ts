@@ -39,11 +39,13 @@ describe("another MySQL node that leads", () => {
   });
 
   it("takes over within five seconds from one that was killed, and has every row that was acknowledged", async () => {
-    const { written, lost, commandMs, dead } = await set.loseSource(RATE);
+    const { written, lost, commandMs, dead, failedReads, answersToReads } = await set.loseSource(RATE);
     console.log(
       `${Math.round(commandMs)} ms from the command to the next write, of ${written.length} acknowledged rows ${lost.length} lost`,
     );
     expect(lost).toEqual([]);
+    expect(failedReads).toEqual([]);
+    expect(answersToReads).toEqual([200, 200]);
     expect(written.length).toBeGreaterThan(RATE);
     expect(commandMs).toBeLessThan(5_000);
     await docker("start", set.container(dead));

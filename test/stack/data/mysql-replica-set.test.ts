@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containersOf, dataVolumesOf, docker, eventsDuring, pause } from "../support/engine";
-import { until } from "../support/load";
+import { get, until } from "../support/load";
 import { loseData } from "../support/lost-data";
 import { MysqlLogin, RoleClient, asRoot, connectTo, missingRows, nodeStatus, refusalOf, writeLoad } from "../support/mysql";
 import { SmallDisk } from "../support/small-disk";
@@ -50,6 +50,14 @@ async function roles(): Promise<string[]> {
 
 async function leader(): Promise<number> {
   return (await roles()).indexOf("source") + 1;
+}
+
+/** Whether a node tells a balancer at once that reads go elsewhere. */
+async function leadsReadsElsewhere(node: number): Promise<boolean> {
+  const began = performance.now();
+  const { status } = await get(`http://${address(node)}:3300/replica`, { timeoutMs: 5_000 });
+  const ms = performance.now() - began;
+  return (status === 503 && ms < 300) || Promise.reject(new Error(`${status} after ${ms} ms`));
 }
 
 /** What a roll asks before it goes on to the next node. */
@@ -151,6 +159,7 @@ describe("a MySQL replica set", () => {
         await until("it follows", async () => (await nodeStatus(address(node)).catch(() => undefined))?.role === "replica", 60_000);
         step("paused", node);
         await pause(container(node));
+        await until("the source does not wait for it", () => leadsReadsElsewhere(source), 10_000);
         await delay(3_000);
         step("goes on", node);
         await docker("unpause", container(node));

@@ -17,6 +17,8 @@ export interface NodeStatus {
   readonly source: string;
   readonly epoch: number;
   readonly writable: boolean;
+  /** Whether it receives from its source. */
+  readonly io: boolean;
   readonly executed: string;
   readonly received: string;
   readonly extra?: string;
@@ -72,12 +74,14 @@ export async function refusalOf(connection: Connection, sql: string): Promise<st
   }
 }
 
-async function answers(host: string, role: "source" | "replica"): Promise<boolean> {
-  try {
-    return (await get(`http://${host}:3300/${role}`, { timeoutMs: 500 })).status === 200;
-  } catch {
-    return false;
-  }
+/** How long a node may take to tell its role: for reads a balancer's `timeout check`, for writes less, since they are tried again at once. */
+const PATIENCE_MS = { source: 500, replica: 2_000 } as const;
+
+/** The node, where its keeper says that it has the role. @throws {Error} What it says instead. */
+async function withRole(host: string, role: "source" | "replica"): Promise<string> {
+  const { status } = await get(`http://${host}:3300/${role}`, { timeoutMs: PATIENCE_MS[role] });
+  if (status !== 200) throw new Error(String(status));
+  return host;
 }
 
 /** A connection to a node of this role, found as a balancer finds it: anew each time that one has ended. */
@@ -87,7 +91,6 @@ export class RoleClient {
   constructor(
     private readonly login: MysqlLogin,
     private readonly role: "source" | "replica",
-    private turn = 0,
   ) {}
 
   /** One statement, sent once. */
@@ -105,21 +108,19 @@ export class RoleClient {
 
   close(): void {
     this.connection?.destroy();
+    this.connection = undefined;
   }
 
   private async connect(): Promise<Connection> {
     // As a balancer does, all are asked at once: one that is dead takes its time not to answer.
-    const { nodes } = this.login;
-    const inTurn = nodes.map((_, at) => nodes[(this.turn + at) % nodes.length] ?? "");
-    const there = await Promise.all(inTurn.map((node) => answers(node, this.role)));
-    const host = inTurn[there.indexOf(true)];
-    this.turn++;
-    if (host !== undefined) {
-      const connection = await connectTo(this.login, host);
-      connection.on("error", () => undefined);
-      return connection;
-    }
-    throw new Error(`no node is a ${this.role}`);
+    const asked = this.login.nodes.map((node) => withRole(node, this.role));
+    const host = await Promise.any(asked).catch(({ errors }: AggregateError) => {
+      const said = errors.map((error, at) => `${this.login.nodes[at]}: ${error}`).join(", ");
+      throw new Error(`no node is a ${this.role} at ${new Date().toISOString()}: ${said}`);
+    });
+    const connection = await connectTo(this.login, host);
+    connection.on("error", () => undefined);
+    return connection;
   }
 }
 
@@ -130,7 +131,7 @@ export interface WriteLoad {
   readonly longestPauseMs: number;
   /** When the longest of these times was over, and the writes that failed within it. */
   readonly longestPause: string;
-  /** Reads that found nobody to answer, each tried on every node. */
+  /** Reads that found nobody to answer: each over a connection of its own, tried twice. */
   readonly failedReads: readonly string[];
   readonly reads: number;
 }
@@ -175,7 +176,9 @@ export async function writeLoad(
       await ask()
         .catch(ask)
         .catch((error: unknown) => failedReads.push(String(error)));
-      await delay(20);
+      // The next one needs a node that may be read from by then.
+      reader.close();
+      await delay(100);
     }
   };
   const loops = [writes(), read()];

@@ -1,11 +1,21 @@
 import { join } from "node:path";
 import { execa } from "execa";
 import { docker } from "./engine";
-import { until } from "./load";
+import { get, until } from "./load";
 import { missingRows, nodeStatus, writeLoad, type MysqlLogin, type WriteLoad } from "./mysql";
 import type { TestStack } from "./test-stack";
 
 const PROJECT_ROOT = join(import.meta.dirname, "..", "..", "..");
+
+export interface LostSource {
+  readonly dead: number;
+  /** Rows that are missing. */
+  readonly lost: readonly number[];
+  /** From the command to the next write. */
+  readonly commandMs: number;
+  /** What the two others told balancers before the command, each a status of HTTP. */
+  readonly answersToReads: readonly number[];
+}
 
 /** The three nodes of `mysql` in a stack, whose roles change by the commands that a user types. */
 export class PromotedSet {
@@ -50,15 +60,14 @@ export class PromotedSet {
     return { ...load, lost: await missingRows(this.login, load.written) };
   }
 
-  /** Kills the source while it is written to, and has the one lead that has most. `commandMs` is the time from the command to the next write. */
-  async loseSource(
-    rate: number,
-  ): Promise<WriteLoad & { readonly lost: readonly number[]; readonly dead: number; readonly commandMs: number }> {
+  /** Kills the source while it is written to, and has the one lead that has most. */
+  async loseSource(rate: number): Promise<WriteLoad & LostSource> {
     const dead = await this.leader();
-    let commandMs = NaN;
+    let [commandMs, answersToReads] = [NaN, [] as number[]];
     const load = await writeLoad(this.login, rate, async (written) => {
       await until("rows are written", async () => written.length > rate);
       await docker("kill", this.container(dead));
+      answersToReads = await this.answersToReads([1, 2, 3].filter((node) => node !== dead));
       const began = performance.now();
       const before = written.length;
       const written_ = until("a row is written again", async () => written.length > before).then(() => {
@@ -67,7 +76,14 @@ export class PromotedSet {
       await Promise.all([this.promote("--force"), written_]);
       await until("rows are written again", async () => written.length > before + rate);
     });
-    return { ...load, dead, commandMs, lost: await missingRows(this.login, load.written) };
+    return { ...load, dead, commandMs, answersToReads, lost: await missingRows(this.login, load.written) };
+  }
+
+  /** What balancers are told who ask these for reads, once they receive nothing from their source any more. */
+  private async answersToReads(replicas: readonly number[]): Promise<number[]> {
+    const receives = async (node: number) => (await nodeStatus(this.address(node))).io;
+    await until("they receive nothing any more", async () => !(await Promise.all(replicas.map(receives))).includes(true));
+    return Promise.all(replicas.map(async (node) => (await get(`http://${this.address(node)}:3300/replica`)).status));
   }
 
   /** Has a source die that went on alone, and another one lead: rows that are missing, which are those that nobody acknowledged. */
