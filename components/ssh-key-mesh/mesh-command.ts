@@ -1,5 +1,5 @@
 import { containerState, shellCommand, shellWord } from "../core/shell";
-import { CURRENT, MESH_FILES, MESH_PATH, MOVED_FROM, RUN_PATH } from "./mesh-files";
+import { ALSO_LISTENS, CURRENT, MESH_FILES, MESH_PATH, RUN_PATH } from "./mesh-files";
 
 /** The server in the foreground, with its log on the container's; its path is absolute because it runs itself again for every login. */
 export function sshdCommand(): string[] {
@@ -43,15 +43,15 @@ function shellCheck(folder: string, checks: readonly string[]): string[] {
  * Makes the server take up a changed host key or setting, and waits until it has.
  *
  * Who may log in is read at every login, so a node that comes or goes does not touch the servers of the others: the server, which does not
- * listen for a moment while it starts anew, is signalled only when no PID file is called after its current configuration. One that listens
- * elsewhere by then also listens where it did, for those who do not know yet, until {@link settleCommand}.
+ * listen for a moment while it starts anew, is signalled only when no PID file is called after its current configuration. One that moves listens
+ * where it did as well, for those who do not know yet, from {@link openCommand} until {@link settleCommand}.
  */
 export function sshdReload(): string[] {
   const script = [
     ...SERVER_FUNCTIONS,
     'if ! server "$wanted"; then',
     // Beside the configuration in use lies the one before.
-    `  grep -h '^ListenAddress ' ${MESH_PATH}/*/${MESH_FILES.serverConfig} | sort -u | grep -vxF "$(grep '^ListenAddress ' ${CURRENT}/${MESH_FILES.serverConfig})" > ${MOVED_FROM} || true`,
+    `  grep -h '^ListenAddress ' ${MESH_PATH}/*/${MESH_FILES.serverConfig} | sort -u | grep -vxF "$(grep '^ListenAddress ' ${CURRENT}/${MESH_FILES.serverConfig})" > ${ALSO_LISTENS} || true`,
     "fi",
     "take_up",
   ];
@@ -78,31 +78,49 @@ const SERVER_FUNCTIONS = [
   "    sleep 0.1",
   "  done",
   "}",
+  // Where it listens else is no part of what its PID file is called after; it writes one when it has started anew.
+  "listen_anew() {",
+  '  if server "$wanted"; then mv "$wanted" "$wanted.old.pid"; fi',
+  "  take_up",
+  '  rm -f "$wanted.old.pid"',
+  "}",
 ];
 
 /** A node's container, and how to reach the engine that runs it. */
 export interface MeshContainer {
   readonly docker: readonly string[];
   readonly container: string;
+  /** Where its server is to listen, `<address>:<port>`. */
+  readonly listens: string;
+}
+
+/**
+ * Has the servers that run listen at another port as well, before anybody is told of it.
+ *
+ * One that gets another address gets it with another container.
+ */
+export function openCommand(nodes: readonly MeshContainer[]): string {
+  return inEach(nodes, [
+    ...SERVER_FUNCTIONS,
+    `grep -q "^ListenAddress \${1%:*}:" ${CURRENT}/${MESH_FILES.serverConfig} || exit 0`,
+    `! grep -qxF "ListenAddress $1" ${CURRENT}/${MESH_FILES.serverConfig} || exit 0`,
+    `grep -sqxF "ListenAddress $1" ${ALSO_LISTENS} || echo "ListenAddress $1" >> ${ALSO_LISTENS}`,
+    "listen_anew",
+  ]);
 }
 
 /** Has the servers that run listen only where they are by now: everyone has been told. */
 export function settleCommand(nodes: readonly MeshContainer[]): string {
-  const settle = [
-    ...SERVER_FUNCTIONS,
-    `[ -s ${MOVED_FROM} ] || exit 0`,
-    `rm ${MOVED_FROM}`,
-    // It writes one anew when it has started anew.
-    'if server "$wanted"; then mv "$wanted" "$wanted.old.pid"; fi',
-    "take_up",
-    'rm -f "$wanted.old.pid"',
-  ];
+  return inEach(nodes, [...SERVER_FUNCTIONS, `[ -s ${ALSO_LISTENS} ] || exit 0`, `rm ${ALSO_LISTENS}`, "listen_anew"]);
+}
+
+function inEach(nodes: readonly MeshContainer[], script: readonly string[]): string {
   return [
     "set -eu",
-    `settle=${shellWord(settle.join("\n"))}`,
-    ...nodes.flatMap(({ docker, container }) => [
+    `script=${shellWord(script.join("\n"))}`,
+    ...nodes.flatMap(({ docker, container, listens }) => [
       `state=$(${containerState(docker, container)})`,
-      `[ "$state" != running ] || ${shellCommand(docker)} exec ${container} /bin/sh -c "$settle" >&2`,
+      `[ "$state" != running ] || ${shellCommand(docker)} exec ${container} /bin/sh -c "$script" sh ${listens} >&2`,
     ]),
   ].join("\n");
 }

@@ -32,8 +32,8 @@ export const CURRENT = `${MESH_PATH}/current`;
 /** Folder in memory for the server's PID file. */
 export const RUN_PATH = "/run/ssh-mesh";
 
-/** Setting of the server's: where else it listens while not everyone knows yet that it has moved. */
-export const MOVED_FROM = `${RUN_PATH}/moved-from.conf`;
+/** Setting of the server's: where else it listens while it moves, and not everyone knows where it is. */
+export const ALSO_LISTENS = `${RUN_PATH}/also-listens.conf`;
 
 /** Files of a node, as they are called in its folder. */
 export const MESH_FILES = {
@@ -150,7 +150,7 @@ export function renderSshdConfig(node: MeshNode, hostKey: string): string {
     "ClientAliveInterval 30",
     "PrintMotd no",
     "Subsystem sftp internal-sftp",
-    `Include ${MOVED_FROM}`,
+    `Include ${ALSO_LISTENS}`,
   ];
   return text([...settings, `PidFile ${pidFile([...settings, hostKey])}`]);
 }

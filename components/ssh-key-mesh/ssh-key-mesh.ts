@@ -6,7 +6,7 @@ import { engineName, nameOnEngines } from "../core/naming";
 import { rotatingKey } from "../core/secret";
 import type { PreparedMount } from "../core/service-container";
 import { NormalSshClient, NormalSshNode, SshKeyMeshArgs, normalizeSshKeyMeshArgs } from "./args";
-import { clientCheck, nodeCheck, settleCommand, sshProbe, sshdCommand, sshdReload } from "./mesh-command";
+import { MeshContainer, clientCheck, nodeCheck, openCommand, settleCommand, sshProbe, sshdCommand, sshdReload } from "./mesh-command";
 import {
   HostIdentity,
   LoginIdentity,
@@ -67,10 +67,13 @@ export class SshKeyMesh extends pulumi.ComponentResource {
     const nodes = mesh.nodes.map((node) => createNodeKeys(node, { parent: this }));
     const clients = mesh.clients.map((client) => createClientKeys(client, { parent: this }));
     const known = { nodes, all: [...nodes, ...clients] };
-    const members = byName(nodes, (node) => createMember(name, node, known, { parent: this }));
-    const others = byName(clients, (client) => createClientMember(name, client, known, { parent: this }));
+    const servers = mesh.nodes.map(serverOf);
+    // A client that is told of a port before the server has it would find nobody there.
+    const opened = new Command(`${name}-opened`, { create: openCommand(servers) }, { parent: this });
+    const members = byName(nodes, (node) => createMember(name, node, known, { parent: this, dependsOn: [opened] }));
+    const others = byName(clients, (client) => createClientMember(name, client, known, { parent: this, dependsOn: [opened] }));
     const installed = [...Object.values(members), ...Object.values(others)].map(({ ready }) => ready);
-    const ready = createSettled(name, mesh.nodes, installed, { parent: this });
+    const ready = createSettled(name, servers, installed, { parent: this });
     this.members = withReady(members, ready);
     this.clients = withReady(others, ready);
 
@@ -226,16 +229,19 @@ function installFiles(
   return { mount: { volume: volumeName, path: MESH_PATH, readOnly: true }, ready: command };
 }
 
+function serverOf({ name, host, address, port }: NormalSshNode): MeshContainer {
+  return { docker: host.docker, container: engineName(name), listens: `${address}:${port}` };
+}
+
 /** Runs behind every change of the mesh, when all have been told of it and no container has been replaced yet. */
 function createSettled(
   mesh: string,
-  nodes: readonly NormalSshNode[],
+  servers: readonly MeshContainer[],
   installed: readonly Command[],
   opts: pulumi.CustomResourceOptions,
 ): Command {
-  const containers = nodes.map(({ name, host }) => ({ docker: host.docker, container: engineName(name) }));
   const triggers = installed.map(({ stdout }) => stdout);
-  return new Command(`${mesh}-settled`, { create: settleCommand(containers), triggers }, { ...opts, dependsOn: [...installed] });
+  return new Command(`${mesh}-settled`, { create: settleCommand(servers), triggers }, { ...opts, dependsOn: [...installed] });
 }
 
 function withReady<T extends PreparedMount>(installed: Readonly<Record<string, T>>, ready: Command): Readonly<Record<string, T>> {

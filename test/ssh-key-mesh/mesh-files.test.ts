@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { settleCommand, sshProbe, sshdCommand, sshdReload } from "../../components/ssh-key-mesh/mesh-command";
+import { openCommand, settleCommand, sshProbe, sshdCommand, sshdReload } from "../../components/ssh-key-mesh/mesh-command";
 import {
   loginKeyFile,
   renderAuthorizedKeys,
@@ -58,8 +58,13 @@ describe("a mesh's commands", () => {
     await expect(`${sshdReload()[2]}\n`).toMatchFileSnapshot("golden/reload.sh");
   });
 
-  it("have the servers that run listen where they are alone, once all have been told", async () => {
-    const containers = ["shop-dev-ops-1", "shop-dev-ops-2"].map((container) => ({ docker: ["docker"], container }));
+  it("have the servers that run listen where they are to be as well, and there alone when all have been told", async () => {
+    const containers = ["1", "2"].map((node) => ({
+      docker: ["docker"],
+      container: `shop-dev-ops-${node}`,
+      listens: `10.89.0.15${node}:2223`,
+    }));
+    await expect(`${openCommand(containers)}\n`).toMatchFileSnapshot("golden/open.sh");
     await expect(`${settleCommand(containers)}\n`).toMatchFileSnapshot("golden/settle.sh");
   });
 });

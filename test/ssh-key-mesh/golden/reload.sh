@@ -15,7 +15,12 @@ take_up() {
     sleep 0.1
   done
 }
+listen_anew() {
+  if server "$wanted"; then mv "$wanted" "$wanted.old.pid"; fi
+  take_up
+  rm -f "$wanted.old.pid"
+}
 if ! server "$wanted"; then
-  grep -h '^ListenAddress ' /etc/ssh/mesh/*/sshd_config | sort -u | grep -vxF "$(grep '^ListenAddress ' /etc/ssh/mesh/current/sshd_config)" > /run/ssh-mesh/moved-from.conf || true
+  grep -h '^ListenAddress ' /etc/ssh/mesh/*/sshd_config | sort -u | grep -vxF "$(grep '^ListenAddress ' /etc/ssh/mesh/current/sshd_config)" > /run/ssh-mesh/also-listens.conf || true
 fi
 take_up

@@ -1,5 +1,5 @@
 set -eu
-settle='set -eu
+script='set -eu
 wanted=$(sed -n '\''s/^PidFile //p'\'' /etc/ssh/mesh/current/sshd_config)
 server() { pid=$(cat "$1" 2>/dev/null) && case $(cat "/proc/$pid/comm" 2>/dev/null) in sshd | sshd.*) ;; *) false ;; esac; }
 take_up() {
@@ -16,12 +16,15 @@ take_up() {
     sleep 0.1
   done
 }
-[ -s /run/ssh-mesh/moved-from.conf ] || exit 0
-rm /run/ssh-mesh/moved-from.conf
-if server "$wanted"; then mv "$wanted" "$wanted.old.pid"; fi
-take_up
-rm -f "$wanted.old.pid"'
+listen_anew() {
+  if server "$wanted"; then mv "$wanted" "$wanted.old.pid"; fi
+  take_up
+  rm -f "$wanted.old.pid"
+}
+[ -s /run/ssh-mesh/also-listens.conf ] || exit 0
+rm /run/ssh-mesh/also-listens.conf
+listen_anew'
 state=$(docker ps --all --filter 'name=^shop-dev-ops-1$' --format '{{.State}}')
-[ "$state" != running ] || docker exec shop-dev-ops-1 /bin/sh -c "$settle" >&2
+[ "$state" != running ] || docker exec shop-dev-ops-1 /bin/sh -c "$script" sh 10.89.0.151:2223 >&2
 state=$(docker ps --all --filter 'name=^shop-dev-ops-2$' --format '{{.State}}')
-[ "$state" != running ] || docker exec shop-dev-ops-2 /bin/sh -c "$settle" >&2
+[ "$state" != running ] || docker exec shop-dev-ops-2 /bin/sh -c "$script" sh 10.89.0.152:2223 >&2

@@ -247,7 +247,7 @@ describe("an SSH key mesh that changes", () => {
         .filter(({ op }) => op === "update")
         .map(({ name }) => name)
         .sort(),
-    ).toEqual(["git-ssh", "ops-1-ssh", "ops-2-ssh", "ops-3-ssh"]);
+    ).toEqual(["git-ssh", "mesh-opened", "ops-1-ssh", "ops-2-ssh", "ops-3-ssh"]);
     await stack.up();
     await docker("start", stack.container("ops-3"));
 
