@@ -77,7 +77,7 @@ function start(situation: Situation): { conf: string[]; said: string } {
         ? []
         : [
             `*"-h ${ASKED[index]} "*GET-MASTER*) printf '%s\\n6379\\n' ${sentinel.primary}; exit ;;`,
-            `*"-h ${ASKED[index]} "*MASTER*) printf 'flags\\n%s\\n' ${sentinel.flags ?? "master"}; exit ;;`,
+            `*"-h ${ASKED[index]} "*MASTER*) printf 'flags\\n%s\\ndown-after-milliseconds\\n3000\\n' ${sentinel.flags ?? "master"}; exit ;;`,
             `*"-h ${ASKED[index]} "*REPLICAS*) printf 'name\\nx\\nflags\\n%s\\n' "${sentinel.replica ?? "s_down,slave,disconnected"}"; exit ;;`,
           ],
     );
@@ -126,6 +126,11 @@ describe("a server's start", () => {
     ["too few of them answer, and it followed another one", { sentinels: [own, null, null], followed: OTHER }, REPLICA],
     ["it is the primary, has no data, and nobody else has", { sentinels: [own, own, own], data: false }, PRIMARY],
     ["a replica has been started together with it", { sentinels: [{ ...own, replica: "slave" }, own, own], linkDownSince: -1 }, PRIMARY],
+    [
+      "the only replica's link had broken long before it died",
+      { sentinels: [{ ...own, replica: "slave" }, own, own], linkDownSince: 30 },
+      PRIMARY,
+    ],
     ["a replica that was linked to it is gone by now", { sentinels: [own, own, own], linkDownSince: 3 }, PRIMARY],
   ])("is right when %s", (_, situation, conf) => {
     expect(start(situation).conf).toEqual(conf);
